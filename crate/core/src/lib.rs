@@ -1,0 +1,12 @@
+//! Words everyone needs: addresses, the physical bus a vCPU sees, virtual time, devices and their IRQ lines, save and load,
+//! and the guest-error log.
+//!
+//! This crate is the bottom floor: it depends on nothing of the house and knows no guest, no board, no engine and no host.
+//! Invariants: time here is virtual only (nanoseconds of the machine's clock); nothing blocks; guest mistakes are values or
+//! log lines, never panics.
+
+pub mod addr;
+pub mod bus;
+
+pub use addr::{Gpa, Gva, PAGE_BITS, PAGE_MASK, PAGE_SIZE};
+pub use bus::{BusError, PhysBus, RamPage};

@@ -7,6 +7,14 @@
 
 pub mod addr;
 pub mod bus;
+pub mod device;
+pub mod host;
+pub mod save;
+pub mod time;
 
 pub use addr::{Gpa, Gva, PAGE_BITS, PAGE_MASK, PAGE_SIZE};
 pub use bus::{BusError, PhysBus, RamPage};
+pub use device::{BlockId, DevCx, Device, Input, MachineRequest, MapTo, Mapping, Space};
+pub use host::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES};
+pub use save::{LoadError, Loader, Saver};
+pub use time::Ns;

@@ -1,0 +1,67 @@
+//! What a machine asks of its host for storage. Console bytes need no trait: the bus queues them both ways
+//! ([`crate::DevCx::console_out`]). Nothing here blocks: a request is submitted, and its result is polled.
+
+use thiserror::Error;
+
+/// Bytes of a sector, the unit of [`BlockBackend`].
+pub const SECTOR_BYTES: u64 = 512;
+
+/// The name of a request in flight; chosen by the bus, never reused while in flight.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct RequestId(pub u64);
+
+/// What to do with a disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BlockRequest {
+    /// Read `sectors` sectors from `lba` on.
+    Read {
+        /// First sector.
+        lba: u64,
+        /// Number of sectors.
+        sectors: u32,
+    },
+    /// Write `data` (whole sectors) from `lba` on.
+    Write {
+        /// First sector.
+        lba: u64,
+        /// The bytes.
+        data: Vec<u8>,
+    },
+    /// Make all earlier writes durable.
+    Flush,
+}
+
+/// Trouble of the host with an image, or a request outside it.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum BlockError {
+    /// The request reaches beyond the end.
+    #[error("sector {0} is beyond the end of the image")]
+    OutOfRange(u64),
+    /// The image may not be written.
+    #[error("the image is read-only")]
+    ReadOnly,
+    /// The image's own structures are wrong.
+    #[error("broken image: {0}")]
+    Corrupt(String),
+    /// The image uses something not supported.
+    #[error("unsupported image: {0}")]
+    Unsupported(String),
+    /// The host failed.
+    #[error("{0}")]
+    Io(String),
+}
+
+/// A disk image on the host.
+pub trait BlockBackend {
+    /// Size in sectors.
+    fn sectors(&self) -> u64;
+
+    /// True when writes are refused.
+    fn read_only(&self) -> bool;
+
+    /// Starts a request. It may complete at once; the result waits for [`BlockBackend::poll`].
+    fn submit(&mut self, id: RequestId, request: BlockRequest);
+
+    /// The result of a request, once: the bytes read, or an empty vector. `None` while it is under way.
+    fn poll(&mut self, id: RequestId) -> Option<Result<Vec<u8>, BlockError>>;
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Records what QEMU's malta says in the scripted session: golden/<guest>.txt. maltael and malta64el are U-Boot.
+#
+#   tests/guests/golden.sh [mipsel] [mips64el] [maltael] [malta64el]
+#
+# A transcript's first line is the command that made it. Kept is what lies between GUEST-BOOT-OK and GUEST-POWEROFF,
+# without the kernel's own lines ([ 1.234567] ...); the kernel's release is replaced by @RELEASE@, because fetch.sh
+# takes whatever version Debian has. All that is left must be the same on any correct machine.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+append='console=ttyS0 panic=-1 quiet'
+[ $# -gt 0 ] || set -- mipsel mips64el maltael malta64el
+for guest in "$@"; do
+  case $guest in
+    mipsel | maltael) qemu=qemu-system-mipsel cpu=24Kf ;;
+    mips64el | malta64el) qemu=qemu-system-mips64el cpu=MIPS64R2-generic ;;
+    *) echo "golden.sh: unknown guest '$guest'" >&2; exit 1 ;;
+  esac
+  command -v $qemu >/dev/null || { echo "golden.sh: needs $qemu: apt-get install qemu-system-mips" >&2; exit 1; }
+  cmd=($qemu -M malta -cpu $cpu -m 256 -net none -vga none -nographic -no-reboot)
+  case $guest in
+    malta*)
+      cmd+=(-bios build/guests/uboot/$guest.bin)
+      steps=uboot.steps
+      keep=(-e '/^maltael # /,$p')
+      ;;
+    *)
+      g=build/guests/$guest
+      cmd+=(-kernel "$g/vmlinux" -initrd "$g/initrd.gz" -append "$append")
+      steps=session.steps
+      keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$(cat "$g/release")/@RELEASE@/g" -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
+      ;;
+  esac
+  {
+    printf '# %s\n' "${cmd[*]@Q}"
+    python3 tests/guests/drive.py tests/guests/$steps -- "${cmd[@]}" | sed -n "${keep[@]}"
+  } >"$here/golden/$guest.txt"
+  echo "golden/$guest.txt: $(wc -l <"$here/golden/$guest.txt") lines"
+done

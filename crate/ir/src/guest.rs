@@ -1,0 +1,223 @@
+//! What a guest architecture is, to everything above it: how its code is lifted, its addresses translated, its exceptions
+//! raised, its helpers run.
+
+use std::rc::Rc;
+
+use tinamou_arena::Arena;
+use tinamou_core::{Gpa, PhysBus};
+
+use crate::block::Block;
+use crate::layout;
+use crate::types::{HelperDesc, HelperId, MemArg, Slot, SlotTable, Type};
+
+/// The vCPU state of one vCPU in the arena: the header of [`crate::layout`], then the guest's slots.
+#[derive(Clone)]
+pub struct State {
+    /// The arena.
+    pub arena: Arena,
+    /// Offset of the state's first byte.
+    pub base: u32,
+}
+
+impl State {
+    /// Reads a u32 at a byte offset of the state.
+    #[inline(always)]
+    pub fn read32(&self, offset: u32) -> u32 {
+        self.arena.read32(self.base + offset)
+    }
+
+    /// Writes a u32 at a byte offset of the state.
+    #[inline(always)]
+    pub fn write32(&self, offset: u32, v: u32) {
+        self.arena.write32(self.base + offset, v);
+    }
+
+    /// Reads a u64 at a byte offset of the state.
+    #[inline(always)]
+    pub fn read64(&self, offset: u32) -> u64 {
+        self.arena.read64(self.base + offset)
+    }
+
+    /// Writes a u64 at a byte offset of the state.
+    #[inline(always)]
+    pub fn write64(&self, offset: u32, v: u64) {
+        self.arena.write64(self.base + offset, v);
+    }
+
+    /// Bits of a slot, zero-extended.
+    pub fn slot(&self, table: &SlotTable, slot: Slot) -> u64 {
+        let d = table.desc(slot);
+        if d.ty.bytes() == 4 { self.read32(d.offset) as u64 } else { self.read64(d.offset) }
+    }
+
+    /// Writes the bits of a slot.
+    pub fn set_slot(&self, table: &SlotTable, slot: Slot, bits: u64) {
+        let d = table.desc(slot);
+        if d.ty.bytes() == 4 { self.write32(d.offset, bits as u32) } else { self.write64(d.offset, bits) }
+    }
+
+    /// Guest pc, exact outside blocks.
+    pub fn pc(&self) -> u64 {
+        self.read64(layout::PC)
+    }
+
+    /// Sets the guest pc.
+    pub fn set_pc(&self, pc: u64) {
+        self.write64(layout::PC, pc);
+    }
+}
+
+/// Kind of a guest access.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Access {
+    /// Load.
+    Read,
+    /// Store.
+    Write,
+    /// Instruction fetch.
+    Fetch,
+}
+
+/// A guest exception as a value. What `code`, `va` and `info` mean is the guest's business.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Fault {
+    /// The guest's exception number, the same as in `trap_if` and `raise`.
+    pub code: u32,
+    /// Faulting guest virtual address, where there is one.
+    pub va: u64,
+    /// Further detail.
+    pub info: u64,
+}
+
+/// Why an access or helper did not complete. The instruction had no effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// A guest exception.
+    Fault(Fault),
+    /// It must wait for the host; the instruction restarts later.
+    Wait,
+}
+
+impl From<Fault> for Stop {
+    fn from(f: Fault) -> Stop {
+        Stop::Fault(f)
+    }
+}
+
+/// A successful translation of one address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Translation {
+    /// Physical address of the very byte.
+    pub gpa: Gpa,
+    /// Loads may be cached for the whole 4 KiB page around it.
+    pub cache_read: bool,
+    /// Stores may be cached for the whole 4 KiB page around it. False on watched or not yet dirty pages.
+    pub cache_write: bool,
+    /// The mapping is fixed in this mode (an unmapped segment): code needs no generation check.
+    pub fixed: bool,
+}
+
+/// Reads guest code while lifting, by virtual address.
+pub trait CodeFetch {
+    /// Reads `bytes` (1, 2 or 4) bytes at `va` as a little-endian value.
+    ///
+    /// # Errors
+    /// The fault that fetching would raise. The lifter ends the block before the instruction, or, if it is the block's first, the
+    /// run loop raises it.
+    fn fetch(&mut self, va: u64, bytes: u32) -> Result<u32, Fault>;
+}
+
+/// What the guest's helpers and exception code may do to the rest of the machine.
+pub trait Cx {
+    /// The vCPU's state. In a helper, slots hold what the helper's declaration says.
+    fn state(&self) -> &State;
+    /// The physical bus.
+    fn bus(&mut self) -> &mut dyn PhysBus;
+    /// Guest load through the MMU, with its faults; result as an unsigned value.
+    ///
+    /// # Errors
+    /// [`Stop`] as for a load op.
+    fn load(&mut self, va: u64, mem: MemArg) -> Result<u64, Stop>;
+    /// Guest store through the MMU.
+    ///
+    /// # Errors
+    /// [`Stop`] as for a store op.
+    fn store(&mut self, va: u64, value: u64, mem: MemArg) -> Result<(), Stop>;
+    /// Virtual time in nanoseconds, exact at the current instruction (helpers that declare `time`).
+    fn now_ns(&self) -> u64;
+    /// Asks for [`Guest::timer`] at that virtual time, or cancels.
+    fn set_timer(&mut self, deadline_ns: Option<u64>);
+    /// Drops cached translations: of the 4 KiB pages that touch `va..va + bytes`, in every MMU index.
+    fn flush_range(&mut self, va: u64, bytes: u64);
+    /// Drops every cached translation that is not marked fixed.
+    fn flush_mapped(&mut self);
+    /// Drops every cached translation.
+    fn flush_all(&mut self);
+    /// Sets the generation of the code mappings in force; regions checked under another one are checked again on entry.
+    fn set_code_gen(&mut self, generation: u32);
+    /// Leave the block after this instruction: mode, interrupts or mappings may have changed.
+    fn leave(&mut self);
+    /// Guest code at these physical bytes may have changed by other means than stores.
+    fn invalidate_code(&mut self, gpa: Gpa, bytes: u32);
+    /// A line for the guest-error log: the guest did what its manual forbids.
+    fn guest_error(&mut self, text: &str);
+}
+
+/// A guest architecture: one object per vCPU. Registers that generated code touches are slots in the arena; the rest (system
+/// registers, the architectural TLB) are fields of the object.
+pub trait Guest {
+    /// Name, as QEMU's target: `mipsel`.
+    fn name(&self) -> &'static str;
+    /// Slots. The same table for the object's whole life.
+    fn slots(&self) -> Rc<SlotTable>;
+    /// Helpers, by [`HelperId`].
+    fn helpers(&self) -> &'static [HelperDesc];
+    /// Type of guest addresses.
+    fn va_type(&self) -> Type;
+    /// Puts the vCPU into its reset state (slots, pc, system registers) as vCPU number `index`.
+    fn reset(&mut self, state: &State);
+    /// The mode word in force, from registers: everything that changes how code is lifted.
+    fn mode(&self, state: &State) -> u32;
+    /// MMU index (0 to 3) of data accesses and fetches in `mode`.
+    fn mmu_index(&self, mode: u32) -> u8;
+    /// Lifts one block at `pc`, at most `max_insns` instructions (a branch and its delay slot are not split, so one more may come).
+    ///
+    /// # Errors
+    /// The fault of fetching the first instruction.
+    fn lift(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32, max_insns: u32) -> Result<Block, Fault>;
+    /// Translates an address.
+    ///
+    /// # Errors
+    /// The guest exception of a failed translation.
+    fn translate(&mut self, state: &State, va: u64, access: Access, mmu: u8) -> Result<Translation, Fault>;
+    /// The fault of a misaligned access.
+    fn misaligned(&self, va: u64, access: Access) -> Fault;
+    /// The fault of an access that the physical bus refused; `None` ignores it (loads read as 0).
+    fn bus_error(&self, va: u64, access: Access) -> Option<Fault>;
+    /// Enters the exception: system registers, pc. `pc` and `note` are those of the instruction's `insn` marker.
+    fn raise(&mut self, cx: &mut dyn Cx, fault: Fault, pc: u64, note: u64);
+    /// Runs helper `id`. Operands are zero-extended to 64 bits.
+    ///
+    /// # Errors
+    /// [`Stop`] if the instruction cannot complete; only helpers that declare `faults`.
+    fn helper(&mut self, cx: &mut dyn Cx, id: HelperId, args: [u64; 3]) -> Result<u64, Stop>;
+    /// Level of an interrupt input of the CPU.
+    fn set_irq(&mut self, pin: u32, level: bool);
+    /// The time asked for with [`Cx::set_timer`] has come.
+    fn timer(&mut self, cx: &mut dyn Cx);
+    /// Enters a pending and enabled interrupt at the current pc; true if it did. Also ends a wait for interrupts.
+    fn take_interrupt(&mut self, cx: &mut dyn Cx) -> bool;
+    /// Waiting for an interrupt.
+    fn is_halted(&self) -> bool;
+    /// One line or more of register dump, in the manner of QEMU's `info registers`.
+    fn dump(&self, state: &State) -> String;
+    /// Disassembles one instruction at `pc`: its length in bytes and its text.
+    fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String);
+    /// The guest's own fields, for snapshots: appended to `out` in a fixed order. Slots are saved by the machine.
+    fn save(&self, out: &mut Vec<u8>);
+    /// Reads back what `save` wrote.
+    ///
+    /// # Errors
+    /// A sentence saying what is wrong with the bytes.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String>;
+}

@@ -6,7 +6,8 @@ use crate::wide::shift_right_jam;
 use crate::{Env, Flags, Float, Rounding};
 
 impl Env {
-    /// `a` in format `R`. NaNs keep the top bits of their payload.
+    /// `a` in format `R`. NaNs keep the top bits of their payload. Raises INPUT_DENORMAL, which x87's
+    /// FST to a shorter format does not show.
     pub fn convert<F: Float, R: Float>(&mut self, a: F) -> R {
         let u = self.unpack(a);
         if u.kind != kind::FINITE {

@@ -133,16 +133,16 @@ pub trait Cx {
     fn state(&self) -> &State;
     /// The physical bus.
     fn bus(&mut self) -> &mut dyn PhysBus;
-    /// Guest load through the MMU, with its faults; result as an unsigned value.
+    /// Guest load through the MMU, with its faults; result as an unsigned value. `guest` is the caller itself.
     ///
     /// # Errors
     /// [`Stop`] as for a load op.
-    fn load(&mut self, va: u64, mem: MemArg) -> Result<u64, Stop>;
+    fn load(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<u64, Stop>;
     /// Guest store through the MMU.
     ///
     /// # Errors
     /// [`Stop`] as for a store op.
-    fn store(&mut self, va: u64, value: u64, mem: MemArg) -> Result<(), Stop>;
+    fn store(&mut self, guest: &mut dyn Guest, va: u64, value: u64, mem: MemArg) -> Result<(), Stop>;
     /// Virtual time in nanoseconds, exact at the current instruction (helpers that declare `time`).
     fn now_ns(&self) -> u64;
     /// Asks for [`Guest::timer`] at that virtual time, or cancels.

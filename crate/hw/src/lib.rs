@@ -1,1 +1,14 @@
-//! Placeholder head; see DESIGN.md.
+//! Device models: offsets in, IRQ lines out.
+//!
+//! Each chip is one file (or folder) under its class. A device knows neither its addresses nor its neighbours nor any guest
+//! architecture; time is the virtual clock alone. State is plain data, saved and loaded with checks. Guest mistakes are
+//! logged and read as the manual says; no value a guest or an image can hold panics.
+
+pub mod intc;
+pub mod misc;
+pub mod pci;
+pub mod serial;
+pub mod timer;
+
+#[cfg(test)]
+pub(crate) mod testing;

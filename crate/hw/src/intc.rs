@@ -1,0 +1,2 @@
+//! Interrupt controllers.
+pub mod i8259;

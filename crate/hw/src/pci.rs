@@ -1,0 +1,3 @@
+//! PCI: configuration space and host bridges.
+pub mod config;
+pub mod gt64120;

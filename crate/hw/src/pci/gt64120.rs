@@ -1,0 +1,458 @@
+//! Galileo GT-64120A system controller (data sheet revision 1.1): CPU interface, address decoders, PCI host bridge.
+//!
+//! Modelled: the register file, decoders for its own registers and the PCI I/O and memory windows (they move; writing a low
+//! decoder copies it to the remap register), configuration cycles, interrupt acknowledge cycles, master-abort in the
+//! interrupt cause register, byte swapping of registers (CPU configuration bit 12) and of configuration data (PCI command bit
+//! 0, not for the bridge itself). Not modelled: SDRAM and device decoders (the board's RAM stands where it is), DMA engines,
+//! timers, PCI1, the PCI side's view of memory (bus masters see the whole system space), address remap for I/O (the window
+//! always shows ports from 0 on).
+
+use tinamou_core::{DevCx, Device, LoadError, Loader, MapTo, Mapping, Saver, Space};
+
+use super::config::{Ident, PciFunction};
+
+const CPU: usize = 0x000;
+const PCI0IOLD: usize = 0x048;
+const PCI0IOHD: usize = 0x050;
+const PCI0M0LD: usize = 0x058;
+const PCI0M0HD: usize = 0x060;
+const ISD: usize = 0x068;
+const PCI0M1LD: usize = 0x080;
+const PCI0M1HD: usize = 0x088;
+const PCI1_FIRST: usize = 0x090;
+const PCI1_LAST: usize = 0x0b8;
+const PCI0IOREMAP: usize = 0x0f0;
+const PCI0M0REMAP: usize = 0x0f8;
+const PCI0M1REMAP: usize = 0x100;
+const PCI0_CMD: usize = 0xc00;
+const INTRCAUSE: usize = 0xc18;
+const PCI1_IACK: usize = 0xc30;
+const PCI0_IACK: usize = 0xc34;
+const PCI1_CFGDATA: usize = 0xcf4;
+const PCI0_CFGADDR: usize = 0xcf8;
+const PCI0_CFGDATA: usize = 0xcfc;
+
+/// CPU configuration: the registers are little-endian.
+const CPU_LITTLE: u32 = 1 << 12;
+/// PCI command: no byte swap for the CPU's cycles.
+const CMD_MBYTESWAP: u32 = 1;
+const CAUSE_MASABORT0: u32 = 1 << 18;
+
+const REGS: usize = 0x1000 / 4;
+
+/// Values after reset that are not zero (data sheet, register tables).
+const RESET: &[(usize, u32)] = &[
+    (0x010, 0x07),
+    (0x018, 0x08),
+    (0x020, 0x0f),
+    (0x028, 0xe0),
+    (0x030, 0x70),
+    (0x038, 0xf8),
+    (0x040, 0x7f),
+    (0x048, 0x80),
+    (0x050, 0x0f),
+    (0x058, 0x90),
+    (0x060, 0x1f),
+    (0x068, 0xa0),
+    (0x080, 0x790),
+    (0x088, 0x1f),
+    (0x090, 0x100),
+    (0x098, 0x0f),
+    (0x0a0, 0x110),
+    (0x0a8, 0x1f),
+    (0x0b0, 0x120),
+    (0x0b8, 0x2f),
+    (0x0d8, 0x08),
+    (0x0e0, 0xe0),
+    (0x0e8, 0xf8),
+    (0x0f0, 0x80),
+    (0x0f8, 0x90),
+    (0x100, 0x790),
+    (0x108, 0x100),
+    (0x110, 0x110),
+    (0x118, 0x120),
+    (0x120, 0x03),
+    (0x070, 0),
+    (0x404, 0x07),
+    (0x408, 0x08),
+    (0x40c, 0x0f),
+    (0x410, 0x10),
+    (0x414, 0x17),
+    (0x418, 0x18),
+    (0x41c, 0x1f),
+    (0x420, 0xc0),
+    (0x424, 0xc7),
+    (0x428, 0xc8),
+    (0x42c, 0xcf),
+    (0x430, 0xd0),
+    (0x434, 0xdf),
+    (0x438, 0xf0),
+    (0x43c, 0xfb),
+    (0x440, 0xfc),
+    (0x444, 0xff),
+    (0x448, 0x200),
+    (0x44c, 0x05),
+    (0x450, 0x05),
+    (0x454, 0x05),
+    (0x458, 0x05),
+    (0x45c, 0x386f_ffff),
+    (0x460, 0x386f_ffff),
+    (0x464, 0x386f_ffff),
+    (0x468, 0x386f_ffff),
+    (0x46c, 0x146f_ffff),
+    (0xc04, 0x070f),
+    (0xc08, 0x00ff_f000),
+    (0xc0c, 0x00ff_f000),
+    (0xc10, 0x00ff_f000),
+    (0xc14, 0x01ff_f000),
+];
+
+/// The system controller. Region 0: its internal registers.
+pub struct Gt64120 {
+    big_endian: bool,
+    regs: Box<[u32; REGS]>,
+    own: PciFunction,
+}
+
+impl Gt64120 {
+    /// A controller on a board whose CPU has this byte order.
+    pub fn new(big_endian: bool) -> Gt64120 {
+        let mut own = PciFunction::new(Ident {
+            vendor: 0x11ab,
+            device: 0x4620,
+            class: [0x06, 0x00, 0x00],
+            revision: 0x10,
+            header: 0,
+            pin: 1,
+        });
+        own.set16(6, 0x0280);
+        for (i, v) in [
+            0x0000_0008,
+            0x0100_0008,
+            0x1c00_0000,
+            0x1f00_0000,
+            0x1400_0000,
+            0x1400_0001,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            own.set32(0x10 + 4 * i, v);
+            for b in 0..4 {
+                own.writable(0x10 + 4 * i + b, if b < 2 { 0 } else { 0xff });
+            }
+        }
+        Gt64120 {
+            big_endian,
+            regs: Box::new([0; REGS]),
+            own,
+        }
+    }
+
+    fn reg(&self, at: usize) -> u32 {
+        self.regs[at / 4]
+    }
+
+    /// True when register words are swapped against memory order.
+    fn swapped(&self) -> bool {
+        (self.reg(CPU) & CPU_LITTLE != 0) == self.big_endian
+    }
+
+    /// The configuration cycle of the address register: None when it is off.
+    fn config_target(&self) -> Option<(u8, u8, u8)> {
+        let a = self.reg(PCI0_CFGADDR);
+        (a >> 31 != 0).then_some(((a >> 16) as u8, (a >> 8) as u8, a as u8 & 0xfc))
+    }
+
+    /// Where a data access of `size` bytes lands in the configuration word, and whether its bytes are reversed.
+    fn config_lane(&self, offset: u64, size: u32) -> (u8, bool) {
+        let own = self.reg(PCI0_CFGADDR) & 0x00ff_f800 == 0;
+        let swap = self.swapped() ^ (self.reg(PCI0_CMD) & CMD_MBYTESWAP == 0 && !own);
+        let at = (offset & 3) as u8;
+        let size = (size as u8).min(4 - at);
+        (if swap { 4 - size - at } else { at }, swap)
+    }
+
+    fn config_read(&mut self, cx: &mut dyn DevCx, offset: u64, size: u32) -> u64 {
+        let (lane, swap) = self.config_lane(offset, size);
+        let v = match self.config_target() {
+            None => u32::MAX,
+            Some((0, 0, reg)) => self.own.read(reg + lane, size),
+            Some((0, devfn, reg)) => {
+                let v = cx.pci_read(devfn, reg + lane, size);
+                if cx.pci_read(devfn, 0, 2) == 0xffff {
+                    self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0;
+                }
+                v
+            }
+            Some(_) => {
+                self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0;
+                u32::MAX
+            }
+        };
+        reverse(u64::from(v), size, swap)
+    }
+
+    fn config_write(&mut self, cx: &mut dyn DevCx, offset: u64, size: u32, value: u64) {
+        let (lane, swap) = self.config_lane(offset, size);
+        let v = reverse(value, size, swap) as u32;
+        match self.config_target() {
+            Some((0, 0, reg)) => {
+                self.own.write(reg + lane, size, v);
+            }
+            Some((0, devfn, reg)) => {
+                cx.pci_write(devfn, reg + lane, size, v);
+                if cx.pci_read(devfn, 0, 2) == 0xffff {
+                    self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0;
+                }
+            }
+            Some(_) => self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0,
+            None => {}
+        }
+    }
+
+    fn write_reg(&mut self, cx: &mut dyn DevCx, at: usize, v: u32) {
+        let r = at / 4;
+        match at {
+            CPU => self.regs[r] = v,
+            PCI0IOLD | PCI0M0LD | PCI0M1LD => {
+                let remap = match at {
+                    PCI0IOLD => PCI0IOREMAP,
+                    PCI0M0LD => PCI0M0REMAP,
+                    _ => PCI0M1REMAP,
+                };
+                self.regs[r] = v & 0x7fff;
+                self.regs[remap / 4] = v & 0x7fff;
+                cx.request_remap();
+            }
+            PCI0IOHD | PCI0M0HD | PCI0M1HD => {
+                self.regs[r] = v & 0x7f;
+                cx.request_remap();
+            }
+            PCI0IOREMAP | PCI0M0REMAP | PCI0M1REMAP => {
+                self.regs[r] = v & 0x7ff;
+                cx.request_remap();
+            }
+            PCI1_FIRST..=PCI1_LAST => self.regs[r] = v & 0x7fff,
+            ISD => {
+                self.regs[r] = v & 0x7fff;
+                cx.request_remap();
+            }
+            // Zeros clear.
+            INTRCAUSE => self.regs[r] &= v,
+            // Bus error reports and acknowledge cycles are read-only.
+            0x070 | 0x078 | 0x128 | 0x130 | 0x138 | PCI0_IACK | PCI1_IACK => {
+                cx.guest_error(format_args!("write to read-only register {at:#x}"));
+            }
+            PCI1_CFGDATA => {}
+            PCI0_CFGADDR => self.regs[r] = v & 0x80ff_fffc,
+            PCI0_CMD => self.regs[r] = v & 0x0401_fc0f,
+            _ => self.regs[r] = v,
+        }
+    }
+
+    fn window(&self, low: usize, high: usize) -> Option<(u64, u64)> {
+        let (l, h) = (u64::from(self.reg(low)), u64::from(self.reg(high)));
+        (l & 0x7f <= h).then(|| (l << 21, (h + 1 - (l & 0x7f)) << 21))
+    }
+}
+
+/// The lowest `size` bytes of `v`, reversed if `swap`.
+fn reverse(v: u64, size: u32, swap: bool) -> u64 {
+    let bits = 8 * size.clamp(1, 4);
+    let v = v as u32 & (u32::MAX >> (32 - bits));
+    u64::from(if swap {
+        v.swap_bytes() >> (32 - bits)
+    } else {
+        v
+    })
+}
+
+impl Device for Gt64120 {
+    fn reset(&mut self, cx: &mut dyn DevCx) {
+        let be = self.big_endian;
+        *self = Gt64120::new(be);
+        for &(at, v) in RESET {
+            self.regs[at / 4] = v;
+        }
+        // Strapped to the CPU's byte order.
+        self.regs[CPU / 4] = if be { 0 } else { CPU_LITTLE };
+        self.regs[PCI0_CMD / 4] = if be { 0 } else { 0x1_0001 };
+        cx.request_remap();
+    }
+
+    fn read(&mut self, cx: &mut dyn DevCx, _region: u32, offset: u64, size: u32) -> u64 {
+        let at = (offset & 0xffc) as usize;
+        let size = size.min(4);
+        let v = match at {
+            PCI0_CFGDATA => return self.config_read(cx, offset, size),
+            PCI1_CFGDATA | PCI1_IACK => u32::MAX,
+            PCI0_IACK => u32::from(cx.int_ack()),
+            _ => self.reg(at),
+        };
+        let v = if self.swapped() { v.swap_bytes() } else { v };
+        u64::from(v) >> (8 * (offset & 3))
+    }
+
+    fn write(&mut self, cx: &mut dyn DevCx, _region: u32, offset: u64, size: u32, value: u64) {
+        let at = (offset & 0xffc) as usize;
+        let size = size.min(4);
+        if at == PCI0_CFGDATA {
+            return self.config_write(cx, offset, size, value);
+        }
+        let swap = |v: u32, on: bool| if on { v.swap_bytes() } else { v };
+        let old = swap(self.reg(at), self.swapped());
+        let sh = 8 * (offset & 3);
+        let mask = ((u64::MAX >> (64 - 8 * size)) << sh) as u32;
+        let word = old & !mask | (value << sh) as u32 & mask;
+        self.write_reg(cx, at, swap(word, self.swapped()));
+    }
+
+    fn mappings(&self, out: &mut Vec<Mapping>) {
+        let mut add = |base, len, to, priority| {
+            out.push(Mapping {
+                space: Space::System,
+                base,
+                len,
+                to,
+                priority,
+            });
+        };
+        if let Some((base, len)) = self.window(PCI0IOLD, PCI0IOHD) {
+            add(
+                base,
+                len,
+                MapTo::Window {
+                    space: Space::Io,
+                    base: 0,
+                },
+                -2,
+            );
+        }
+        for (l, h, r) in [
+            (PCI0M0LD, PCI0M0HD, PCI0M0REMAP),
+            (PCI0M1LD, PCI0M1HD, PCI0M1REMAP),
+        ] {
+            if let Some((base, len)) = self.window(l, h) {
+                let to = u64::from(self.reg(r)) << 21;
+                add(
+                    base,
+                    len,
+                    MapTo::Window {
+                        space: Space::PciMem,
+                        base: to,
+                    },
+                    -2,
+                );
+            }
+        }
+        let isd = u64::from(self.reg(ISD)) << 21;
+        add(
+            isd,
+            0x1000,
+            MapTo::Regs {
+                region: 0,
+                widest: 4,
+            },
+            2,
+        );
+    }
+
+    fn pci_read(&mut self, _cx: &mut dyn DevCx, _func: u8, reg: u8, size: u32) -> u32 {
+        self.own.read(reg, size)
+    }
+
+    fn pci_write(&mut self, _cx: &mut dyn DevCx, _func: u8, reg: u8, size: u32, value: u32) {
+        self.own.write(reg, size, value);
+    }
+
+    fn save(&self, s: &mut Saver) {
+        for r in self.regs.iter() {
+            s.u32(*r);
+        }
+        self.own.save(s);
+    }
+
+    fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
+        for r in self.regs.iter_mut() {
+            *r = l.u32()?;
+        }
+        // The decoders have fewer bits than a word.
+        for at in [PCI0IOLD, PCI0M0LD, PCI0M1LD, ISD, PCI0M0REMAP, PCI0M1REMAP] {
+            self.regs[at / 4] &= 0x7fff;
+        }
+        for at in [PCI0IOHD, PCI0M0HD, PCI0M1HD] {
+            self.regs[at / 4] &= 0x7f;
+        }
+        self.own.load(l)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    fn bench(be: bool) -> Bench<Gt64120> {
+        Bench::new(Gt64120::new(be), move || Gt64120::new(be))
+    }
+
+    fn isd(b: &Bench<Gt64120>) -> u64 {
+        let mut v = Vec::new();
+        b.dev.mappings(&mut v);
+        v.iter()
+            .find(|m| matches!(m.to, MapTo::Regs { .. }))
+            .unwrap()
+            .base
+    }
+
+    #[test]
+    fn registers_move() {
+        bench(false).twice(|b| {
+            b.write(0, 0x68, 4, 0xdf);
+            assert_eq!(isd(b), 0x1be0_0000);
+            b.write(0, 0x48, 4, 0xc0);
+            b.write(0, 0x50, 4, 0x40);
+            assert_eq!(b.read(0, 0xf0, 4), 0xc0);
+            let mut v = Vec::new();
+            b.dev.mappings(&mut v);
+            assert!(
+                v.iter()
+                    .any(|m| m.base == 0x1800_0000 && m.len == 0x20_0000)
+            );
+        });
+        let mut b = bench(true);
+        b.write(0, 0x68, 4, 0xdf);
+        assert_eq!(
+            isd(&b),
+            0x1be0_0000,
+            "memory order is little-endian on a big-endian CPU"
+        );
+    }
+
+    #[test]
+    fn configuration_cycles() {
+        let word = |be: bool, v: u32| u64::from(if be { v.swap_bytes() } else { v });
+        for be in [false, true] {
+            let mut b = bench(be);
+            b.cx.pci.insert((0x50, 0), 0x7110_8086);
+            b.cx.pci.insert((0x50, 0x60), 0x0b0b_0a0a);
+            // Linux writes the address in little-endian memory order, the data in CPU order.
+            b.write(0, 0xcf8, 4, 0x8000_5000);
+            assert_eq!(b.read(0, 0xcfc, 4), word(be, 0x7110_8086));
+            b.save_and_load();
+            b.write(0, 0xcf8, 4, 0x8000_5060);
+            b.write(0, 0xcfc, 4, word(be, 0x1234_5678));
+            assert_eq!(b.cx.pci[&(0x50, 0x60)], 0x1234_5678);
+            b.write(0, 0xcf8, 4, 0x8000_0000);
+            assert_eq!(b.read(0, 0xcfc, 4), 0x4620_11ab);
+            b.write(0, 0xcf8, 4, 0x8000_f000);
+            b.read(0, 0xcfc, 4);
+            assert_eq!(b.read(0, 0xc18, 4), u64::from(CAUSE_MASABORT0));
+            b.write(0, 0xc18, 4, 0);
+            assert_eq!(b.read(0, 0xc18, 4), 0);
+            b.cx.vector = 0x35;
+            assert_eq!(b.read(0, 0xc34, 4), 0x35);
+        }
+    }
+}

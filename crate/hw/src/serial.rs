@@ -1,0 +1,2 @@
+//! Serial ports.
+pub mod ns16550;

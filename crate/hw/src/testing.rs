@@ -1,0 +1,265 @@
+//! A bench for one device: pokes, a virtual clock, and every case once fresh and once after save and load.
+
+use core::fmt;
+use std::collections::{BTreeMap, VecDeque};
+
+use tinamou_core::{
+    BlockBackend, BlockId, BlockRequest, DevCx, Device, Gpa, Input, Loader, MachineRequest, Ns,
+    RequestId, Saver,
+};
+
+/// The surroundings: memory of 1 MiB at 0, recorded pins, timers and requests.
+#[derive(Default)]
+pub struct TestCx {
+    pub now: Ns,
+    pub levels: u64,
+    pub irq_log: Vec<(u32, bool)>,
+    pub timers: BTreeMap<u32, Ns>,
+    pub mem: Vec<u8>,
+    pub blocks: Vec<Vec<u8>>,
+    pub out: Vec<u8>,
+    pub inq: VecDeque<u8>,
+    pub requests: Vec<MachineRequest>,
+    pub disks: Vec<Option<Box<dyn BlockBackend>>>,
+    pub pending: Vec<(u32, RequestId, Ns)>,
+    pub frames: Vec<Vec<u8>>,
+    pub errors: Vec<String>,
+    pub remaps: u32,
+    pub pci: BTreeMap<(u8, u8), u32>,
+    pub vector: u8,
+    next: u64,
+}
+
+impl DevCx for TestCx {
+    fn now(&self) -> Ns {
+        self.now
+    }
+    fn set_irq(&mut self, pin: u32, level: bool) {
+        if (self.levels >> pin & 1 != 0) != level {
+            self.levels ^= 1 << pin;
+            self.irq_log.push((pin, level));
+        }
+    }
+    fn set_timer(&mut self, id: u32, deadline: Option<Ns>) {
+        match deadline {
+            Some(d) => self.timers.insert(id, d),
+            None => self.timers.remove(&id),
+        };
+    }
+    fn dma_read(&mut self, at: Gpa, buf: &mut [u8]) -> bool {
+        match self
+            .mem
+            .get(at.0 as usize..)
+            .and_then(|m| m.get(..buf.len()))
+        {
+            Some(m) => {
+                buf.copy_from_slice(m);
+                true
+            }
+            None => {
+                buf.fill(0);
+                false
+            }
+        }
+    }
+    fn dma_write(&mut self, at: Gpa, data: &[u8]) -> bool {
+        match self
+            .mem
+            .get_mut(at.0 as usize..)
+            .and_then(|m| m.get_mut(..data.len()))
+        {
+            Some(m) => {
+                m.copy_from_slice(data);
+                true
+            }
+            None => false,
+        }
+    }
+    fn block_read(&mut self, block: BlockId, offset: u64, buf: &mut [u8]) -> bool {
+        let o = offset as usize;
+        match self
+            .blocks
+            .get(block.0 as usize)
+            .and_then(|b| b.get(o..o + buf.len()))
+        {
+            Some(m) => {
+                buf.copy_from_slice(m);
+                true
+            }
+            None => false,
+        }
+    }
+    fn block_write(&mut self, block: BlockId, offset: u64, data: &[u8]) -> bool {
+        let o = offset as usize;
+        match self
+            .blocks
+            .get_mut(block.0 as usize)
+            .and_then(|b| b.get_mut(o..o + data.len()))
+        {
+            Some(m) => {
+                m.copy_from_slice(data);
+                true
+            }
+            None => false,
+        }
+    }
+    fn guest_error(&mut self, what: fmt::Arguments<'_>) {
+        self.errors.push(what.to_string());
+    }
+    fn request_remap(&mut self) {
+        self.remaps += 1;
+    }
+    fn request(&mut self, what: MachineRequest) {
+        self.requests.push(what);
+    }
+    fn console_out(&mut self, _port: u32, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+    fn console_in(&mut self, _port: u32) -> Option<u8> {
+        self.inq.pop_front()
+    }
+    fn block_info(&self, slot: u32) -> Option<(u64, bool)> {
+        let d = self.disks.get(slot as usize)?.as_ref()?;
+        Some((d.sectors(), d.read_only()))
+    }
+    fn block_submit(&mut self, slot: u32, request: BlockRequest, after: Ns) -> RequestId {
+        let id = RequestId(self.next);
+        self.next += 1;
+        if let Some(Some(d)) = self.disks.get_mut(slot as usize) {
+            d.submit(id, request);
+        }
+        self.pending.push((slot, id, self.now + after));
+        id
+    }
+    fn net_out(&mut self, _port: u32, frame: &[u8]) {
+        self.frames.push(frame.to_vec());
+    }
+    fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32 {
+        let v = self
+            .pci
+            .get(&(devfn, reg & !3))
+            .copied()
+            .unwrap_or(u32::MAX);
+        let v = v >> (8 * (reg & 3));
+        if size == 4 {
+            v
+        } else {
+            v & ((1 << (8 * size)) - 1)
+        }
+    }
+    fn pci_write(&mut self, devfn: u8, reg: u8, _size: u32, value: u32) {
+        self.pci.insert((devfn, reg & !3), value);
+    }
+    fn int_ack(&mut self) -> u8 {
+        self.vector
+    }
+}
+
+/// A device on the bench.
+pub struct Bench<D: Device> {
+    pub dev: D,
+    pub cx: TestCx,
+    make: Box<dyn Fn() -> D>,
+}
+
+impl<D: Device> Bench<D> {
+    pub fn new(dev: D, make: impl Fn() -> D + 'static) -> Bench<D> {
+        let cx = TestCx {
+            mem: vec![0; 1 << 20],
+            ..TestCx::default()
+        };
+        let mut b = Bench {
+            dev,
+            cx,
+            make: Box::new(make),
+        };
+        b.dev.reset(&mut b.cx);
+        b
+    }
+
+    /// Runs a case fresh, then again on a device that was saved and loaded.
+    pub fn twice(&mut self, case: impl Fn(&mut Bench<D>)) {
+        case(self);
+        self.save_and_load();
+        case(self);
+    }
+
+    /// Replaces the device by a new one that loads its state; also tries every shorter state, which must be refused.
+    pub fn save_and_load(&mut self) {
+        let mut s = Saver::new();
+        self.dev.save(&mut s);
+        let b = s.finish();
+        let mut d = (self.make)();
+        let mut l = Loader::new(&b);
+        d.load(&mut l, self.dev.version()).expect("own state loads");
+        assert_eq!(l.remaining(), 0, "load reads what save wrote");
+        for n in (0..b.len()).step_by(b.len() / 64 + 1) {
+            assert!(
+                (self.make)()
+                    .load(&mut Loader::new(&b[..n]), d.version())
+                    .is_err()
+            );
+        }
+        let mut again = Saver::new();
+        d.save(&mut again);
+        assert_eq!(again.finish(), b, "state survives a round trip");
+        self.dev = d;
+    }
+
+    pub fn read(&mut self, region: u32, offset: u64, size: u32) -> u64 {
+        self.dev.read(&mut self.cx, region, offset, size)
+    }
+    pub fn write(&mut self, region: u32, offset: u64, size: u32, value: u64) {
+        self.dev.write(&mut self.cx, region, offset, size, value);
+    }
+    pub fn irq(&self, pin: u32) -> bool {
+        self.cx.levels >> pin & 1 != 0
+    }
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        self.cx.inq.extend(bytes);
+        self.dev.input(&mut self.cx, Input::Console { port: 0 });
+    }
+
+    /// Moves the clock, firing timers and finishing disk requests in order.
+    pub fn advance(&mut self, to: Ns) {
+        loop {
+            let timer = self
+                .cx
+                .timers
+                .iter()
+                .min_by_key(|t| *t.1)
+                .map(|t| (*t.1, *t.0));
+            let disk = self.cx.pending.iter().enumerate().min_by_key(|p| p.1.2);
+            let disk = disk.map(|(i, p)| (p.2, i));
+            let at = timer
+                .map(|t| t.0)
+                .into_iter()
+                .chain(disk.map(|d| d.0))
+                .min();
+            let Some(at) = at.filter(|a| *a <= to) else {
+                break;
+            };
+            self.cx.now = self.cx.now.max(at);
+            if let Some((_, id)) = timer.filter(|t| t.0 == at) {
+                self.cx.timers.remove(&id);
+                self.dev.timer(&mut self.cx, id);
+            } else if let Some((_, i)) = disk {
+                let (slot, id, _) = self.cx.pending.remove(i);
+                let result = self.cx.disks[slot as usize]
+                    .as_mut()
+                    .unwrap()
+                    .poll(id)
+                    .unwrap();
+                self.dev
+                    .input(&mut self.cx, Input::Block { slot, id, result });
+            }
+        }
+        self.cx.now = to;
+    }
+
+    /// Runs until nothing is pending, at most `limit` further.
+    pub fn settle(&mut self, limit: Ns) {
+        let to = self.cx.now + limit;
+        self.advance(to);
+    }
+}

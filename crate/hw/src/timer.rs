@@ -1,0 +1,3 @@
+//! Timers and clocks.
+pub mod i8254;
+pub mod mc146818;

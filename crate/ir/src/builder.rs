@@ -132,6 +132,11 @@ impl Builder {
         self.push(Op::Call, Type::I64, a, helper.0 as u64, 0)
     }
 
+    /// Calls a helper with two operands and a constant if `c` is not 0; 0 otherwise.
+    pub fn call_if(&mut self, c: Val, helper: HelperId, a: Val, b: Val, constant: u64) -> Val {
+        self.push(Op::CallIf, Type::I64, [c, a, b], helper.0 as u64, constant)
+    }
+
     /// Raises guest exception `code` if `c` is not 0.
     pub fn trap_if(&mut self, c: Val, code: u32) {
         self.push(Op::TrapIf, Type::I32, [c, Val::NONE, Val::NONE], code as u64, 0);

@@ -247,6 +247,10 @@ ops! {
         /// Calls helper `imm` (an index into the guest's list) with up to three operands, each widened to 64 bits (i32
         /// zero-extended, floats by their bits). The result is an i64, 0 where the helper has none.
         call = Call(a: Any, b: Any, c: Any) -> I64 [Call];
+        /// If `c` is not 0, calls helper `imm` with operands `a`, `b` (widened as for `call`) and the constant `aux`, and gives its result;
+        /// otherwise gives 0. For the rare case of an operation that is otherwise done in line. The helper declares no slots, no
+        /// faults and no time: it may touch memory-only state alone (slots that no generated code names).
+        call_if = CallIf(c: I32, a: Any, b: Any) -> I64 [Call];
         /// Raises guest exception `imm` at the current instruction if `c` is not 0.
         trap_if = TrapIf(c: I32) -> None [MayExit];
         /// Leaves the block for the constant guest address `imm` if `c` is not 0; the instructions so far are complete.

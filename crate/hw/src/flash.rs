@@ -1,0 +1,2 @@
+//! Flash memory.
+pub mod cfi01;

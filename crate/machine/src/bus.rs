@@ -1,0 +1,788 @@
+//! The bus: it owns a board's devices, memory blocks, address maps, IRQ wires, timers and host back ends.
+//!
+//! Invariants: devices are called one at a time and never hold each other; IRQ changes are delivered from a queue after the
+//! call that made them; timers and disk completions fire in one deterministic order (deadline, kind, device, number); an
+//! access never panics, whatever the guest does. The bus knows no guest architecture: it reports CPU pins as a bit mask and
+//! unmapped addresses as [`BusError`].
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+
+use tinamou_core::{
+    BlockBackend, BlockId, BusError, Device, Gpa, Input, LoadError, Loader, MachineRequest,
+    Mapping, Ns, PhysBus, RamPage, Saver,
+};
+
+use crate::devices::{Board, BoardConfig, Sink};
+
+mod cx;
+mod events;
+mod map;
+#[cfg(test)]
+mod tests;
+
+pub use events::Advance;
+use events::{Pending, Timer};
+use map::{FlatRange, Target};
+
+/// The arena as the bus sees it. Offsets are arena offsets.
+pub trait Ram {
+    /// Reserves `bytes` of zeroed memory, page-aligned. `None` when there is no room.
+    fn alloc(&mut self, bytes: u64) -> Option<u32>;
+    /// Reads bytes that lie inside one allocation.
+    fn read(&self, arena: u32, buf: &mut [u8]);
+    /// Writes bytes that lie inside one allocation.
+    fn write(&mut self, arena: u32, data: &[u8]);
+}
+
+/// Memory in a plain vector, for tests and tools.
+#[derive(Default, Debug)]
+pub struct VecRam(pub Vec<u8>);
+
+impl Ram for VecRam {
+    fn alloc(&mut self, bytes: u64) -> Option<u32> {
+        let at = self.0.len().next_multiple_of(4096);
+        self.0.resize(at + usize::try_from(bytes).ok()?, 0);
+        u32::try_from(at).ok()
+    }
+    fn read(&self, arena: u32, buf: &mut [u8]) {
+        let at = arena as usize;
+        buf.copy_from_slice(&self.0[at..at + buf.len()]);
+    }
+    fn write(&mut self, arena: u32, data: &[u8]) {
+        let at = arena as usize;
+        self.0[at..at + data.len()].copy_from_slice(data);
+    }
+}
+
+/// A RAM or ROM block of the board.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// Its name in the board's table.
+    pub name: &'static str,
+    /// Where it lies in the arena.
+    pub arena: u32,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Memory that changed behind the CPU's back: translated code in it must go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DmaWrite {
+    /// First byte in the arena (RAM visible at several physical addresses has one arena address).
+    pub arena: u32,
+    /// Number of bytes.
+    pub bytes: u32,
+}
+
+/// Sends Ethernet frames into the world. Frames from the world enter by [`Bus::net_input`].
+pub trait NetBackend {
+    /// Sends one frame.
+    fn send(&mut self, frame: &[u8]);
+}
+
+/// Trouble with making a board.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BoardError {
+    /// The board cannot have this much memory.
+    #[error("{board}: {bytes} bytes of memory: {why}")]
+    RamSize {
+        /// The board.
+        board: &'static str,
+        /// What was asked for.
+        bytes: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The arena is full.
+    #[error("not enough host memory for the machine's memory block `{0}`")]
+    NoMemory(&'static str),
+}
+
+struct Wire {
+    pin: u32,
+    sink: usize,
+}
+
+/// A board at work. See the module's head.
+pub struct Bus {
+    board: &'static Board,
+    config: BoardConfig,
+    ram: Box<dyn Ram>,
+    blocks: Vec<Block>,
+    devs: Vec<Option<Box<dyn Device>>>,
+    fixed: Vec<(usize, Mapping)>,
+    pci: Vec<(u8, usize, u8)>,
+    pic: Option<usize>,
+    wires: Vec<Vec<Wire>>,
+    sinks: Vec<(Sink, u32)>,
+    out_levels: Vec<u64>,
+    irq_queue: VecDeque<(usize, u32, bool)>,
+    cpu_irq: u32,
+    flat: Vec<FlatRange>,
+    last: Cell<usize>,
+    generation: u64,
+    remap: bool,
+    depth: u32,
+    now: Ns,
+    timers: Vec<Timer>,
+    pending: Vec<Pending>,
+    next_request: u64,
+    request: Option<MachineRequest>,
+    console_in: Vec<VecDeque<u8>>,
+    console_out: Vec<Vec<u8>>,
+    disks: Vec<Option<Box<dyn BlockBackend>>>,
+    nets: Vec<Option<Box<dyn NetBackend>>>,
+    dma_writes: Vec<DmaWrite>,
+    images: Vec<(BlockId, u64, Vec<u8>)>,
+    guest_errors: Vec<String>,
+    log_guest_errors: bool,
+    attention: bool,
+}
+
+/// Lines kept of the guest-error log between two [`Bus::take_guest_errors`].
+const GUEST_ERRORS_KEPT: usize = 1000;
+
+impl Bus {
+    /// Makes `board` and resets it.
+    ///
+    /// # Errors
+    /// [`BoardError`] when the memory size is wrong or the arena is full.
+    pub fn new(
+        board: &'static Board,
+        config: BoardConfig,
+        mut ram: Box<dyn Ram>,
+    ) -> Result<Bus, BoardError> {
+        (board.check_ram)(config.ram_bytes).map_err(|why| BoardError::RamSize {
+            board: board.name,
+            bytes: config.ram_bytes,
+            why,
+        })?;
+        let mut blocks = Vec::new();
+        for b in board.blocks {
+            let bytes = b.bytes.unwrap_or(config.ram_bytes);
+            let arena = ram.alloc(bytes).ok_or(BoardError::NoMemory(b.name))?;
+            blocks.push(Block {
+                name: b.name,
+                arena,
+                bytes,
+            });
+        }
+        let mut bus = Bus {
+            board,
+            ram,
+            blocks,
+            devs: Vec::new(),
+            fixed: Vec::new(),
+            pci: Vec::new(),
+            pic: None,
+            wires: Vec::new(),
+            sinks: Vec::new(),
+            out_levels: Vec::new(),
+            irq_queue: VecDeque::new(),
+            cpu_irq: 0,
+            flat: Vec::new(),
+            last: Cell::new(0),
+            generation: 0,
+            remap: true,
+            depth: 0,
+            now: Ns(0),
+            timers: Vec::new(),
+            pending: Vec::new(),
+            next_request: 0,
+            request: None,
+            console_in: (0..board.consoles).map(|_| VecDeque::new()).collect(),
+            console_out: vec![Vec::new(); board.consoles as usize],
+            disks: (0..board.disks).map(|_| None).collect(),
+            nets: (0..board.nets).map(|_| None).collect(),
+            dma_writes: Vec::new(),
+            images: Vec::new(),
+            guest_errors: Vec::new(),
+            log_guest_errors: false,
+            attention: false,
+            config,
+        };
+        bus.populate();
+        bus.reset();
+        Ok(bus)
+    }
+
+    /// Makes the devices and wires of the board's table.
+    fn populate(&mut self) {
+        let board = self.board;
+        for (i, d) in board.devices.iter().enumerate() {
+            self.devs.push(Some((d.new)(&self.config)));
+            self.out_levels.push(0);
+            self.wires.push(Vec::new());
+            self.fixed.extend(d.map.iter().map(|m| (i, *m)));
+            self.pci
+                .extend(d.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
+            if d.interrupt_controller {
+                self.pic = Some(i);
+            }
+        }
+        for (i, d) in board.devices.iter().enumerate() {
+            for w in d.wires {
+                let sink = match self.sinks.iter().position(|(s, _)| *s == w.to) {
+                    Some(n) => n,
+                    None => {
+                        self.sinks.push((w.to, 0));
+                        self.sinks.len() - 1
+                    }
+                };
+                self.wires[i].push(Wire { pin: w.pin, sink });
+            }
+        }
+    }
+
+    /// Resets every device and puts the boot images back into memory. Virtual time goes on.
+    pub fn reset(&mut self) {
+        self.timers.clear();
+        self.pending.clear();
+        self.request = None;
+        self.images_to_memory();
+        self.depth += 1;
+        for i in 0..self.devs.len() {
+            self.with_dev(i, |d, cx| d.reset(cx));
+        }
+        self.remap = true;
+        self.depth -= 1;
+        self.settle();
+    }
+
+    fn images_to_memory(&mut self) {
+        let images = std::mem::take(&mut self.images);
+        for (block, offset, bytes) in &images {
+            self.block_write(*block, *offset, bytes);
+        }
+        self.images = images;
+    }
+
+    /// Puts `bytes` into a memory block now and after each reset.
+    ///
+    /// # Errors
+    /// The number of bytes in the block when the image reaches beyond its end.
+    pub fn add_image(&mut self, block: BlockId, offset: u64, bytes: Vec<u8>) -> Result<(), u64> {
+        if !self.block_write(block, offset, &bytes) {
+            return Err(self.blocks.get(block.0 as usize).map_or(0, |b| b.bytes));
+        }
+        self.images.push((block, offset, bytes));
+        Ok(())
+    }
+
+    /// The board's table.
+    pub fn board(&self) -> &'static Board {
+        self.board
+    }
+
+    /// What the board was made with.
+    pub fn config(&self) -> &BoardConfig {
+        &self.config
+    }
+
+    /// The memory blocks, in the board's order (block 0 is RAM).
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The CPU's interrupt pins, one bit each, as the board numbers them.
+    pub fn cpu_irq(&self) -> u32 {
+        self.cpu_irq
+    }
+
+    /// Counts changes of the address map: softmmu entries made under another number are void.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// True once after anything happened that the run loop must look at before the next instruction: a CPU pin changed, a
+    /// deadline moved, the map changed, memory was written by DMA, or reset or power-off was asked for.
+    pub fn take_attention(&mut self) -> bool {
+        std::mem::take(&mut self.attention)
+    }
+
+    /// The request of a device for the whole machine, once.
+    pub fn take_request(&mut self) -> Option<MachineRequest> {
+        self.request.take()
+    }
+
+    /// Memory written by devices since the last call.
+    pub fn take_dma_writes(&mut self) -> Vec<DmaWrite> {
+        std::mem::take(&mut self.dma_writes)
+    }
+
+    /// Turns the guest-error log on or off.
+    pub fn log_guest_errors(&mut self, on: bool) {
+        self.log_guest_errors = on;
+    }
+
+    /// Guest errors since the last call.
+    pub fn take_guest_errors(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.guest_errors)
+    }
+
+    fn note_guest_error(&mut self, line: impl FnOnce() -> String) {
+        if self.log_guest_errors && self.guest_errors.len() < GUEST_ERRORS_KEPT {
+            self.guest_errors.push(line());
+        }
+    }
+
+    /// Bytes the guest sent to a console port since the last call.
+    pub fn take_console_output(&mut self, port: u32) -> Vec<u8> {
+        self.console_out
+            .get_mut(port as usize)
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// True if any console port has output.
+    pub fn has_console_output(&self) -> bool {
+        self.console_out.iter().any(|c| !c.is_empty())
+    }
+
+    /// Types bytes into a console port. Devices take them as they have room; none is lost.
+    pub fn console_input(&mut self, port: u32, bytes: &[u8]) {
+        let Some(q) = self.console_in.get_mut(port as usize) else {
+            return;
+        };
+        q.extend(bytes);
+        for i in 0..self.devs.len() {
+            if self.board.devices[i].consoles.contains(&port) {
+                self.with_dev(i, |d, cx| d.input(cx, Input::Console { port }));
+            }
+        }
+    }
+
+    /// Bytes typed into a console port that the guest's device has not taken yet.
+    pub fn console_backlog(&self, port: u32) -> usize {
+        self.console_in.get(port as usize).map_or(0, VecDeque::len)
+    }
+
+    /// Puts a disk into a slot (board order) or takes it out. Do this before the machine runs; [`Bus::reset`] follows.
+    pub fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) {
+        if let Some(d) = self.disks.get_mut(slot as usize) {
+            *d = disk;
+        }
+    }
+
+    /// Connects a network port.
+    pub fn set_net(&mut self, port: u32, net: Option<Box<dyn NetBackend>>) {
+        if let Some(n) = self.nets.get_mut(port as usize) {
+            *n = net;
+        }
+    }
+
+    /// A frame from the network.
+    pub fn net_input(&mut self, port: u32, frame: &[u8]) {
+        for i in 0..self.devs.len() {
+            if self.board.devices[i].nets.contains(&port) {
+                let frame = frame.to_vec();
+                self.with_dev(i, |d, cx| d.input(cx, Input::Net { port, frame }));
+            }
+        }
+    }
+
+    /// Calls device `i`; delivers what follows from it when this is the outermost call.
+    fn with_dev<R>(
+        &mut self,
+        i: usize,
+        f: impl FnOnce(&mut dyn Device, &mut cx::Cx<'_>) -> R,
+    ) -> Option<R> {
+        // A device that is already being called cannot be reached again (a DMA or PCI cycle to itself): it does not answer.
+        let mut d = self.devs.get_mut(i)?.take()?;
+        self.depth += 1;
+        let r = f(&mut *d, &mut cx::Cx { bus: self, dev: i });
+        self.depth -= 1;
+        self.devs[i] = Some(d);
+        if self.depth == 0 {
+            self.settle();
+        }
+        Some(r)
+    }
+
+    /// Delivers queued IRQ changes and rebuilds the map if it changed.
+    fn settle(&mut self) {
+        while let Some((dev, pin, level)) = self.irq_queue.pop_front() {
+            for w in 0..self.wires[dev].len() {
+                let Wire { pin: p, sink } = self.wires[dev][w];
+                if p != pin {
+                    continue;
+                }
+                let (to, count) = &mut self.sinks[sink];
+                let (to, old) = (*to, *count);
+                *count = if level {
+                    old + 1
+                } else {
+                    old.saturating_sub(1)
+                };
+                if (old == 0) == (*count == 0) {
+                    continue;
+                }
+                match to {
+                    Sink::Cpu(pin) => {
+                        let bit = 1u32.checked_shl(pin).unwrap_or(0);
+                        self.cpu_irq = if level {
+                            self.cpu_irq | bit
+                        } else {
+                            self.cpu_irq & !bit
+                        };
+                        self.attention = true;
+                    }
+                    Sink::Dev(name, pin) => {
+                        if let Some(i) = self.board.device_index(name) {
+                            self.depth += 1;
+                            self.with_dev(i, |d, cx| d.irq_in(cx, pin, level));
+                            self.depth -= 1;
+                        }
+                    }
+                }
+            }
+        }
+        if std::mem::take(&mut self.remap) {
+            self.rebuild_map();
+        }
+    }
+
+    fn rebuild_map(&mut self) {
+        let mut all = self.fixed.clone();
+        let mut moving = Vec::new();
+        for (i, d) in self.devs.iter().enumerate() {
+            if let Some(d) = d {
+                d.mappings(&mut moving);
+                all.extend(moving.drain(..).map(|m| (i, m)));
+            }
+        }
+        let flat = map::flatten(self.board, self.config.ram_bytes, &self.blocks, &all);
+        if flat != self.flat {
+            self.flat = flat;
+            self.last.set(0);
+            self.generation += 1;
+            self.attention = true;
+        }
+    }
+
+    fn find(&self, gpa: u64) -> Option<FlatRange> {
+        let last = self.last.get();
+        if let Some(r) = self.flat.get(last)
+            && r.first <= gpa
+            && gpa <= r.last
+        {
+            return Some(*r);
+        }
+        let i = self.flat.partition_point(|r| r.last < gpa);
+        let r = self.flat.get(i)?;
+        if r.first > gpa {
+            return None;
+        }
+        self.last.set(i);
+        Some(*r)
+    }
+
+    /// Reads memory as a bus master or debugger would; devices are not touched. False when some of it is not memory.
+    pub fn read_memory(&self, at: Gpa, buf: &mut [u8]) -> bool {
+        let mut ok = true;
+        let mut done = 0usize;
+        while done < buf.len() {
+            let gpa = at.0.wrapping_add(done as u64);
+            let left = buf.len() - done;
+            let (n, arena) = self.memory_run(gpa, left);
+            let part = &mut buf[done..done + n];
+            match arena {
+                Some((a, _)) => self.ram.read(a, part),
+                None => {
+                    part.fill(0);
+                    ok = false;
+                }
+            }
+            done += n;
+        }
+        ok
+    }
+
+    /// Writes memory as a bus master or debugger would and reports it as [`DmaWrite`]. ROM is skipped. False when some of
+    /// it is not writable memory.
+    pub fn write_memory(&mut self, at: Gpa, data: &[u8]) -> bool {
+        let mut ok = true;
+        let mut done = 0usize;
+        while done < data.len() {
+            let gpa = at.0.wrapping_add(done as u64);
+            let (n, arena) = self.memory_run(gpa, data.len() - done);
+            match arena {
+                Some((a, true)) => {
+                    self.ram.write(a, &data[done..done + n]);
+                    self.note_dma(a, n);
+                }
+                _ => ok = false,
+            }
+            done += n;
+        }
+        ok
+    }
+
+    /// How far the range at `gpa` goes (at most `left` bytes), with its arena address and writability if it is memory.
+    fn memory_run(&self, gpa: u64, left: usize) -> (usize, Option<(u32, bool)>) {
+        let Some(r) = self.find(gpa) else {
+            // Up to the next range.
+            let i = self.flat.partition_point(|r| r.last < gpa);
+            let gap = self.flat.get(i).map_or(u64::MAX, |r| r.first - gpa);
+            return (
+                left.min(usize::try_from(gap).unwrap_or(usize::MAX)).max(1),
+                None,
+            );
+        };
+        let room = usize::try_from((r.last - gpa).saturating_add(1)).unwrap_or(usize::MAX);
+        let n = left.min(room);
+        match r.to {
+            Target::Ram {
+                arena, writable, ..
+            } => (n, Some((arena + (gpa - r.first) as u32, writable))),
+            _ => (n, None),
+        }
+    }
+
+    fn note_dma(&mut self, arena: u32, bytes: usize) {
+        self.attention = true;
+        let bytes = bytes as u32;
+        if let Some(l) = self.dma_writes.last_mut()
+            && l.arena.wrapping_add(l.bytes) == arena
+        {
+            l.bytes += bytes;
+            return;
+        }
+        self.dma_writes.push(DmaWrite { arena, bytes });
+    }
+
+    fn block_range(&self, block: BlockId, offset: u64, len: usize) -> Option<u32> {
+        let b = self.blocks.get(block.0 as usize)?;
+        let end = offset.checked_add(len as u64)?;
+        (end <= b.bytes).then(|| b.arena + offset as u32)
+    }
+
+    /// Writes into a memory block, ROM or not, and reports it as [`DmaWrite`]. False when it does not fit.
+    pub fn block_write(&mut self, block: BlockId, offset: u64, data: &[u8]) -> bool {
+        let Some(a) = self.block_range(block, offset, data.len()) else {
+            return false;
+        };
+        self.ram.write(a, data);
+        self.note_dma(a, data.len());
+        true
+    }
+
+    /// Reads from a memory block. False when it is not all inside.
+    pub fn block_read(&self, block: BlockId, offset: u64, buf: &mut [u8]) -> bool {
+        let Some(a) = self.block_range(block, offset, buf.len()) else {
+            return false;
+        };
+        self.ram.read(a, buf);
+        true
+    }
+
+    fn read_target(&mut self, r: &FlatRange, gpa: u64, size: u32) -> u64 {
+        let at = gpa - r.first;
+        match r.to {
+            Target::Ram { arena, .. } => {
+                let mut b = [0; 8];
+                self.ram.read(arena + at as u32, &mut b[..size as usize]);
+                u64::from_le_bytes(b)
+            }
+            Target::Dev {
+                dev,
+                region,
+                offset,
+                widest,
+            } => {
+                let offset = offset + at;
+                if size <= widest {
+                    let v = self.with_dev(dev, |d, cx| d.read(cx, region, offset, size));
+                    return v.unwrap_or(u64::MAX) & ones(size);
+                }
+                let mut v = 0;
+                for i in (0..size).step_by(widest as usize) {
+                    let o = offset + u64::from(i);
+                    let part = self.with_dev(dev, |d, cx| d.read(cx, region, o, widest));
+                    v |= (part.unwrap_or(u64::MAX) & ones(widest)) << (8 * i);
+                }
+                v
+            }
+            Target::Open { all_ones } => {
+                self.note_guest_error(|| format!("read of unassigned address {gpa:#x}"));
+                if all_ones { ones(size) } else { 0 }
+            }
+        }
+    }
+
+    fn write_target(&mut self, r: &FlatRange, gpa: u64, size: u32, value: u64) {
+        let at = gpa - r.first;
+        match r.to {
+            Target::Ram {
+                arena,
+                writable: true,
+                ..
+            } => {
+                let b = value.to_le_bytes();
+                self.ram.write(arena + at as u32, &b[..size as usize]);
+            }
+            Target::Ram {
+                rom: Some((dev, region, offset)),
+                ..
+            } => {
+                let o = offset + at;
+                self.with_dev(dev, |d, cx| d.write(cx, region, o, size, value));
+            }
+            Target::Ram { .. } => {
+                self.note_guest_error(|| format!("write to ROM at {gpa:#x}"));
+            }
+            Target::Dev {
+                dev,
+                region,
+                offset,
+                widest,
+            } => {
+                let offset = offset + at;
+                if size <= widest {
+                    let value = value & ones(size);
+                    self.with_dev(dev, |d, cx| d.write(cx, region, offset, size, value));
+                    return;
+                }
+                for i in (0..size).step_by(widest as usize) {
+                    let o = offset + u64::from(i);
+                    let part = value >> (8 * i) & ones(widest);
+                    self.with_dev(dev, |d, cx| d.write(cx, region, o, widest, part));
+                }
+            }
+            Target::Open { .. } => {
+                self.note_guest_error(|| format!("write to unassigned address {gpa:#x}"));
+            }
+        }
+    }
+
+    /// Saves everything but the memory blocks' bytes, the disks and the host's ends.
+    pub fn save(&self, s: &mut Saver) {
+        s.section("bus", 1, |s| {
+            s.u64(self.now.0);
+            s.u32(self.cpu_irq);
+            s.u64(self.next_request);
+            for l in &self.out_levels {
+                s.u64(*l);
+            }
+            for (_, n) in &self.sinks {
+                s.u32(*n);
+            }
+            for q in &self.console_in {
+                s.bytes(&q.iter().copied().collect::<Vec<_>>());
+            }
+            self.save_events(s);
+        });
+        for (spec, d) in self.board.devices.iter().zip(&self.devs) {
+            if let Some(d) = d {
+                s.section(spec.name, d.version(), |s| d.save(s));
+            }
+        }
+    }
+
+    /// Loads what [`Bus::save`] wrote, on a bus of the same board and configuration.
+    ///
+    /// # Errors
+    /// [`LoadError`]; the machine is then in no particular state and must be reset or dropped.
+    pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
+        l.section("bus", 1, |l, _| {
+            self.now = Ns(l.u64()?);
+            self.cpu_irq = l.u32()?;
+            self.next_request = l.u64()?;
+            for v in &mut self.out_levels {
+                *v = l.u64()?;
+            }
+            for (_, n) in &mut self.sinks {
+                *n = l.u32()?;
+            }
+            for q in &mut self.console_in {
+                *q = l.bytes()?.iter().copied().collect();
+            }
+            self.load_events(l)
+        })?;
+        for (spec, d) in self.board.devices.iter().zip(&mut self.devs) {
+            if let Some(d) = d {
+                let known = d.version();
+                l.section(spec.name, known, |l, v| d.load(l, v))?;
+            }
+        }
+        self.irq_queue.clear();
+        self.request = None;
+        self.attention = true;
+        self.rebuild_map();
+        // Softmmu entries from before the load are void even if the map is the same.
+        self.generation += 1;
+        Ok(())
+    }
+}
+
+const fn ones(size: u32) -> u64 {
+    if size >= 8 {
+        u64::MAX
+    } else {
+        (1 << (8 * size)) - 1
+    }
+}
+
+impl PhysBus for Bus {
+    fn page(&self, gpa: Gpa) -> RamPage {
+        let first = gpa.page().0;
+        let last = first + (tinamou_core::PAGE_SIZE - 1);
+        let i = self.flat.partition_point(|r| r.last < first);
+        match self.flat.get(i) {
+            Some(r) if r.first <= first && last <= r.last => match r.to {
+                Target::Ram {
+                    arena, writable, ..
+                } => RamPage::Ram {
+                    arena: arena + (first - r.first) as u32,
+                    writable,
+                },
+                _ => RamPage::Device,
+            },
+            Some(r) if r.first <= last => RamPage::Device,
+            _ => RamPage::None,
+        }
+    }
+
+    fn read(&mut self, gpa: Gpa, size: u32) -> Result<u64, BusError> {
+        let last = gpa.0.wrapping_add(u64::from(size) - 1);
+        match self.find(gpa.0) {
+            Some(r) if last <= r.last && gpa.0 <= last => Ok(self.read_target(&r, gpa.0, size)),
+            None if size == 1 => Err(BusError),
+            // Across the end of a range: byte by byte.
+            _ => {
+                let mut v = 0;
+                for i in 0..u64::from(size) {
+                    let at = gpa.0.wrapping_add(i);
+                    let r = self.find(at).ok_or(BusError)?;
+                    v |= self.read_target(&r, at, 1) << (8 * i);
+                }
+                Ok(v)
+            }
+        }
+    }
+
+    fn write(&mut self, gpa: Gpa, size: u32, value: u64) -> Result<(), BusError> {
+        let last = gpa.0.wrapping_add(u64::from(size) - 1);
+        match self.find(gpa.0) {
+            Some(r) if last <= r.last && gpa.0 <= last => {
+                self.write_target(&r, gpa.0, size, value);
+                Ok(())
+            }
+            None if size == 1 => Err(BusError),
+            _ => {
+                // Nothing may happen when a part of it faults.
+                for i in 0..u64::from(size) {
+                    self.find(gpa.0.wrapping_add(i)).ok_or(BusError)?;
+                }
+                for i in 0..u64::from(size) {
+                    let at = gpa.0.wrapping_add(i);
+                    if let Some(r) = self.find(at) {
+                        self.write_target(&r, at, 1, value >> (8 * i) & 0xff);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The bus as a device sees it during a call.
+
+use core::fmt;
+
+use tinamou_core::{BlockId, BlockRequest, DevCx, Gpa, MachineRequest, Ns, RequestId};
+
+use super::Bus;
+
+pub(super) struct Cx<'a> {
+    pub bus: &'a mut Bus,
+    pub dev: usize,
+}
+
+impl Cx<'_> {
+    fn pci_target(&self, devfn: u8) -> Option<(usize, u8)> {
+        self.bus
+            .pci
+            .iter()
+            .find(|p| p.0 == devfn)
+            .map(|p| (p.1, p.2))
+    }
+}
+
+impl DevCx for Cx<'_> {
+    fn now(&self) -> Ns {
+        self.bus.now
+    }
+
+    fn set_irq(&mut self, pin: u32, level: bool) {
+        let Some(bit) = 1u64.checked_shl(pin) else {
+            return;
+        };
+        let levels = &mut self.bus.out_levels[self.dev];
+        if (*levels & bit != 0) != level {
+            *levels ^= bit;
+            self.bus.irq_queue.push_back((self.dev, pin, level));
+        }
+    }
+
+    fn set_timer(&mut self, id: u32, deadline: Option<Ns>) {
+        self.bus.set_timer(self.dev, id, deadline);
+    }
+
+    fn dma_read(&mut self, at: Gpa, buf: &mut [u8]) -> bool {
+        self.bus.read_memory(at, buf)
+    }
+
+    fn dma_write(&mut self, at: Gpa, data: &[u8]) -> bool {
+        self.bus.write_memory(at, data)
+    }
+
+    fn block_read(&mut self, block: BlockId, offset: u64, buf: &mut [u8]) -> bool {
+        self.bus.block_read(block, offset, buf)
+    }
+
+    fn block_write(&mut self, block: BlockId, offset: u64, data: &[u8]) -> bool {
+        self.bus.block_write(block, offset, data)
+    }
+
+    fn guest_error(&mut self, what: fmt::Arguments<'_>) {
+        let name = self.bus.board.devices[self.dev].name;
+        self.bus.note_guest_error(|| format!("{name}: {what}"));
+    }
+
+    fn request_remap(&mut self) {
+        self.bus.remap = true;
+    }
+
+    fn request(&mut self, what: MachineRequest) {
+        self.bus.request = Some(what);
+        self.bus.attention = true;
+    }
+
+    fn console_out(&mut self, port: u32, bytes: &[u8]) {
+        if let Some(c) = self.bus.console_out.get_mut(port as usize) {
+            c.extend_from_slice(bytes);
+        }
+    }
+
+    fn console_in(&mut self, port: u32) -> Option<u8> {
+        self.bus.console_in.get_mut(port as usize)?.pop_front()
+    }
+
+    fn block_info(&self, slot: u32) -> Option<(u64, bool)> {
+        let d = self.bus.disks.get(slot as usize)?.as_ref()?;
+        Some((d.sectors(), d.read_only()))
+    }
+
+    fn block_submit(&mut self, slot: u32, request: BlockRequest, after: Ns) -> RequestId {
+        self.bus.submit(self.dev, slot, request, after)
+    }
+
+    fn net_out(&mut self, port: u32, frame: &[u8]) {
+        if let Some(Some(n)) = self.bus.nets.get_mut(port as usize) {
+            n.send(frame);
+        }
+    }
+
+    fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32 {
+        let Some((dev, func)) = self.pci_target(devfn) else {
+            return u32::MAX;
+        };
+        self.bus
+            .with_dev(dev, |d, cx| d.pci_read(cx, func, reg, size))
+            .unwrap_or(u32::MAX)
+    }
+
+    fn pci_write(&mut self, devfn: u8, reg: u8, size: u32, value: u32) {
+        if let Some((dev, func)) = self.pci_target(devfn) {
+            self.bus
+                .with_dev(dev, |d, cx| d.pci_write(cx, func, reg, size, value));
+        }
+    }
+
+    fn int_ack(&mut self) -> u8 {
+        let Some(i) = self.bus.pic else { return 0xff };
+        self.bus.with_dev(i, |d, cx| d.int_ack(cx)).unwrap_or(0xff)
+    }
+}

@@ -1,0 +1,230 @@
+//! Timers and disk completions on the virtual clock.
+
+use tinamou_core::{BlockError, BlockRequest, Input, LoadError, Loader, Ns, RequestId, Saver};
+
+use super::Bus;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    dev: usize,
+    id: u32,
+    deadline: Ns,
+}
+
+pub(super) struct Pending {
+    dev: usize,
+    slot: u32,
+    id: RequestId,
+    deadline: Ns,
+    request: BlockRequest,
+}
+
+/// How far [`Bus::advance`] came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Advance {
+    /// All the way.
+    Done,
+    /// The host has not finished a disk request whose deadline has come: the clock waits there. Call again later; the guest
+    /// must not run meanwhile.
+    WaitingForHost,
+}
+
+enum Event {
+    Timer(usize),
+    Disk(usize),
+}
+
+/// Longest saved request (a guest cannot ask for more in one command).
+const MAX_REQUEST_BYTES: usize = 64 << 20;
+
+impl Bus {
+    /// Virtual time.
+    pub fn now(&self) -> Ns {
+        self.now
+    }
+
+    /// Tells the bus the time without firing anything; the run loop does so before it lets a device see an access. Time never
+    /// goes back.
+    pub fn set_now(&mut self, now: Ns) {
+        self.now = self.now.max(now);
+    }
+
+    /// The next moment at which something happens without the guest's doing.
+    pub fn next_deadline(&self) -> Option<Ns> {
+        let t = self.timers.iter().map(|t| t.deadline);
+        t.chain(self.pending.iter().map(|p| p.deadline)).min()
+    }
+
+    /// Moves the clock to `to`, firing what is due in order.
+    pub fn advance(&mut self, to: Ns) -> Advance {
+        while let Some((at, e)) = self.due(to) {
+            match e {
+                Event::Timer(i) => {
+                    let t = self.timers.swap_remove(i);
+                    self.now = self.now.max(at);
+                    self.with_dev(t.dev, |d, cx| d.timer(cx, t.id));
+                }
+                Event::Disk(i) => {
+                    let p = &self.pending[i];
+                    let disk = self.disks.get_mut(p.slot as usize).and_then(Option::as_mut);
+                    let result = match disk {
+                        Some(d) => d.poll(p.id),
+                        None => Some(Err(BlockError::Io("no disk".into()))),
+                    };
+                    self.now = self.now.max(at);
+                    let Some(result) = result else {
+                        return Advance::WaitingForHost;
+                    };
+                    let p = self.pending.swap_remove(i);
+                    let input = Input::Block {
+                        slot: p.slot,
+                        id: p.id,
+                        result,
+                    };
+                    self.with_dev(p.dev, |d, cx| d.input(cx, input));
+                }
+            }
+            self.attention = true;
+        }
+        self.now = self.now.max(to);
+        Advance::Done
+    }
+
+    fn due(&self, to: Ns) -> Option<(Ns, Event)> {
+        let t = self.timers.iter().enumerate().map(|(i, t)| {
+            (
+                (t.deadline, 0, t.dev as u64, u64::from(t.id)),
+                Event::Timer(i),
+            )
+        });
+        let p = self
+            .pending
+            .iter()
+            .enumerate()
+            .map(|(i, p)| ((p.deadline, 1, p.dev as u64, p.id.0), Event::Disk(i)));
+        let (key, e) = t.chain(p).min_by_key(|(k, _)| *k)?;
+        (key.0 <= to).then_some((key.0, e))
+    }
+
+    pub(super) fn set_timer(&mut self, dev: usize, id: u32, deadline: Option<Ns>) {
+        self.attention = true;
+        let at = self.timers.iter().position(|t| t.dev == dev && t.id == id);
+        match (at, deadline) {
+            (Some(i), Some(deadline)) => self.timers[i].deadline = deadline,
+            (Some(i), None) => {
+                self.timers.swap_remove(i);
+            }
+            (None, Some(deadline)) => self.timers.push(Timer { dev, id, deadline }),
+            (None, None) => {}
+        }
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        dev: usize,
+        slot: u32,
+        request: BlockRequest,
+        after: Ns,
+    ) -> RequestId {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        if let Some(Some(d)) = self.disks.get_mut(slot as usize) {
+            d.submit(id, request.clone());
+        }
+        let deadline = self.now + after;
+        self.pending.push(Pending {
+            dev,
+            slot,
+            id,
+            deadline,
+            request,
+        });
+        self.attention = true;
+        id
+    }
+
+    pub(super) fn save_events(&self, s: &mut Saver) {
+        let mut timers = self.timers.clone();
+        timers.sort_by_key(|t| (t.deadline, t.dev, t.id));
+        s.u32(timers.len() as u32);
+        for t in &timers {
+            s.u32(t.dev as u32);
+            s.u32(t.id);
+            s.u64(t.deadline.0);
+        }
+        let mut pending: Vec<_> = self.pending.iter().collect();
+        pending.sort_by_key(|p| p.id);
+        s.u32(pending.len() as u32);
+        for p in pending {
+            s.u32(p.dev as u32);
+            s.u32(p.slot);
+            s.u64(p.id.0);
+            s.u64(p.deadline.0);
+            match &p.request {
+                BlockRequest::Read { lba, sectors } => {
+                    s.u8(0);
+                    s.u64(*lba);
+                    s.u32(*sectors);
+                }
+                BlockRequest::Write { lba, data } => {
+                    s.u8(1);
+                    s.u64(*lba);
+                    s.bytes(data);
+                }
+                BlockRequest::Flush => s.u8(2),
+            }
+        }
+    }
+
+    pub(super) fn load_events(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
+        let device = |v: u32| -> Result<usize, LoadError> {
+            let n = v as usize;
+            if n < self.devs.len() {
+                Ok(n)
+            } else {
+                Err(LoadError::Invalid("device number"))
+            }
+        };
+        let mut timers = Vec::new();
+        for _ in 0..l.u32()? {
+            timers.push(Timer {
+                dev: device(l.u32()?)?,
+                id: l.u32()?,
+                deadline: Ns(l.u64()?),
+            });
+        }
+        let mut pending = Vec::new();
+        for _ in 0..l.u32()? {
+            let dev = device(l.u32()?)?;
+            let (slot, id, deadline) = (l.u32()?, RequestId(l.u64()?), Ns(l.u64()?));
+            let request = match l.u8()? {
+                0 => BlockRequest::Read {
+                    lba: l.u64()?,
+                    sectors: l.u32()?,
+                },
+                1 => BlockRequest::Write {
+                    lba: l.u64()?,
+                    data: l.bytes_max(MAX_REQUEST_BYTES)?,
+                },
+                2 => BlockRequest::Flush,
+                _ => return Err(LoadError::Invalid("disk request")),
+            };
+            pending.push(Pending {
+                dev,
+                slot,
+                id,
+                deadline,
+                request,
+            });
+        }
+        // Requests in flight start again on this host.
+        for p in &pending {
+            if let Some(Some(d)) = self.disks.get_mut(p.slot as usize) {
+                d.submit(p.id, p.request.clone());
+            }
+        }
+        self.timers = timers;
+        self.pending = pending;
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Kernel and firmware loading.
+
+use tinamou_core::{Gpa, PhysBus};
+
+use super::boot::{ImageError, Kernel, load_firmware, load_kernel};
+use crate::bus::{Bus, VecRam};
+use crate::devices::BoardConfig;
+
+fn bus(big_endian: bool) -> Bus {
+    let config = BoardConfig {
+        ram_bytes: 16 << 20,
+        big_endian,
+        ..BoardConfig::default()
+    };
+    super::new(config, Box::new(VecRam::default())).unwrap()
+}
+
+/// A 32-bit MIPS ELF file with one segment at 80100000h.
+fn elf(big_endian: bool, memsz: u32, paddr: u32) -> Vec<u8> {
+    let mut f = vec![0x7f, b'E', b'L', b'F', 1, if big_endian { 2 } else { 1 }, 1];
+    f.resize(16, 0);
+    let mut put = |v: u32, n: usize| {
+        let b = if big_endian {
+            v.to_be_bytes()
+        } else {
+            v.to_le_bytes()
+        };
+        f.extend_from_slice(if big_endian { &b[4 - n..] } else { &b[..n] });
+    };
+    for (v, n) in [
+        (2, 2),
+        (8, 2),
+        (1, 4),
+        (0x8010_0004, 4),
+        (52, 4),
+        (0, 4),
+        (0, 4),
+        (52, 2),
+        (32, 2),
+        (1, 2),
+        (0, 2),
+        (0, 2),
+        (0, 2),
+    ] {
+        put(v, n);
+    }
+    for v in [1, 84, 0x8010_0000, paddr, 4, memsz, 7, 4] {
+        put(v, 4);
+    }
+    f.extend_from_slice(b"\x11\x22\x33\x44");
+    f
+}
+
+fn kernel<'a>(elf: &'a [u8], initrd: Option<&'a [u8]>) -> Kernel<'a> {
+    Kernel {
+        elf,
+        name: "vmlinux",
+        initrd,
+        cmdline: "console=ttyS0",
+    }
+}
+
+fn bytes(b: &Bus, at: u64, n: usize) -> Vec<u8> {
+    let mut v = vec![0; n];
+    assert!(b.read_memory(Gpa(at), &mut v));
+    v
+}
+
+fn string(b: &Bus, be: bool, slot: u64) -> String {
+    let p = bytes(b, 0x2000 + 4 * slot, 4).try_into().unwrap();
+    let p = if be {
+        u32::from_be_bytes(p)
+    } else {
+        u32::from_le_bytes(p)
+    };
+    if p == 0 {
+        return "(null)".into();
+    }
+    let s = bytes(b, u64::from(p & 0x1fff_ffff), 256);
+    let end = s.iter().position(|c| *c == 0).unwrap();
+    String::from_utf8(s[..end].to_vec()).unwrap()
+}
+
+#[test]
+fn kernel_and_environment() {
+    for be in [false, true] {
+        let mut b = bus(be);
+        let f = elf(be, 0x1000, 0x8010_0000);
+        let l = load_kernel(&mut b, &kernel(&f, Some(&[7; 100]))).unwrap();
+        assert_eq!(
+            (l.entry, l.end, l.is_64),
+            (0xffff_ffff_8010_0004, 0x10_1000, false)
+        );
+        for _ in 0..2 {
+            assert_eq!(bytes(&b, 0x10_0000, 6), [0x11, 0x22, 0x33, 0x44, 0, 0]);
+            let want = [
+                "vmlinux",
+                "rd_start=0xffffffff80fd0000 rd_size=100 console=ttyS0",
+                "memsize",
+                "16777216",
+                "ememsize",
+                "16777216",
+                "modetty0",
+                "38400n8r",
+                "(null)",
+            ];
+            for (i, w) in want.into_iter().enumerate() {
+                assert_eq!(string(&b, be, i as u64), w);
+            }
+            assert_eq!(bytes(&b, 0xfd_0000, 3), [7, 7, 7]);
+            // A reset brings it back.
+            b.write_memory(Gpa(0x10_0000), &[0; 64]);
+            b.write_memory(Gpa(0x2000), &[0; 64]);
+            b.reset();
+        }
+        let first = b.read(Gpa(0x1fc0_0000), 4).unwrap() as u32;
+        assert_eq!(
+            if be { first.swap_bytes() } else { first },
+            0x1000_015f,
+            "b 580h"
+        );
+        let rev = b.read(Gpa(0x1fc0_0010), 4).unwrap() as u32;
+        assert_eq!(if be { rev.swap_bytes() } else { rev }, 0x420);
+    }
+}
+
+#[test]
+fn wrong_kernels_are_refused() {
+    let mut b = bus(false);
+    let mut check = |f: &[u8]| load_kernel(&mut b, &kernel(f, None)).unwrap_err();
+    assert!(matches!(
+        check(&elf(true, 16, 0x8010_0000)),
+        ImageError::Endian("big")
+    ));
+    assert!(matches!(check(b"hello"), ImageError::Elf(_)));
+    assert!(matches!(
+        check(&elf(false, 16, 0x8200_0000)),
+        ImageError::Segment { .. }
+    ));
+    assert!(matches!(
+        check(&elf(false, u32::MAX, 0x8010_0000)),
+        ImageError::Segment { .. }
+    ));
+    assert!(matches!(
+        check(&elf(false, 16, 0x8000_0000)),
+        ImageError::Segment { .. }
+    ));
+    let mut f = elf(false, 16, 0x8010_0000);
+    f[18] = 3;
+    assert!(matches!(check(&f), ImageError::Machine(3)));
+    let good = elf(false, 16, 0x8010_0000);
+    for n in 0..good.len() {
+        assert!(load_kernel(&mut b, &kernel(&good[..n], None)).is_err());
+        let mut bad = good.clone();
+        bad[n] ^= 0xff;
+        let _ = load_kernel(&mut b, &kernel(&bad, None));
+    }
+    let big = vec![0; 15 << 20];
+    let e = load_kernel(&mut b, &kernel(&good, Some(&big))).unwrap_err();
+    assert!(matches!(e, ImageError::Initrd(_)));
+}
+
+#[test]
+fn firmware_words_are_swapped_on_little_endian() {
+    for (be, want) in [
+        (false, [4, 3, 2, 1, 0, 0, 6, 5]),
+        (true, [1, 2, 3, 4, 5, 6, 0xff, 0xff]),
+    ] {
+        let mut b = bus(be);
+        load_firmware(&mut b, &[1, 2, 3, 4, 5, 6]).unwrap();
+        for at in [0x1fc0_0000, 0x1e00_0000] {
+            assert_eq!(b.read(Gpa(at), 8).unwrap().to_le_bytes(), want);
+        }
+    }
+    assert!(load_firmware(&mut bus(true), &vec![0; 5 << 20]).is_err());
+}

@@ -274,7 +274,7 @@ impl Device for I8254 {
             (0, n) => self.counters[n as usize].read(now),
             _ => {
                 // Bit 4 shows the refresh clock, about 15 us each way.
-                let refresh = (now.0 / 15_085 & 1) as u8;
+                let refresh = ((now.0 / 15_085) & 1) as u8;
                 let out2 = u8::from(self.counters[2].out(now));
                 self.speaker & 0x0f | refresh << 4 | out2 << 5
             }

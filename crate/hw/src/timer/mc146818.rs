@@ -123,7 +123,7 @@ impl Mc146818 {
         if self.cmos[0x0b] & B_24H != 0 {
             return self.encode(h);
         }
-        let twelve = if h % 12 == 0 { 12 } else { h % 12 };
+        let twelve = if h.is_multiple_of(12) { 12 } else { h % 12 };
         self.encode(twelve) | if h >= 12 { 0x80 } else { 0 }
     }
 

@@ -91,7 +91,6 @@ fn paint(under: &mut Vec<FlatRange>, new: FlatRange) {
 
 fn layer(
     space: Space,
-    board: &Board,
     blocks: &[Block],
     all: &[(usize, Mapping)],
     out: &mut Vec<FlatRange>,
@@ -145,7 +144,7 @@ fn layer(
                     continue;
                 }
                 let mut seen = Vec::new();
-                layer(inner, board, blocks, all, &mut seen, depth - 1);
+                layer(inner, blocks, all, &mut seen, depth - 1);
                 let end = base.saturating_add(m.len - 1);
                 for r in seen {
                     let (f, l) = (r.first.max(base), r.last.min(end));
@@ -195,7 +194,7 @@ pub(super) fn flatten(
             },
         );
     }
-    layer(Space::System, board, blocks, all, &mut out, 3);
+    layer(Space::System, blocks, all, &mut out, 3);
     // RAM wins over everything.
     for v in board.ram {
         let len = ram_bytes.saturating_sub(v.offset).min(v.max_bytes);

@@ -75,7 +75,7 @@ fn memory_map() {
         "across the end of RAM"
     );
     assert!(
-        b.take_dma_writes().len() >= 2,
+        !b.take_dma_writes().is_empty(),
         "firmware was put there behind the CPU's back"
     );
     write(&mut b, 0x1fc0_0000, 4, 0);

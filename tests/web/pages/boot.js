@@ -1,0 +1,62 @@
+// @ts-check
+/**
+ * Boots the guest named in the address (`?guest=lab&steps=/steps/file`), types the steps at it, and posts
+ * `{ transcript, error, stats, hash }` to `/report`. Further parameters replace parts of the configuration (`accel`, `icount`, `idle`).
+ * It uses the page's own protocol and worker, so any browser can run it, with or without a driver.
+ */
+
+import { fetchImages, loadGuests } from '../../../www/guests.js';
+import { Client } from '../../../www/protocol.js';
+import { Drive } from '../drive.js';
+
+const LIMIT_MS = 570_000;
+
+/** @param {URLSearchParams} query */
+async function boot(query) {
+  const guest = (await loadGuests()).find((g) => g.id === query.get('guest'));
+  if (!guest) throw new Error(`no guest ${query.get('guest')}`);
+  const steps = await (await fetch(query.get('steps') ?? '')).text();
+  const client = new Client(new Worker('/www/worker.js', { type: 'module' }));
+  /** @type {import('../../../www/protocol.js').Stats | undefined} */
+  let stats;
+  /** @type {string | undefined} */
+  let error;
+  const drive = new Drive(steps, (data) => client.call('input', { port: 0, data }, [data.buffer]));
+  const began = performance.now();
+  let firstByteMs = 0;
+  await new Promise((resolve, reject) => {
+    const check = () => {
+      if (drive.done) resolve(null);
+      return drive.done;
+    };
+    setTimeout(() => reject(new Error(`not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`)), LIMIT_MS);
+    client.on('output', ({ port, data }) => {
+      firstByteMs ||= performance.now() - began;
+      if (port === 0) drive.feed(data);
+      check();
+    });
+    client.on('stats', (s) => (stats = s));
+    client.on('stopped', ({ reason, message }) => {
+      if (reason === 'failed') return reject(new Error(`the emulator failed: ${message}`));
+      drive.ended();
+      if (!check()) reject(new Error(`the guest ended, not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`));
+    });
+    const { id, title, note, files, ...config } = guest;
+    /** @type {any} */
+    const more = Object.fromEntries(['accel', 'idle'].filter((k) => query.has(k)).map((k) => [k, query.get(k)]));
+    if (query.has('icount')) more.icount = Number(query.get('icount'));
+    fetchImages(guest, () => {})
+      .then((images) => client.call('boot', { ...config, ...images, ...more }, Object.values(images)))
+      .catch(reject);
+  }).catch((e) => (error = e.message));
+  return { transcript: drive.transcript, error, stats, firstByteMs, wallMs: performance.now() - began };
+}
+
+let result;
+try {
+  result = await boot(new URLSearchParams(location.search));
+} catch (e) {
+  result = { transcript: '', error: String(e) };
+}
+await fetch('/report', { method: 'POST', body: JSON.stringify(result) });
+document.body.append('Done.');

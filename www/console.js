@@ -1,0 +1,74 @@
+// @ts-check
+/** The serial console: xterm.js, its colours in both schemes, its size, and a way out for the keyboard. */
+
+import { FitAddon } from './vendor/addon-fit.mjs';
+import { Terminal } from './vendor/xterm.mjs';
+
+const SCROLLBACK_LINES = 5000;
+
+/** Sixteen colours that are readable on white. */
+const LIGHT = {
+  background: '#ffffff',
+  foreground: '#23201c',
+  cursor: '#94501a',
+  selectionBackground: '#e9d5c0',
+  black: '#23201c',
+  red: '#a3231b',
+  green: '#2c6e33',
+  yellow: '#8a5a00',
+  blue: '#2453a6',
+  magenta: '#86348f',
+  cyan: '#17697a',
+  white: '#655e55',
+};
+
+const DARK = {
+  background: '#211e1b',
+  foreground: '#ece7e0',
+  cursor: '#e39a58',
+  selectionBackground: '#5a4632',
+  black: '#3a352f',
+  red: '#ff9a8d',
+  green: '#86cf8c',
+  yellow: '#e5c070',
+  blue: '#8db4f5',
+  magenta: '#dba0e3',
+  cyan: '#7fcbd9',
+  white: '#ece7e0',
+};
+
+/**
+ * Makes the console inside `frame`.
+ * @param {HTMLElement} frame
+ * @param {(data: Uint8Array<ArrayBuffer>) => void} typed called with what the user types
+ */
+export function makeConsole(frame, typed) {
+  const darkScheme = matchMedia('(prefers-color-scheme: dark)');
+  const narrow = matchMedia('(max-width: 40rem)');
+  const terminal = new Terminal({
+    fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace',
+    fontSize: narrow.matches ? 12 : 14,
+    scrollback: SCROLLBACK_LINES,
+    minimumContrastRatio: 4.5,
+    theme: darkScheme.matches ? DARK : LIGHT,
+  });
+  const fit = new FitAddon();
+  terminal.loadAddon(fit);
+  terminal.open(frame);
+  darkScheme.addEventListener('change', () => (terminal.options.theme = darkScheme.matches ? DARK : LIGHT));
+  narrow.addEventListener('change', () => (terminal.options.fontSize = narrow.matches ? 12 : 14));
+  new ResizeObserver(() => fit.fit()).observe(frame);
+
+  // Tab belongs to the guest, so Shift+Tab must lead out.
+  terminal.attachCustomKeyEventHandler((ev) => !(ev.key === 'Tab' && ev.shiftKey));
+  const encoder = new TextEncoder();
+  terminal.onData((text) => typed(encoder.encode(text)));
+  terminal.onBinary((text) => typed(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+
+  return {
+    /** @param {Uint8Array} data */
+    write: (data) => terminal.write(data),
+    clear: () => terminal.reset(),
+    focus: () => terminal.focus(),
+  };
+}

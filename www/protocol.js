@@ -1,0 +1,165 @@
+// @ts-check
+/**
+ * What page and worker say to each other: the only file both import. Requests carry ids; errors come back as replies; byte
+ * buffers are transferred, not copied. It knows neither the DOM nor wasm.
+ */
+
+/**
+ * A machine to build. The same words as `tinamou system-<target>` takes on a command line.
+ * @typedef {object} BootConfig
+ * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64'} target
+ * @property {string} [machine] board, `malta` if left out
+ * @property {string} [cpu] CPU model, the board's default if left out
+ * @property {number} [ramMib] guest memory in MiB
+ * @property {ArrayBuffer} [kernel] transferred
+ * @property {ArrayBuffer} [initrd] transferred
+ * @property {ArrayBuffer} [bios] transferred
+ * @property {string} [append] kernel command line
+ * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
+ * @property {'jit' | 'interp'} [accel]
+ * @property {'wait' | 'warp'} [idle] what an idle guest does: wait in real time (default), or jump to its next timer
+ * @property {boolean} [paused] do not start running
+ */
+
+/**
+ * @typedef {object} MachineInfo
+ * @property {string} version of the emulator
+ * @property {string[]} features of this browser that generated code uses
+ */
+
+/** @typedef {'off' | 'running' | 'paused' | 'failed'} RunState */
+
+/**
+ * Counters since the machine was made.
+ * @typedef {object} Stats
+ * @property {RunState} state
+ * @property {number} guestInsns guest instructions retired
+ * @property {number} interpInsns of these, in the interpreter
+ * @property {number} jitInsns of these, in compiled regions
+ * @property {number} modules modules alive
+ * @property {number} regions regions alive
+ * @property {number} moduleBytes bytes of wasm in the modules alive
+ * @property {number} virtualNs virtual time
+ * @property {number} busyMs real time spent inside slices
+ * @property {number} longestSliceMs the longest slice
+ */
+
+/**
+ * Requests: page to worker, each with one reply.
+ * @typedef {object} Calls
+ * @property {{ in: BootConfig, out: MachineInfo }} boot makes a machine in place of the present one
+ * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
+ * @property {{ in: void, out: void }} pause
+ * @property {{ in: void, out: void }} resume
+ * @property {{ in: void, out: void }} reset the board's reset line
+ * @property {{ in: void, out: Stats }} stats
+ * @property {{ in: void, out: string }} stateHash hash of the machine's whole state, in hex
+ */
+
+/**
+ * Events: worker to page.
+ * @typedef {object} Events
+ * @property {{ port: number, data: Uint8Array }} output bytes a serial port sent
+ * @property {Stats} stats a few times a second while running
+ * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine ended
+ */
+
+/**
+ * @typedef {object} Endpoint the part of Worker, MessagePort and a worker's global scope that is used here
+ * @property {(message: any, transfer: Transferable[]) => void} postMessage
+ * @property {((ev: MessageEvent) => any) | null} onmessage
+ */
+
+/** The worker could not do what was asked; its message is meant for people. */
+export class CallError extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = 'CallError';
+  }
+}
+
+/** The page's end. */
+export class Client {
+  #next = 1;
+  /** @type {Map<number, { resolve: (v: any) => void, reject: (e: Error) => void }>} */
+  #waiting = new Map();
+  /** @type {Map<string, (v: any) => void>} */
+  #listeners = new Map();
+  /** @type {Endpoint} */
+  #port;
+
+  /** @param {Endpoint} port */
+  constructor(port) {
+    this.#port = port;
+    port.onmessage = (ev) => this.#receive(ev.data);
+  }
+
+  /**
+   * Sends a request.
+   * @template {keyof Calls} K
+   * @param {K} name
+   * @param {Calls[K]['in']} args
+   * @param {Transferable[]} [transfer] buffers inside `args` to hand over
+   * @returns {Promise<Calls[K]['out']>}
+   */
+  call(name, args, transfer = []) {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#port.postMessage({ id, call: name, args }, transfer);
+    });
+  }
+
+  /**
+   * Sets the one listener of an event.
+   * @template {keyof Events} K
+   * @param {K} name
+   * @param {(value: Events[K]) => void} listener
+   */
+  on(name, listener) {
+    this.#listeners.set(name, listener);
+  }
+
+  /**
+   * Ends every request that waits, when the worker is gone.
+   * @param {string} message
+   */
+  abandon(message) {
+    for (const { reject } of this.#waiting.values()) reject(new CallError(message));
+    this.#waiting.clear();
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    if (typeof message.event === 'string') {
+      this.#listeners.get(message.event)?.(message.value);
+      return;
+    }
+    const waiting = this.#waiting.get(message.id);
+    if (!waiting) return;
+    this.#waiting.delete(message.id);
+    if (typeof message.error === 'string') waiting.reject(new CallError(message.error));
+    else waiting.resolve(message.value);
+  }
+}
+
+/**
+ * The worker's end: answers requests with `handlers`; whatever they throw becomes the reply.
+ * @param {Endpoint} port
+ * @param {{ [K in keyof Calls]: (args: Calls[K]['in']) => Calls[K]['out'] | Promise<Calls[K]['out']> }} handlers
+ * @returns {<K extends keyof Events>(name: K, value: Events[K], transfer?: Transferable[]) => void} sends an event
+ */
+export function serve(port, handlers) {
+  port.onmessage = async (ev) => {
+    const { id, call, args } = ev.data;
+    try {
+      if (!Object.hasOwn(handlers, call)) throw new Error(`no such request: ${call}`);
+      const value = await handlers[/** @type {keyof Calls} */ (call)](/** @type {any} */ (args));
+      port.postMessage({ id, value }, []);
+    } catch (e) {
+      port.postMessage({ id, error: e instanceof Error ? e.message : String(e) }, []);
+    }
+  };
+  return (name, value, transfer = []) => port.postMessage({ event: name, value }, transfer);
+}

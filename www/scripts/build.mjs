@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Builds what the page loads: `pkg/` (the emulator, by wasm-pack, then wasm-opt), `vendor/` (xterm.js) and `guests/`. A second
+ * run without changes is cheap. `TINAMOU_NAMES=1` keeps function names, for profiles.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+
+import { buildGuests } from './guests.mjs';
+import { copyVendor } from './vendor.mjs';
+
+const WWW = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = path.join(WWW, '..');
+const WASM = path.join(WWW, 'pkg/tinamou_web_bg.wasm');
+const CACHE = path.join(ROOT, 'build/web');
+
+/** What every browser that the page supports can do; the emulator itself needs no more. */
+const FEATURES = [
+  'bulk-memory',
+  'bulk-memory-opt',
+  'mutable-globals',
+  'nontrapping-float-to-int',
+  'sign-ext',
+  'reference-types',
+  'multivalue',
+  'simd',
+  'tail-call',
+  'extended-const',
+];
+
+/** @param {string} command @param {string[]} args @param {Record<string, string>} [env] */
+function run(command, args, env = {}) {
+  try {
+    execFileSync(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
+  } catch (e) {
+    const missing = /** @type {NodeJS.ErrnoException} */ (e).code === 'ENOENT';
+    console.error(missing ? `${command} is missing: ./build.sh web installs it` : `${command} failed`);
+    process.exit(1);
+  }
+}
+
+/** The emulator as wasm. */
+function buildEmulator() {
+  const tools = path.join(os.homedir(), '.cache/tinamou/bin');
+  run(
+    'wasm-pack',
+    ['--log-level', 'warn', 'build', 'web', '--release', '--no-opt', '--no-pack', '--mode', 'no-install', '--target', 'web',
+      '--out-dir', '../www/pkg', '--out-name', 'tinamou_web'],
+    { PATH: `${tools}${path.delimiter}${process.env.PATH}` },
+  );
+}
+
+/** Optimises it, unless the same bytes were optimised before. */
+function optimise() {
+  const args = ['-O3', ...FEATURES.map((f) => `--enable-${f}`)];
+  args.push(...(process.env.TINAMOU_NAMES ? ['-g'] : ['--strip-debug', '--strip-producers']));
+  const key = createHash('sha256').update(fs.readFileSync(WASM)).update(args.join(' ')).digest('hex');
+  const kept = path.join(CACHE, `${key}.wasm`);
+  if (!fs.existsSync(kept)) {
+    fs.rmSync(CACHE, { recursive: true, force: true });
+    fs.mkdirSync(CACHE, { recursive: true });
+    run(process.execPath, [path.join(WWW, 'node_modules/binaryen/bin/wasm-opt'), ...args, WASM, '-o', `${kept}.part`]);
+    fs.renameSync(`${kept}.part`, kept);
+  }
+  fs.copyFileSync(kept, WASM);
+}
+
+buildEmulator();
+optimise();
+copyVendor();
+const guests = buildGuests();
+const wasm = fs.readFileSync(WASM);
+const kib = (/** @type {number} */ n) => `${(n / 1024).toFixed(0)} KiB`;
+console.log(`www: emulator ${kib(wasm.length)}, brotli ${kib(brotliCompressSync(wasm).length)}; guests: ${guests.join(', ') || 'none'}`);

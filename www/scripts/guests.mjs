@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Writes `guests/`: the images the page offers and `index.json`, which describes them. The lab guest comes with the sources;
+ * Debian's kernels and U-Boot are there once `./build.sh guests` has fetched them.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const WWW = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = path.join(WWW, '..');
+const OUT = path.join(WWW, 'guests');
+
+/**
+ * @typedef {object} Offer
+ * @property {string} id
+ * @property {string} title
+ * @property {string} [note]
+ * @property {string} target
+ * @property {string} [cpu]
+ * @property {number} ramMib
+ * @property {string} [append]
+ * @property {Record<string, string>} from image files, by their name in a boot configuration
+ */
+
+const LINUX = 'console=ttyS0 panic=-1 quiet';
+
+/** In the order of the page's list; the first one boots on load. @type {Offer[]} */
+const OFFERS = [
+  { id: 'lab', title: 'Lab', note: 'MIPS32, little-endian', target: 'mipsel', cpu: '24Kf', ramMib: 32,
+    from: { kernel: 'tests/lab/images/lab-mipsel.elf' } },
+  { id: 'lab-be', title: 'Lab', note: 'MIPS32, big-endian', target: 'mips', cpu: '24Kf', ramMib: 32,
+    from: { kernel: 'tests/lab/images/lab-mips.elf' } },
+  { id: 'debian-mipsel', title: 'Debian Linux', note: 'mipsel, 32 bits', target: 'mipsel', cpu: '24Kf', ramMib: 256, append: LINUX,
+    from: { kernel: 'build/guests/mipsel/vmlinux', initrd: 'build/guests/mipsel/initrd.gz' } },
+  { id: 'debian-mips64el', title: 'Debian Linux', note: 'mips64el, 64 bits', target: 'mips64el', cpu: 'MIPS64R2-generic', ramMib: 256,
+    append: LINUX, from: { kernel: 'build/guests/mips64el/vmlinux', initrd: 'build/guests/mips64el/initrd.gz' } },
+  { id: 'uboot', title: 'U-Boot', note: 'firmware, mipsel', target: 'mipsel', cpu: '24Kf', ramMib: 256,
+    from: { bios: 'build/guests/uboot/maltael.bin' } },
+];
+
+/** Copies a file unless it is there already. @param {string} from @param {string} to */
+function bring(from, to) {
+  const source = fs.statSync(from);
+  const there = fs.statSync(to, { throwIfNoEntry: false });
+  if (there && there.size === source.size && Math.floor(there.mtimeMs) === Math.floor(source.mtimeMs)) return;
+  fs.copyFileSync(from, to);
+  fs.utimesSync(to, source.atime, source.mtime);
+}
+
+/** @returns {string[]} the ids of the guests there are */
+export function buildGuests() {
+  fs.mkdirSync(OUT, { recursive: true });
+  const guests = [];
+  for (const { from, ...guest } of OFFERS) {
+    const sources = Object.entries(from).map(([kind, file]) => /** @type {const} */ ([kind, path.join(ROOT, file)]));
+    if (!sources.every(([, file]) => fs.existsSync(file))) continue;
+    /** @type {Record<string, string>} */
+    const files = {};
+    for (const [kind, file] of sources) {
+      files[kind] = `${guest.id}.${path.basename(file)}`;
+      bring(file, path.join(OUT, /** @type {string} */ (files[kind])));
+    }
+    guests.push({ ...guest, machine: 'malta', files });
+  }
+  fs.writeFileSync(path.join(OUT, 'index.json'), `${JSON.stringify({ guests }, null, 2)}\n`);
+  return guests.map((g) => g.id);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(buildGuests().join('\n'));

@@ -207,6 +207,8 @@ pub trait Guest {
     fn timer(&mut self, cx: &mut dyn Cx);
     /// Enters a pending and enabled interrupt at the current pc; true if it did. Also ends a wait for interrupts.
     fn take_interrupt(&mut self, cx: &mut dyn Cx) -> bool;
+    /// Whether an interrupt is pending and would be entered, or would end a wait.
+    fn has_interrupt(&self) -> bool;
     /// Waiting for an interrupt.
     fn is_halted(&self) -> bool;
     /// One line or more of register dump, in the manner of QEMU's `info registers`.

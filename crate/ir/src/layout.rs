@@ -20,8 +20,10 @@ pub const CODE_GEN: u32 = 0x1c;
 pub const MAPS: u32 = 0x20;
 /// u64: instructions retired in all, without what the current budget has used.
 pub const ICOUNT: u32 = 0x40;
+/// Scratch values of the interpreter, 8 bytes each, up to [`GUEST`]; dead outside it.
+pub const SCRATCH: u32 = 0x80;
 /// Start of the guest's slots.
-pub const GUEST: u32 = 0x80;
+pub const GUEST: u32 = 0x1000;
 
 /// Bits of the [`PENDING`] word.
 pub mod pending {

@@ -10,6 +10,7 @@
 pub mod block;
 pub mod builder;
 pub mod guest;
+pub mod interp;
 pub mod layout;
 pub mod ops;
 pub mod region;

@@ -1,0 +1,506 @@
+//! From a block to bytecode, in one pass.
+
+use super::bytecode::*;
+use super::operands::{Buffers, Operands};
+use super::{Code, InsnPos};
+use crate::block::{Block, Inst, Val};
+use crate::ops::Op;
+use crate::types::{HelperDesc, MemArg, SlotSet, SlotTable, Type};
+
+/// Turns a block into bytecode.
+pub fn translate(block: &Block, slots: &SlotTable, helpers: &[HelperDesc]) -> Code {
+    Translator::default().translate(block, slots, helpers)
+}
+
+/// Turns blocks into bytecode and keeps its buffers from one to the next.
+#[derive(Default)]
+pub struct Translator {
+    buf: Buffers,
+}
+
+impl Translator {
+    /// As [`translate`].
+    pub fn translate(&mut self, block: &Block, slots: &SlotTable, helpers: &[HelperDesc]) -> Code {
+        let mut job = Job {
+            o: Operands::new(block, slots, &mut self.buf),
+            helpers,
+            flat: block.va_type == Type::I32,
+            insns: Vec::with_capacity(block.insn_count as usize),
+        };
+        let mut i = 0;
+        while i < block.insts.len() {
+            i += job.inst(Val(i as u32), &block.insts[i]);
+            job.o.settle();
+        }
+        Code {
+            ops: job.o.ops,
+            insns: job.insns,
+        }
+    }
+}
+
+struct Job<'a> {
+    o: Operands<'a>,
+    helpers: &'a [HelperDesc],
+    flat: bool,
+    insns: Vec<InsnPos>,
+}
+
+impl Job<'_> {
+    /// Translates the instruction that defines `v`; returns how many instructions are done by that.
+    fn inst(&mut self, v: Val, inst: &Inst) -> usize {
+        let [x, y, z] = inst.args;
+        match inst.op {
+            Op::Insn => {
+                self.insns.push(InsnPos {
+                    start: self.o.ops.len() as u32,
+                    pc: inst.imm,
+                    note: inst.aux,
+                });
+                1
+            }
+            Op::Set => {
+                self.o.set(inst.imm, x);
+                1
+            }
+            Op::Load => self.load(v, inst),
+            Op::Store => {
+                self.store(x, y, inst.mem());
+                1
+            }
+            Op::StoreIf => {
+                let c = self.o.reg(x);
+                // Operands first: what they need is computed whether or not the store happens.
+                let (base, offset) = self.o.address(y);
+                let data = self.o.reg(z);
+                self.o.ops.push(rrr(SKIPZ, 0, c, 1));
+                self.emit_store(base, offset, data, inst.mem());
+                1
+            }
+            Op::Probe => {
+                let (base, offset) = self.o.address(x);
+                self.o
+                    .ops
+                    .extend([access(PROBE, !self.flat as u16, base, offset, 0), inst.imm]);
+                1
+            }
+            Op::Call | Op::CallIf => self.call(v, inst),
+            Op::TrapIf => {
+                let c = self.o.reg(x);
+                self.o.ops.push(r32(TRAPNZ, c, inst.imm as u32));
+                1
+            }
+            Op::ExitIf => {
+                let c = self.o.reg(x);
+                self.o.ops.extend([rrr(EXITNZ, 0, c, 0), inst.imm]);
+                1
+            }
+            Op::Jump => self.end(JUMP, inst.imm),
+            Op::Leave => self.end(LEAVE, inst.imm),
+            Op::Raise => {
+                self.o.ops.push(r32(RAISE, 0, inst.imm as u32));
+                1
+            }
+            Op::Branch => {
+                let c = self.o.reg(x);
+                self.o.ops.extend([rrr(BRNZ, 0, c, 0), inst.imm, inst.aux]);
+                1
+            }
+            Op::JumpInd | Op::LeaveInd => {
+                let target = self.o.reg(x);
+                let op = match (inst.op, self.o.is64(x)) {
+                    (Op::JumpInd, false) => JUMPI32,
+                    (Op::JumpInd, true) => JUMPI64,
+                    (_, false) => LEAVEI32,
+                    (_, true) => LEAVEI64,
+                };
+                self.o.ops.push(rrr(op, 0, target, 0));
+                1
+            }
+            // From here on all is pure: what nobody uses is not computed.
+            _ if self.o.uses(v) == 0 => {
+                for arg in inst.operands() {
+                    self.o.consume(arg);
+                }
+                1
+            }
+            Op::Const => 1,
+            Op::Get => {
+                self.o.get(v, inst.imm);
+                1
+            }
+            Op::Select => {
+                let (c, a, b) = (self.o.reg(x), self.o.reg(y), self.o.reg(z));
+                let (d, done) = self.o.dest(v);
+                let op = if inst.ty.bytes() == 8 {
+                    SELECT64
+                } else {
+                    SELECT32
+                };
+                self.o.ops.extend([rrr(op, d, a, b), c as u64]);
+                1 + done as usize
+            }
+            Op::Wrap | Op::Bits32 | Op::Bits64 | Op::Float32 | Op::Float64 => {
+                self.o.alias(v, x);
+                1
+            }
+            Op::Add | Op::Sub | Op::Shl | Op::Shr | Op::Sar
+                if let Some(done) = self.extended(v, inst) =>
+            {
+                done
+            }
+            Op::Add if self.address_sum(v, inst) => 1,
+            Op::Eq | Op::Ne | Op::LtU | Op::LtS | Op::LeU | Op::LeS | Op::Eqz => {
+                self.compare(v, inst)
+            }
+            op => self.plain(op, v, inst),
+        }
+    }
+
+    fn end(&mut self, op: u8, pc: u64) -> usize {
+        self.o.ops.extend([op as u64, pc]);
+        1
+    }
+
+    /// Emits an op of one or two operands.
+    fn plain(&mut self, op: Op, v: Val, inst: &Inst) -> usize {
+        let [mut x, mut y, _] = inst.args;
+        let wide = self.o.is64(x);
+        if matches!(op, Op::Add | Op::Mul | Op::And | Op::Or | Op::Xor)
+            && self.o.constant(x).is_some()
+        {
+            (x, y) = (y, x);
+        }
+        if y.is_some()
+            && let Some(imm) = self.o.imm24(y)
+            && let Some((code, imm)) = immediate(op, wide, imm)
+        {
+            let a = self.o.reg(x);
+            self.o.consume(y);
+            let (d, done) = self.o.dest(v);
+            self.o.ops.push(rri(code, d, a, imm));
+            return 1 + done as usize;
+        }
+        let a = self.o.reg(x);
+        let b = if y.is_some() { self.o.reg(y) } else { 0 };
+        let (d, done) = self.o.dest(v);
+        self.o.ops.push(rrr(register(op, wide), d, a, b));
+        1 + done as usize
+    }
+
+    /// An i32 operation whose only use is to be sign-extended to 64 bits, as 64-bit MIPS and others do all the time.
+    fn extended(&mut self, v: Val, inst: &Inst) -> Option<usize> {
+        let next = self.o.block.insts.get(v.index() + 1)?;
+        let [x, y, _] = inst.args;
+        let narrow = inst.ty == Type::I32;
+        let fits = next.op == if narrow { Op::ExtS } else { Op::Sext32 };
+        // The low half of a 64-bit sum or left shift depends on the low halves alone, if the shift is below 32; right shifts do not.
+        if !fits || next.args[0] != v || self.o.uses(v) != 1 {
+            return None;
+        }
+        let result = Val(v.0 + 1);
+        if self.o.uses(result) == 0 {
+            return None;
+        }
+        let imm = self.o.imm24(y);
+        let (code, imm) = match (inst.op, imm) {
+            (Op::Add, Some(n)) => (ADDXI, Some(n)),
+            (Op::Sub, Some(n)) if IMM24.contains(&-n) => (ADDXI, Some(-n)),
+            (Op::Add, None) => (ADDX, None),
+            (Op::Sub, _) => (SUBX, None),
+            (Op::Shl, Some(n)) if narrow || (0..32).contains(&n) => (SHLXI, Some(n)),
+            (Op::Shr, Some(n)) if narrow => (SHRXI, Some(n)),
+            (Op::Sar, Some(n)) if narrow => (SARXI, Some(n)),
+            _ => return None,
+        };
+        let a = self.o.reg(x);
+        let b = if imm.is_none() { self.o.reg(y) } else { 0 };
+        if imm.is_some() {
+            self.o.consume(y);
+        }
+        self.o.consume(v);
+        let (d, done) = self.o.dest(result);
+        self.o.ops.push(match imm {
+            Some(n) => rri(code, d, a, n),
+            None => rrr(code, d, a, b),
+        });
+        Some(2 + done as usize)
+    }
+
+    /// A constant added to an address just before its access joins the access.
+    fn address_sum(&mut self, v: Val, inst: &Inst) -> bool {
+        let [x, y, _] = inst.args;
+        let Some(Ok(offset)) = self.o.imm24(y).map(i16::try_from) else {
+            return false;
+        };
+        let addresses = |inst: &Inst| match inst.op {
+            Op::Load | Op::Store | Op::Probe => inst.args[0] == v,
+            Op::StoreIf => inst.args[1] == v,
+            _ => false,
+        };
+        let behind = &self.o.block.insts[v.index() + 1..];
+        if !behind.iter().take(3).any(addresses) || !self.o.sum(v, x, offset) {
+            return false;
+        }
+        self.o.consume(y);
+        true
+    }
+
+    /// A comparison, with the branch behind it if there is one.
+    fn compare(&mut self, v: Val, inst: &Inst) -> usize {
+        let [x, y, _] = inst.args;
+        let wide = self.o.is64(x);
+        let kind = match inst.op {
+            Op::Eq | Op::Eqz => 0,
+            Op::Ne => 1,
+            Op::LtU => 2,
+            Op::LtS => 3,
+            Op::LeU => 4,
+            _ => 5,
+        };
+        let at = kind * 2 + wide as usize;
+        let imm = if inst.op == Op::Eqz {
+            Some(0)
+        } else {
+            self.o.imm24(y)
+        };
+        let branch = self
+            .o
+            .block
+            .insts
+            .get(v.index() + 1)
+            .filter(|n| n.op == Op::Branch && n.args[0] == v && self.o.uses(v) == 1);
+        let a = self.o.reg(x);
+        let b = match imm {
+            Some(_) => {
+                if y.is_some() {
+                    self.o.consume(y);
+                }
+                0
+            }
+            None => self.o.reg(y),
+        };
+        let word = |codes: &[[u8; 12]; 2], d: u16| match imm {
+            Some(n) => rri(codes[1][at], d, a, n),
+            None => rrr(codes[0][at], d, a, b),
+        };
+        if let Some(branch) = branch {
+            self.o
+                .ops
+                .extend([word(&BRANCHES, 0), branch.imm, branch.aux]);
+            return 2;
+        }
+        let (d, done) = self.o.dest(v);
+        self.o.ops.push(word(&COMPARES, d));
+        1 + done as usize
+    }
+
+    fn load(&mut self, v: Val, inst: &Inst) -> usize {
+        let mem = inst.mem();
+        let (base, offset) = self.o.address(inst.args[0]);
+        let (d, done) = if self.o.uses(v) == 0 {
+            (self.o.sink(), false)
+        } else {
+            self.o.dest(v)
+        };
+        let index = access_index(mem.size_log2, mem.big_endian, mem.aligned);
+        let wide = inst.ty.bytes() == 8;
+        let width = if wide { 64 } else { 32 };
+        let shift = if mem.signed {
+            width - 8 * mem.bytes()
+        } else {
+            0
+        };
+        let code = if wide {
+            LOADS64[!self.flat as usize][index]
+        } else {
+            LOADS32[!self.flat as usize][index]
+        };
+        self.o
+            .ops
+            .push(access(code, d, base, offset, mem.mmu | (shift as u8) << 2));
+        1 + done as usize
+    }
+
+    fn store(&mut self, va: Val, v: Val, mem: MemArg) {
+        let (base, offset) = self.o.address(va);
+        let data = self.o.reg(v);
+        self.emit_store(base, offset, data, mem);
+    }
+
+    fn emit_store(&mut self, base: u16, offset: i16, data: u16, mem: MemArg) {
+        let index = access_index(mem.size_log2, mem.big_endian, mem.aligned);
+        self.o.ops.push(access(
+            STORES[!self.flat as usize][index],
+            data,
+            base,
+            offset,
+            mem.mmu,
+        ));
+    }
+
+    fn call(&mut self, v: Val, inst: &Inst) -> usize {
+        let desc = &self.helpers[inst.imm as usize];
+        let used = self.o.uses(v) != 0;
+        if desc.pure && !used {
+            for arg in inst.operands() {
+                self.o.consume(arg);
+            }
+            return 1;
+        }
+        let mut flags = 0;
+        let mut words = 0;
+        // `call_if` has its condition first and no third operand.
+        let conditional = inst.op == Op::CallIf;
+        if conditional {
+            words |= (self.o.reg(inst.args[0]) as u64) << 32;
+        }
+        for (k, &arg) in inst.args[conditional as usize..].iter().enumerate() {
+            if arg.is_some() {
+                flags |= CALL_THERE << k;
+                flags |= if self.o.is64(arg) { CALL_WIDE << k } else { 0 };
+                words |= (self.o.reg(arg) as u64) << (16 * k);
+            }
+        }
+        if desc.faults || desc.time {
+            flags |= CALL_COUNTED;
+        }
+        if desc.faults {
+            flags |= CALL_FAULTS;
+        }
+        if desc.writes != SlotSet::None {
+            self.o.kill_all();
+        }
+        let (d, done) = if used {
+            self.o.dest(v)
+        } else {
+            (self.o.sink(), false)
+        };
+        let code = if conditional { CALLIF } else { CALL };
+        self.o.ops.extend([
+            code as u64 | (flags as u64) << 8 | inst.imm << 32 | (d as u64) << 48,
+            words,
+        ]);
+        if conditional {
+            self.o.ops.push(inst.aux);
+        }
+        1 + done as usize
+    }
+}
+
+const COMPARES: [[u8; 12]; 2] = [
+    [
+        EQ32, EQ64, NE32, NE64, LTU32, LTU64, LTS32, LTS64, LEU32, LEU64, LES32, LES64,
+    ],
+    [
+        EQ32I, EQ64I, NE32I, NE64I, LTU32I, LTU64I, LTS32I, LTS64I, LEU32I, LEU64I, LES32I, LES64I,
+    ],
+];
+const BRANCHES: [[u8; 12]; 2] = [
+    [
+        BREQ32, BREQ64, BRNE32, BRNE64, BRLTU32, BRLTU64, BRLTS32, BRLTS64, BRLEU32, BRLEU64,
+        BRLES32, BRLES64,
+    ],
+    [
+        BREQ32I, BREQ64I, BRNE32I, BRNE64I, BRLTU32I, BRLTU64I, BRLTS32I, BRLTS64I, BRLEU32I,
+        BRLEU64I, BRLES32I, BRLES64I,
+    ],
+];
+
+/// Opcode of a plain op by the width of its first operand.
+fn register(op: Op, wide: bool) -> u8 {
+    let pair = match op {
+        Op::Add => [ADD32, ADD64],
+        Op::Sub => [SUB32, SUB64],
+        Op::Mul => [MUL32, MUL64],
+        Op::MulhU => [MULHU; 2],
+        Op::MulhS => [MULHS; 2],
+        Op::DivU => [DIVU32, DIVU64],
+        Op::DivS => [DIVS32, DIVS64],
+        Op::RemU => [REMU32, REMU64],
+        Op::RemS => [REMS32, REMS64],
+        Op::And => [AND32, AND64],
+        Op::Or => [OR32, OR64],
+        Op::Xor => [XOR32, XOR64],
+        Op::Shl => [SHL32, SHL64],
+        Op::Shr => [SHR32, SHR64],
+        Op::Sar => [SAR32, SAR64],
+        Op::Rotl => [ROTL32, ROTL64],
+        Op::Rotr => [ROTR32, ROTR64],
+        Op::Clz => [CLZ32, CLZ64],
+        Op::Ctz => [CTZ32, CTZ64],
+        Op::Popcnt => [POPCNT32, POPCNT64],
+        Op::Bswap => [BSWAP32, BSWAP64],
+        Op::Sext8 => [SEXT8_32, SEXT8_64],
+        Op::Sext16 => [SEXT16_32, SEXT16_64],
+        Op::Sext32 | Op::ExtS => [EXTS; 2],
+        Op::ExtU => [EXTU; 2],
+        Op::Fadd => [FADD32, FADD64],
+        Op::Fsub => [FSUB32, FSUB64],
+        Op::Fmul => [FMUL32, FMUL64],
+        Op::Fdiv => [FDIV32, FDIV64],
+        Op::Fsqrt => [FSQRT32, FSQRT64],
+        Op::Fneg => [FNEG32, FNEG64],
+        Op::Fabs => [FABS32, FABS64],
+        Op::Feq => [FEQ32, FEQ64],
+        Op::Flt => [FLT32, FLT64],
+        Op::Fle => [FLE32, FLE64],
+        Op::Fnearest => [FNEAREST32, FNEAREST64],
+        Op::Fpromote => [FPROMOTE; 2],
+        Op::Fdemote => [FDEMOTE; 2],
+        Op::F64FromI32 => [D_FROM_W; 2],
+        Op::F64FromI64 => [D_FROM_L; 2],
+        Op::F32FromI32 => [S_FROM_W; 2],
+        Op::F32FromI64 => [S_FROM_L; 2],
+        Op::I32FromF64 => [W_FROM_D; 2],
+        Op::I64FromF64 => [L_FROM_D; 2],
+        // The rest never comes here: `Job::inst` lists it.
+        Op::Wrap | Op::Bits32 | Op::Bits64 | Op::Float32 | Op::Float64 => [MOV32, MOV64],
+        Op::Eqz | Op::Eq | Op::Ne | Op::LtU | Op::LtS | Op::LeU | Op::LeS => {
+            COMPARES[0][..2].try_into().unwrap_or([EQ32, EQ64])
+        }
+        Op::Const
+        | Op::Select
+        | Op::Get
+        | Op::Set
+        | Op::Load
+        | Op::Store
+        | Op::StoreIf
+        | Op::Probe
+        | Op::Call
+        | Op::CallIf
+        | Op::TrapIf
+        | Op::ExitIf
+        | Op::Insn
+        | Op::Jump
+        | Op::Branch
+        | Op::JumpInd
+        | Op::Leave
+        | Op::LeaveInd
+        | Op::Raise => unreachable!("{} is no plain op", op.info().name),
+    };
+    pair[wide as usize]
+}
+
+/// Opcode and immediate of an op whose second operand is a small constant.
+fn immediate(op: Op, wide: bool, imm: i64) -> Option<(u8, i64)> {
+    let pair = match op {
+        Op::Add => [ADD32I, ADD64I],
+        Op::Sub => {
+            return IMM24
+                .contains(&-imm)
+                .then(|| ([ADD32I, ADD64I][wide as usize], -imm));
+        }
+        Op::Mul => [MUL32I, MUL64I],
+        Op::And => [AND32I, AND64I],
+        Op::Or => [OR32I, OR64I],
+        Op::Xor => [XOR32I, XOR64I],
+        Op::Shl => [SHL32I, SHL64I],
+        Op::Shr => [SHR32I, SHR64I],
+        Op::Sar => [SAR32I, SAR64I],
+        Op::Rotl => [ROTL32I, ROTL64I],
+        Op::Rotr => [ROTR32I, ROTR64I],
+        _ => return None,
+    };
+    Some((pair[wide as usize], imm))
+}

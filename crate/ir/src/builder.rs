@@ -14,8 +14,19 @@ pub struct Builder {
 impl Builder {
     /// Starts a block at `pc` in `mode`; `va_type` is the type of guest addresses.
     pub fn new(slots: std::rc::Rc<SlotTable>, pc: u64, mode: u32, va_type: Type) -> Builder {
-        let block = Block { pc, mode, va_type, insts: Vec::with_capacity(64), insn_count: 0, code_bytes: 0 };
-        Builder { block, slots, done: false }
+        let block = Block {
+            pc,
+            mode,
+            va_type,
+            insts: Vec::with_capacity(64),
+            insn_count: 0,
+            code_bytes: 0,
+        };
+        Builder {
+            block,
+            slots,
+            done: false,
+        }
     }
 
     /// Type of a value.
@@ -47,7 +58,13 @@ impl Builder {
     fn push(&mut self, op: Op, ty: Type, args: [Val; 3], imm: u64, aux: u64) -> Val {
         assert!(!self.done, "{} after the terminator", op.info().name);
         self.done = op.is_terminator();
-        self.block.insts.push(Inst { op, ty, args, imm, aux });
+        self.block.insts.push(Inst {
+            op,
+            ty,
+            args,
+            imm,
+            aux,
+        });
         Val((self.block.insts.len() - 1) as u32)
     }
 
@@ -65,7 +82,11 @@ impl Builder {
 
     /// A constant of type `ty`; `bits` is truncated to its width.
     pub fn constant(&mut self, ty: Type, bits: u64) -> Val {
-        let bits = if ty.bytes() == 4 { bits & 0xffff_ffff } else { bits };
+        let bits = if ty.bytes() == 4 {
+            bits & 0xffff_ffff
+        } else {
+            bits
+        };
         self.push(Op::Const, ty, [Val::NONE; 3], bits, 0)
     }
 
@@ -122,7 +143,13 @@ impl Builder {
 
     /// Checks that an access would not fault.
     pub fn probe(&mut self, va: Val, mem: MemArg) {
-        self.push(Op::Probe, Type::I32, [va, Val::NONE, Val::NONE], mem.pack(), 0);
+        self.push(
+            Op::Probe,
+            Type::I32,
+            [va, Val::NONE, Val::NONE],
+            mem.pack(),
+            0,
+        );
     }
 
     /// Calls a helper with up to three operands.
@@ -139,7 +166,13 @@ impl Builder {
 
     /// Raises guest exception `code` if `c` is not 0.
     pub fn trap_if(&mut self, c: Val, code: u32) {
-        self.push(Op::TrapIf, Type::I32, [c, Val::NONE, Val::NONE], code as u64, 0);
+        self.push(
+            Op::TrapIf,
+            Type::I32,
+            [c, Val::NONE, Val::NONE],
+            code as u64,
+            0,
+        );
     }
 
     /// Leaves for `target` if `c` is not 0.
@@ -160,12 +193,24 @@ impl Builder {
 
     /// Ends the block: `taken` if `c` is not 0, else `fallthrough`.
     pub fn branch(&mut self, c: Val, taken: u64, fallthrough: u64) {
-        self.push(Op::Branch, Type::I32, [c, Val::NONE, Val::NONE], taken, fallthrough);
+        self.push(
+            Op::Branch,
+            Type::I32,
+            [c, Val::NONE, Val::NONE],
+            taken,
+            fallthrough,
+        );
     }
 
     /// Ends the block: on to a computed address.
     pub fn jump_ind(&mut self, target: Val, kind: JumpKind) {
-        self.push(Op::JumpInd, Type::I32, [target, Val::NONE, Val::NONE], kind as u64, 0);
+        self.push(
+            Op::JumpInd,
+            Type::I32,
+            [target, Val::NONE, Val::NONE],
+            kind as u64,
+            0,
+        );
     }
 
     /// Ends the block: the run loop looks again, at `pc`.
@@ -175,7 +220,13 @@ impl Builder {
 
     /// Ends the block: the run loop looks again, at a computed address.
     pub fn leave_ind(&mut self, target: Val) {
-        self.push(Op::LeaveInd, Type::I32, [target, Val::NONE, Val::NONE], 0, 0);
+        self.push(
+            Op::LeaveInd,
+            Type::I32,
+            [target, Val::NONE, Val::NONE],
+            0,
+            0,
+        );
     }
 
     /// Ends the block: raises guest exception `code`.

@@ -47,13 +47,21 @@ impl State {
     /// Bits of a slot, zero-extended.
     pub fn slot(&self, table: &SlotTable, slot: Slot) -> u64 {
         let d = table.desc(slot);
-        if d.ty.bytes() == 4 { self.read32(d.offset) as u64 } else { self.read64(d.offset) }
+        if d.ty.bytes() == 4 {
+            self.read32(d.offset) as u64
+        } else {
+            self.read64(d.offset)
+        }
     }
 
     /// Writes the bits of a slot.
     pub fn set_slot(&self, table: &SlotTable, slot: Slot, bits: u64) {
         let d = table.desc(slot);
-        if d.ty.bytes() == 4 { self.write32(d.offset, bits as u32) } else { self.write64(d.offset, bits) }
+        if d.ty.bytes() == 4 {
+            self.write32(d.offset, bits as u32)
+        } else {
+            self.write64(d.offset, bits)
+        }
     }
 
     /// Guest pc, exact outside blocks.
@@ -142,7 +150,13 @@ pub trait Cx {
     ///
     /// # Errors
     /// [`Stop`] as for a store op.
-    fn store(&mut self, guest: &mut dyn Guest, va: u64, value: u64, mem: MemArg) -> Result<(), Stop>;
+    fn store(
+        &mut self,
+        guest: &mut dyn Guest,
+        va: u64,
+        value: u64,
+        mem: MemArg,
+    ) -> Result<(), Stop>;
     /// Virtual time in nanoseconds, exact at the current instruction (helpers that declare `time`).
     fn now_ns(&self) -> u64;
     /// Asks for [`Guest::timer`] at that virtual time, or cancels.
@@ -184,12 +198,24 @@ pub trait Guest {
     ///
     /// # Errors
     /// The fault of fetching the first instruction.
-    fn lift(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32, max_insns: u32) -> Result<Block, Fault>;
+    fn lift(
+        &self,
+        code: &mut dyn CodeFetch,
+        pc: u64,
+        mode: u32,
+        max_insns: u32,
+    ) -> Result<Block, Fault>;
     /// Translates an address.
     ///
     /// # Errors
     /// The guest exception of a failed translation.
-    fn translate(&mut self, state: &State, va: u64, access: Access, mmu: u8) -> Result<Translation, Fault>;
+    fn translate(
+        &mut self,
+        state: &State,
+        va: u64,
+        access: Access,
+        mmu: u8,
+    ) -> Result<Translation, Fault>;
     /// The fault of a misaligned access.
     fn misaligned(&self, va: u64, access: Access) -> Fault;
     /// The fault of an access that the physical bus refused; `None` ignores it (loads read as 0).

@@ -293,7 +293,14 @@ impl Op {
 
     /// Result type, given the types of the operands and the instruction's own type for `Any`.
     pub fn result_type(self, args: [Option<Type>; 3], own: Type) -> Option<Type> {
-        let first = |sig: Sig| self.info().args.iter().zip(args).find(|(s, _)| **s == sig).and_then(|(_, t)| t);
+        let first = |sig: Sig| {
+            self.info()
+                .args
+                .iter()
+                .zip(args)
+                .find(|(s, _)| **s == sig)
+                .and_then(|(_, t)| t)
+        };
         match self.info().result {
             Sig::None => None,
             Sig::I32 => Some(Type::I32),

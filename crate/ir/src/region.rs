@@ -17,7 +17,10 @@ pub struct Region {
 impl Region {
     /// Index of the block at `pc`.
     pub fn block_at(&self, pc: u64) -> Option<u32> {
-        self.blocks.iter().position(|b| b.pc == pc).map(|i| i as u32)
+        self.blocks
+            .iter()
+            .position(|b| b.pc == pc)
+            .map(|i| i as u32)
     }
 }
 

@@ -152,14 +152,25 @@ impl SlotTable {
 
     /// Appends a slot right after the last one, aligned to its size, and returns it.
     pub fn push(&mut self, name: impl Into<String>, ty: Type) -> Slot {
-        let end = self.slots.last().map_or(crate::layout::GUEST, |s| s.offset + s.ty.bytes());
-        self.slots.push(SlotDesc { name: name.into(), offset: end.next_multiple_of(ty.bytes()), ty });
+        let end = self
+            .slots
+            .last()
+            .map_or(crate::layout::GUEST, |s| s.offset + s.ty.bytes());
+        self.slots.push(SlotDesc {
+            name: name.into(),
+            offset: end.next_multiple_of(ty.bytes()),
+            ty,
+        });
         Slot((self.slots.len() - 1) as u16)
     }
 
     /// Bytes of vCPU state up to the end of the last slot.
     pub fn state_bytes(&self) -> u32 {
-        self.slots.iter().map(|s| s.offset + s.ty.bytes()).max().unwrap_or(crate::layout::GUEST)
+        self.slots
+            .iter()
+            .map(|s| s.offset + s.ty.bytes())
+            .max()
+            .unwrap_or(crate::layout::GUEST)
     }
 }
 

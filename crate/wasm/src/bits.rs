@@ -1,0 +1,41 @@
+//! A set of small integers.
+
+/// A set of integers below a fixed bound.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Bits(Vec<u64>);
+
+impl Bits {
+    /// The empty set of integers below `bound`.
+    pub fn new(bound: usize) -> Bits {
+        Bits(vec![0; bound.div_ceil(64)])
+    }
+
+    /// Puts `i` in; true if it was not there.
+    pub fn insert(&mut self, i: usize) -> bool {
+        let was = self.has(i);
+        self.0[i / 64] |= 1 << (i % 64);
+        !was
+    }
+
+    /// Takes `i` out.
+    pub fn remove(&mut self, i: usize) {
+        self.0[i / 64] &= !(1 << (i % 64));
+    }
+
+    /// Whether `i` is in.
+    pub fn has(&self, i: usize) -> bool {
+        self.0[i / 64] >> (i % 64) & 1 != 0
+    }
+
+    /// Puts all of `other` in.
+    pub fn union(&mut self, other: &Bits) {
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a |= b;
+        }
+    }
+
+    /// Members in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(w, &bits)| (0..64).filter(move |b| bits >> b & 1 != 0).map(move |b| w * 64 + b))
+    }
+}

@@ -1,0 +1,107 @@
+//! Where each SSA value of a block lives: nowhere (constants, dead values), in its slot's local (reads of a slot that is not
+//! written before the last use), on the wasm stack (pure values with one use, made where they are used), or in a local.
+
+use tinamou_ir::block::{Block, Inst, Val};
+use tinamou_ir::ops::{Effect, Op};
+use tinamou_ir::types::{HelperDesc, SlotSet};
+
+/// Deepest tree of values made on the stack.
+const MAX_DEPTH: u32 = 32;
+
+/// Where a value is found when it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Home {
+    /// Not needed.
+    Dead,
+    /// Made where it is used.
+    Stack,
+    /// Made at its place and kept in a local, which is taken then.
+    Local(Option<u32>),
+}
+
+/// Homes of a block's values.
+pub struct Values {
+    /// By value.
+    pub home: Vec<Home>,
+    /// Uses by live instructions.
+    pub uses: Vec<u32>,
+    /// Last instruction whose code reads the value.
+    pub last: Vec<usize>,
+}
+
+/// Whether the instruction may be left out if nothing uses it.
+fn removable(inst: &Inst, helpers: &[HelperDesc]) -> bool {
+    match inst.op.info().effect {
+        Effect::Pure | Effect::ReadsSlot => true,
+        Effect::Call => helpers[inst.imm as usize].pure,
+        _ => false,
+    }
+}
+
+impl Values {
+    /// Decides for one block.
+    pub fn new(block: &Block, helpers: &[HelperDesc]) -> Values {
+        let insts = &block.insts;
+        let n = insts.len();
+        let mut uses = vec![0u32; n];
+        for (i, inst) in insts.iter().enumerate().rev() {
+            if uses[i] > 0 || !removable(inst, helpers) {
+                inst.operands().for_each(|v| uses[v.index()] += 1);
+            }
+        }
+        let mut home = vec![Home::Dead; n];
+        let mut depth = vec![0u32; n];
+        for (i, inst) in insts.iter().enumerate() {
+            if uses[i] == 0 {
+                continue;
+            }
+            home[i] = match inst.op.info().effect {
+                Effect::Pure if inst.op == Op::Const => Home::Stack,
+                Effect::Pure => {
+                    depth[i] = 1 + inst.operands().map(|v| depth[v.index()]).max().unwrap_or(0);
+                    if uses[i] == 1 && depth[i] < MAX_DEPTH { Home::Stack } else { Home::Local(None) }
+                }
+                Effect::ReadsSlot => Home::Stack, // corrected below
+                _ => Home::Local(None),
+            };
+            if home[i] != Home::Stack {
+                depth[i] = 0;
+            }
+        }
+        // Where the code of each instruction is placed, and the last place that reads each value.
+        let mut place: Vec<usize> = (0..n).collect();
+        let mut last = vec![0usize; n];
+        for (i, inst) in insts.iter().enumerate().rev() {
+            let used = uses[i] > 0 || !removable(inst, helpers);
+            if !used {
+                continue;
+            }
+            // A value made on the stack and used once is made where its one user is.
+            if home[i] == Home::Stack && inst.op != Op::Const && inst.op != Op::Get {
+                place[i] = last[i];
+            }
+            for v in inst.operands() {
+                last[v.index()] = last[v.index()].max(place[i]);
+            }
+        }
+        for (i, inst) in insts.iter().enumerate() {
+            if inst.op == Op::Get && uses[i] > 0 {
+                let overwritten = insts[i + 1..last[i].max(i + 1)].iter().any(|w| match w.op {
+                    Op::Set => w.imm == inst.imm,
+                    Op::Call => helpers[w.imm as usize].writes == SlotSet::All,
+                    _ => false,
+                });
+                if overwritten {
+                    home[i] = Home::Local(None);
+                }
+            }
+        }
+        Values { home, uses, last }
+    }
+
+    /// Whether `v` is made by instruction `i` for the `set` that follows at once and for nothing else.
+    pub fn is_for_next_set(&self, block: &Block, i: usize) -> bool {
+        let v = Val(i as u32);
+        self.uses[i] == 1 && block.insts.get(i + 1).is_some_and(|s| s.op == Op::Set && s.args[0] == v)
+    }
+}

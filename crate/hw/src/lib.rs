@@ -4,8 +4,10 @@
 //! architecture; time is the virtual clock alone. State is plain data, saved and loaded with checks. Guest mistakes are
 //! logged and read as the manual says; no value a guest or an image can hold panics.
 
+pub mod block;
 pub mod flash;
 pub mod intc;
+pub mod isa;
 pub mod misc;
 pub mod pci;
 pub mod serial;

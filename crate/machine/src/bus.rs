@@ -301,6 +301,11 @@ impl Bus {
         std::mem::take(&mut self.attention)
     }
 
+    /// Whether [`Bus::take_attention`] would say true.
+    pub fn attention(&self) -> bool {
+        self.attention
+    }
+
     /// The request of a device for the whole machine, once.
     pub fn take_request(&mut self) -> Option<MachineRequest> {
         self.request.take()

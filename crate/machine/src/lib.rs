@@ -3,5 +3,13 @@
 //! [`bus`], [`devices`] and [`malta`] know no guest architecture and no engine; they are joined to a CPU above them.
 
 pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod machine;
+pub mod target;
 pub mod devices;
 pub mod malta;
+
+pub use config::{Accel, Config, MachineError};
+pub use machine::{Machine, SliceEnd, Stats};
+pub use target::{TARGETS, Target};

@@ -6,6 +6,9 @@
 use tinamou_core::{BlockId, MapTo, Mapping, Space};
 use tinamou_hw::flash::cfi01::Cfi01;
 use tinamou_hw::intc::i8259::I8259Pair;
+use tinamou_hw::isa::i8042::I8042;
+use tinamou_hw::isa::piix4::Piix4;
+use tinamou_hw::isa::spd::spd;
 use tinamou_hw::misc::malta_fpga::MaltaFpga;
 use tinamou_hw::misc::ports::IsaLatches;
 use tinamou_hw::pci::gt64120::Gt64120;
@@ -14,7 +17,9 @@ use tinamou_hw::timer::i8254::I8254;
 use tinamou_hw::timer::mc146818::Mc146818;
 
 use crate::bus::{BoardError, Bus, Ram};
-use crate::devices::{BlockSpec, Board, BoardConfig, DeviceSpec, RamView, cpu, regs, wire};
+use crate::devices::{
+    BlockSpec, Board, BoardConfig, DeviceSpec, IrqWire, RamView, cpu, regs, wire,
+};
 
 pub mod boot;
 #[cfg(test)]
@@ -49,6 +54,17 @@ const fn boot_rom_mapping() -> Mapping {
         priority: 0,
     }
 }
+
+/// The bridge's output pins are the ISA interrupts.
+static ISA_WIRES: [IrqWire; 16] = {
+    let mut w = [wire(0, "pic", 0); 16];
+    let mut n = 0;
+    while n < 16 {
+        w[n as usize] = wire(n, "pic", n);
+        n += 1;
+    }
+    w
+};
 
 /// The board.
 pub static MALTA: Board = Board {
@@ -124,7 +140,7 @@ pub static MALTA: Board = Board {
                 },
             ],
             ..DeviceSpec::new("fpga", "board registers", |c| {
-                Box::new(MaltaFpga::new(c.big_endian, [0; 256]))
+                Box::new(MaltaFpga::new(c.big_endian, spd(c.ram_bytes)))
             })
         },
         DeviceSpec {
@@ -160,6 +176,24 @@ pub static MALTA: Board = Board {
             ..DeviceSpec::new("latches", "POST and reset latches", |_| {
                 Box::new(IsaLatches::new())
             })
+        },
+        DeviceSpec {
+            map: &[regs(Space::Io, 0xcf9, 1, 0, 1)],
+            wires: &ISA_WIRES,
+            pci: &[(0x50, 0), (0x52, 2), (0x53, 3)],
+            ..DeviceSpec::new("piix4", "PIIX4 bridge, USB and power management", |c| {
+                let mut eeproms = vec![[0; 256]; 8];
+                eeproms[0] = spd(c.ram_bytes);
+                Box::new(Piix4::new(eeproms))
+            })
+        },
+        DeviceSpec {
+            map: &[
+                regs(Space::Io, 0x60, 1, 0, 1),
+                regs(Space::Io, 0x64, 1, 1, 1),
+            ],
+            wires: &[wire(0, "pic", 1), wire(1, "pic", 12)],
+            ..DeviceSpec::new("i8042", "keyboard controller", |_| Box::new(I8042::new()))
         },
         DeviceSpec {
             map: &[regs(Space::Io, 0x3f8, 8, 0, 1)],

@@ -1,0 +1,412 @@
+//! The machine: a board's bus, its vCPU and the virtual clock, run in slices.
+//!
+//! Invariants: nothing here blocks or reads the wall clock; the host calls [`Machine::run_slice`], moves console bytes, and
+//! decides how long an idle machine sleeps. Two machines with the same configuration and the same inputs at the same
+//! instruction counts have the same [`Machine::state_hash`] on every host and in every tier.
+
+use tinamou_arena::Arena;
+use tinamou_core::{BusError, Gpa, MachineRequest, Ns, PhysBus, RamPage, Saver};
+use tinamou_ir::layout;
+use tinamou_jit::engine::Engine;
+use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
+
+use crate::bus::{Advance, Bus, Ram};
+use crate::clock::Clock;
+use crate::config::{Accel, Config, MachineError};
+use crate::devices::BoardConfig;
+use crate::malta;
+use crate::target::Target;
+
+/// Most instructions of one vCPU run: short enough that generated loops re-enter optimised code (DESIGN.md, "budget").
+const MAX_RUN_INSNS: u64 = 100_000;
+
+/// Why [`Machine::run_slice`] came back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SliceEnd {
+    /// The instructions asked for have run.
+    Budget,
+    /// The vCPU waits for an interrupt; nothing happens before this virtual time (`None`: before input comes).
+    Halted {
+        /// Virtual nanoseconds of the next event.
+        until_ns: Option<u64>,
+    },
+    /// A disk request is late: call again when the host has it.
+    WaitingForHost,
+    /// The guest powered the machine off.
+    Shutdown,
+    /// The guest asked for a reset, which was done.
+    Reset,
+    /// A device stopped the machine.
+    Panic,
+}
+
+/// What the machine did so far.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Stats {
+    /// Guest instructions.
+    pub insns: u64,
+    /// Of these, by the interpreter.
+    pub interpreted: u64,
+    /// Blocks lifted.
+    pub lifted: u64,
+    /// Calls of compiled code from the run loop.
+    pub calls: u64,
+    /// Exceptions and interrupts.
+    pub exceptions: u64,
+    /// Exits of compiled code for an access.
+    pub resumes: u64,
+    /// Slow guest accesses.
+    pub slow_accesses: u64,
+    /// Blocks in the cache.
+    pub blocks: u64,
+    /// Valid compiled regions.
+    pub regions: u64,
+    /// Modules compiled.
+    pub modules: u64,
+    /// Bytes of them.
+    pub module_bytes: u64,
+    /// Times all code was dropped.
+    pub flushes: u64,
+    /// Bytes of the arena handed out.
+    pub arena_bytes: u64,
+    /// Virtual time in nanoseconds.
+    pub virtual_ns: u64,
+}
+
+/// The arena as the bus wants it.
+struct ArenaRam(Arena);
+
+impl Ram for ArenaRam {
+    fn alloc(&mut self, bytes: u64) -> Option<u32> {
+        self.0.alloc(bytes, 4096).ok()
+    }
+
+    fn read(&self, arena: u32, buf: &mut [u8]) {
+        self.0.read_bytes(arena, buf);
+    }
+
+    fn write(&mut self, arena: u32, data: &[u8]) {
+        self.0.write_bytes(arena, data);
+    }
+}
+
+/// Bus and clock as the vCPU sees them.
+struct Surroundings<'a> {
+    bus: &'a mut Bus,
+    clock: &'a Clock,
+    errors: &'a mut Vec<String>,
+}
+
+impl PhysBus for Surroundings<'_> {
+    fn page(&self, gpa: Gpa) -> RamPage {
+        self.bus.page(gpa)
+    }
+
+    fn read(&mut self, gpa: Gpa, size: u32) -> Result<u64, BusError> {
+        self.bus.read(gpa, size)
+    }
+
+    fn write(&mut self, gpa: Gpa, size: u32, value: u64) -> Result<(), BusError> {
+        self.bus.write(gpa, size, value)
+    }
+}
+
+impl Platform for Surroundings<'_> {
+    fn ns_at(&self, icount: u64) -> u64 {
+        self.clock.ns_at(icount)
+    }
+
+    fn icount_at(&self, ns: u64) -> u64 {
+        self.clock.icount_at(ns)
+    }
+
+    fn set_now(&mut self, ns: u64) {
+        self.bus.set_now(Ns(ns));
+    }
+
+    fn attention(&self) -> bool {
+        self.bus.attention()
+    }
+
+    fn guest_error(&mut self, text: &str) {
+        if self.errors.len() < 1000 {
+            self.errors.push(text.to_owned());
+        }
+    }
+}
+
+/// A machine.
+pub struct Machine {
+    vcpu: Vcpu,
+    bus: Bus,
+    clock: Clock,
+    arena: Arena,
+    errors: Vec<String>,
+    cpu_irq: u32,
+    bus_generation: u64,
+}
+
+impl Machine {
+    /// Makes the machine of `config` in its reset state, on an arena of its own.
+    ///
+    /// # Errors
+    /// [`MachineError`]: a sentence for the user.
+    pub fn new(config: &Config, engine: impl FnOnce(&Arena) -> Result<Box<dyn Engine>, String>) -> Result<Machine, MachineError> {
+        let arena = Arena::new().map_err(|e| MachineError::Host(e.to_string()))?;
+        let target: &Target = config.target;
+        if config.machine != malta::MALTA.name {
+            return Err(MachineError::UnknownMachine { name: config.machine.clone() });
+        }
+        let board = BoardConfig { ram_bytes: config.ram_bytes, big_endian: target.big_endian, rtc_base: config.rtc_base };
+        let mut bus = malta::new(board, Box::new(ArenaRam(arena.clone())))?;
+        bus.log_guest_errors(config.log_guest_errors);
+        if let Some(image) = &config.bios {
+            malta::boot::load_firmware(&mut bus, image)?;
+        }
+        if let Some(kernel) = &config.kernel {
+            let kernel = malta::boot::Kernel {
+                elf: kernel,
+                name: &config.kernel_name,
+                initrd: config.initrd.as_deref(),
+                cmdline: &config.append,
+            };
+            malta::boot::load_kernel(&mut bus, &kernel)?;
+        }
+        let guest = target.cpu(&config.cpu)?;
+        let (engine, tuning) = match config.accel {
+            Accel::Interp => (None, Tuning::native()),
+            Accel::Jit => (Some(engine(&arena).map_err(MachineError::Host)?), config.tuning.clone()),
+        };
+        let vcpu = Vcpu::new(guest, &arena, engine, tuning).map_err(|e| MachineError::Host(e.to_string()))?;
+        let bus_generation = bus.generation();
+        let clock = Clock::new(config.icount_shift);
+        Ok(Machine { vcpu, bus, clock, arena, errors: Vec::new(), cpu_irq: 0, bus_generation })
+    }
+
+    /// Runs up to `insns` instructions, or until the host has something to do.
+    pub fn run_slice(&mut self, insns: u64) -> SliceEnd {
+        let end = self.vcpu.icount().saturating_add(insns);
+        loop {
+            if let Some(stop) = self.attend() {
+                return stop;
+            }
+            let icount = self.vcpu.icount();
+            if icount >= end {
+                return SliceEnd::Budget;
+            }
+            let until = match self.next_event_ns() {
+                Some(ns) => self.clock.icount_at(ns).max(icount + 1),
+                None => u64::MAX,
+            };
+            let budget = (until.min(end) - icount).min(MAX_RUN_INSNS) as u32;
+            let mut around = Surroundings { bus: &mut self.bus, clock: &self.clock, errors: &mut self.errors };
+            match self.vcpu.run(&mut around, budget) {
+                VcpuEnd::Budget | VcpuEnd::Attention => {}
+                VcpuEnd::Halted => {
+                    // What happened during this very slice may end the wait.
+                    if let Some(stop) = self.attend() {
+                        return stop;
+                    }
+                    if !self.wakes() {
+                        return SliceEnd::Halted { until_ns: self.next_event_ns() };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a vCPU that waits would go on now.
+    fn wakes(&mut self) -> bool {
+        let now = self.now_ns();
+        self.next_event_ns().is_some_and(|ns| ns <= now) || self.vcpu.guest().has_interrupt()
+    }
+
+    /// Fires what is due, hands interrupt lines to the vCPU, and takes up what devices asked for.
+    fn attend(&mut self) -> Option<SliceEnd> {
+        let now = self.now_ns();
+        if self.vcpu.timer_ns().is_some_and(|ns| ns <= now) {
+            let mut around = Surroundings { bus: &mut self.bus, clock: &self.clock, errors: &mut self.errors };
+            self.vcpu.fire_timer(&mut around);
+        }
+        if self.bus.next_deadline().is_some_and(|d| d.0 <= now) {
+            if self.bus.advance(Ns(now)) == Advance::WaitingForHost {
+                return Some(SliceEnd::WaitingForHost);
+            }
+        } else {
+            self.bus.set_now(Ns(now));
+        }
+        if !self.bus.take_attention() {
+            return None;
+        }
+        for w in self.bus.take_dma_writes() {
+            self.vcpu.memory_written(w.arena, w.bytes);
+        }
+        if self.bus.generation() != self.bus_generation {
+            self.bus_generation = self.bus.generation();
+            self.vcpu.forget_mappings();
+        }
+        let irq = self.bus.cpu_irq();
+        let changed = irq ^ self.cpu_irq;
+        for pin in (0..32).filter(|pin| changed >> pin & 1 != 0) {
+            self.vcpu.guest_mut().set_irq(pin, irq >> pin & 1 != 0);
+        }
+        self.cpu_irq = irq;
+        match self.bus.take_request()? {
+            MachineRequest::Reset => {
+                self.reset();
+                Some(SliceEnd::Reset)
+            }
+            MachineRequest::Shutdown => Some(SliceEnd::Shutdown),
+            MachineRequest::Panic => Some(SliceEnd::Panic),
+        }
+    }
+
+    fn next_event_ns(&self) -> Option<u64> {
+        let bus = self.bus.next_deadline().map(|d| d.0);
+        bus.into_iter().chain(self.vcpu.timer_ns()).min()
+    }
+
+    /// Virtual time.
+    pub fn now_ns(&self) -> u64 {
+        self.clock.ns_at(self.vcpu.icount())
+    }
+
+    /// Instructions retired.
+    pub fn icount(&self) -> u64 {
+        self.vcpu.icount()
+    }
+
+    /// Moves the clock forward to `ns` without running: idle time, or catching up with a wall clock. Stops at the next event.
+    pub fn skip_to(&mut self, ns: u64) {
+        let to = self.next_event_ns().map_or(ns, |event| event.min(ns));
+        self.clock.skip_to(self.vcpu.icount(), to);
+    }
+
+    /// The power-on state; memory keeps its contents but for the loaded images.
+    pub fn reset(&mut self) {
+        self.bus.reset();
+        self.vcpu.reset();
+        self.cpu_irq = 0;
+    }
+
+    /// Types bytes into a console port.
+    pub fn serial_input(&mut self, port: u32, bytes: &[u8]) {
+        self.bus.set_now(Ns(self.now_ns()));
+        self.bus.console_input(port, bytes);
+    }
+
+    /// Bytes typed that the guest has not taken.
+    pub fn serial_backlog(&self, port: u32) -> usize {
+        self.bus.console_backlog(port)
+    }
+
+    /// What the guest sent since the last call.
+    pub fn take_serial_output(&mut self, port: u32) -> Vec<u8> {
+        self.bus.take_console_output(port)
+    }
+
+    /// Guest errors since the last call.
+    pub fn take_guest_errors(&mut self) -> Vec<String> {
+        let mut lines = self.bus.take_guest_errors();
+        lines.append(&mut self.errors);
+        lines
+    }
+
+    /// The bus, for disks, networks and inspection.
+    pub fn bus_mut(&mut self) -> &mut Bus {
+        &mut self.bus
+    }
+
+    /// The vCPU, for inspection.
+    pub fn vcpu_mut(&mut self) -> &mut Vcpu {
+        &mut self.vcpu
+    }
+
+    /// The arena.
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// Figures.
+    pub fn stats(&mut self) -> Stats {
+        let run = self.vcpu.stats;
+        let (blocks, slow_accesses) = self.vcpu.cache_figures();
+        let mut s = Stats {
+            insns: self.vcpu.icount(),
+            interpreted: run.interpreted,
+            lifted: run.lifted,
+            calls: run.calls,
+            exceptions: run.exceptions,
+            resumes: run.resumes,
+            slow_accesses,
+            blocks: blocks as u64,
+            arena_bytes: self.arena.allocated_bytes(),
+            virtual_ns: self.now_ns(),
+            ..Stats::default()
+        };
+        if let Some(regions) = self.vcpu.regions() {
+            s.regions = regions.live_regions() as u64;
+            s.modules = regions.stats.modules;
+            s.module_bytes = regions.stats.bytes;
+            s.flushes = regions.stats.flushes;
+        }
+        s
+    }
+
+    /// Everything but memory, in the save format.
+    fn save_state(&self) -> Vec<u8> {
+        let mut s = Saver::new();
+        s.u64(self.vcpu.icount());
+        s.u64(self.clock.base_ns());
+        let state = self.vcpu.state();
+        s.u64(state.pc());
+        s.u64(self.vcpu.timer_ns().unwrap_or(u64::MAX));
+        for slot in &self.vcpu.guest().slots().slots {
+            let bits = if slot.ty.bytes() == 4 { state.read32(slot.offset) as u64 } else { state.read64(slot.offset) };
+            s.u64(bits);
+        }
+        debug_assert!(self.vcpu.guest().slots().slots.iter().all(|s| s.offset >= layout::GUEST));
+        let mut guest = Vec::new();
+        self.vcpu.guest().save(&mut guest);
+        s.bytes(&guest);
+        self.bus.save(&mut s);
+        s.finish()
+    }
+
+    /// A hash of the whole state: vCPU, devices, clock and memory. Equal on every host and for every engine.
+    pub fn state_hash(&self) -> u64 {
+        let mut h = Hash::default();
+        h.bytes(&self.save_state());
+        for block in self.bus.blocks() {
+            h.word(block.bytes);
+            for at in (0..block.bytes as u32 & !7).step_by(8) {
+                h.word(self.arena.read64(block.arena + at));
+            }
+        }
+        h.0
+    }
+}
+
+/// A word-wise multiplicative hash; not for adversaries.
+struct Hash(u64);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Hash(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Hash {
+    fn word(&mut self, w: u64) {
+        self.0 = (self.0.rotate_left(23) ^ w).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.word(bytes.len() as u64);
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.word(u64::from_le_bytes(word));
+        }
+    }
+}

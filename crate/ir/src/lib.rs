@@ -14,7 +14,9 @@ pub mod interp;
 pub mod layout;
 pub mod ops;
 pub mod region;
+pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use block::{Block, Inst, Val};
 pub use builder::Builder;

@@ -3,9 +3,7 @@
 #
 #   tests/guests/golden.sh [mipsel] [mips64el] [maltael] [malta64el]
 #
-# A transcript's first line is the command that made it. Kept is what lies between GUEST-BOOT-OK and GUEST-POWEROFF,
-# without the kernel's own lines ([ 1.234567] ...); the kernel's release is replaced by @RELEASE@, because fetch.sh
-# takes whatever version Debian has. All that is left must be the same on any correct machine.
+# A transcript's first line is the command that made it; the rest is what play.sh keeps, the same on any correct machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -22,19 +20,15 @@ for guest in "$@"; do
   case $guest in
     malta*)
       cmd+=(-bios build/guests/uboot/$guest.bin)
-      steps=uboot.steps
-      keep=(-e '/^maltael # /,$p')
       ;;
     *)
       g=build/guests/$guest
       cmd+=(-kernel "$g/vmlinux" -initrd "$g/initrd.gz" -append "$append")
-      steps=session.steps
-      keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$(cat "$g/release")/@RELEASE@/g" -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
       ;;
   esac
   {
     printf '# %s\n' "${cmd[*]@Q}"
-    python3 tests/guests/drive.py tests/guests/$steps -- "${cmd[@]}" | sed -n "${keep[@]}"
+    tests/guests/play.sh "$guest" "${cmd[@]}"
   } >"$here/golden/$guest.txt"
   echo "golden/$guest.txt: $(wc -l <"$here/golden/$guest.txt") lines"
 done

@@ -9,7 +9,7 @@ for arch in mipsel mips; do
   cmd=(qemu-system-$arch -M malta -cpu 24Kf -m 256 -kernel tests/lab/images/lab-$arch.elf -append 'one two' -net none -vga none -nographic -no-reboot)
   {
     printf '# %s\n' "${cmd[*]@Q}"
-    python3 tests/guests/drive.py tests/lab/lab.steps -- "${cmd[@]}"
+    tests/guests/play.sh lab-$arch "${cmd[@]}"
   } >"$here/golden/lab-$arch.txt"
   echo "golden/lab-$arch.txt: $(grep -c '^ok ' "$here/golden/lab-$arch.txt") ok, $(grep '^SELFTEST' "$here/golden/lab-$arch.txt")"
 done

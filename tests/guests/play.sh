@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Plays a guest's golden session on any machine, QEMU's or ours.
+#
+#   tests/guests/play.sh GUEST COMMAND...            prints the transcript, cut to what must be the same everywhere
+#   tests/guests/play.sh --check GUEST COMMAND...    compares it with the golden one: `ok GUEST`, or the difference and status 1
+#
+# GUEST is mipsel, mips64el (Debian), maltael, malta64el (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
+# whole command line of a machine with its console on stdin and stdout, as in a golden transcript's first line.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+check=
+if [ "${1:-}" = --check ]; then check=1; shift; fi
+[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+guest=$1
+shift
+golden=$here/golden/$guest.txt
+case $guest in
+  lab-*) steps=$top/tests/lab/lab.steps golden=$top/tests/lab/golden/$guest.txt keep=(-e p) ;;
+  malta*) steps=$here/uboot.steps keep=(-e '/^maltael # /,$p') ;;
+  *)
+    release=$(cat "${GUESTS_DIR:-$top/build/guests}/$guest/release")
+    steps=$here/session.steps
+    # Without the kernel's own lines, and the kernel's release by name: fetch.sh takes whatever version Debian has.
+    keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$release/@RELEASE@/g" -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
+    ;;
+esac
+play() { python3 "$here/drive.py" "$steps" -- "$@" | sed -n "${keep[@]}"; }
+[ -n "$check" ] || { play "$@"; exit; }
+# Notes are where machines may differ (tests/lab/README.md).
+if play "$@" | grep -av '^note ' | diff <(tail -n +2 "$golden" | grep -av '^note ') -; then echo "ok $guest"; else echo "FAIL $guest"; exit 1; fi

@@ -1,0 +1,326 @@
+//! FP fast mode: rounding to nearest, no exception enabled, no flushing, inexact already sticky.
+//!
+//! Then an operation whose result is a normal number changes nothing but Cause, which is worked out when FCSR is read: the host
+//! computes it. What the host computes is checked, and where it could raise another flag, or is no number, the operation is done
+//! in software ([`helpers::FP_RARE`]), which gathers its flags:
+//! - a sum or difference of numbers that is zero or denormal is exact: a finite result will do, as for a square root;
+//! - a product or quotient must be above the smallest normal number (which may stand for a tiny result), or a zero with a zero
+//!   operand;
+//! - a conversion to an integer must fit whatever the rounding;
+//! - a comparison must have no NaN.
+
+use tinamou_ir::{Type, Val};
+
+use crate::fpu::fcsr::fcc_bit;
+use crate::fpu::insn::Insn;
+use crate::fpu::op::Round;
+use crate::fpu::state::{LAST_CLEAN, LAST_FR1};
+use crate::fpu::{Fmt, Kind, Op};
+use crate::helpers;
+
+use super::super::Lifter;
+
+/// Operands as floats (integers for conversions from them).
+type Operands = [Val; 3];
+
+/// Appends `insn`.
+pub fn lift(l: &mut Lifter<'_>, insn: &Insn, kind: Kind, word: u32) {
+    match (kind, insn.fmt) {
+        (Kind::Lower | Kind::Upper, _) => {
+            note_clean(l);
+            let v = l.half(insn.fs, kind == Kind::Upper);
+            l.set_fpr32(insn.fd, v);
+        }
+        (Kind::ToD, Fmt::W) => {
+            note_clean(l);
+            let a = l.fpr32(insn.fs);
+            let v = l.b.f64_from_i32(a);
+            l.set_fpr(insn.fd, v);
+        }
+        (_, Fmt::Ps) => {
+            note(l, insn, word);
+            pair(l, insn, kind);
+        }
+        (Kind::Cmp(cond), fmt) => {
+            note(l, insn, word);
+            let [a, b, _] = operands(l, insn);
+            let answer = compare(l, fmt, cond, a, b);
+            set_condition(l, insn.cc, answer);
+        }
+        (_, fmt) => {
+            note(l, insn, word);
+            let x = operands(l, insn);
+            match insn.result() {
+                Some(Fmt::S) => {
+                    let v = compute(l, fmt, kind, x);
+                    let v = l.b.bits32(v);
+                    l.set_fpr32(insn.fd, v);
+                }
+                Some(Fmt::W) => {
+                    let v = compute(l, fmt, kind, x);
+                    l.set_fpr32(insn.fd, v);
+                }
+                Some(Fmt::L) => {
+                    let v = compute(l, fmt, kind, x);
+                    l.set_fpr64(insn.fd, v);
+                }
+                _ => {
+                    let v = compute(l, fmt, kind, x);
+                    l.set_fpr(insn.fd, v);
+                }
+            }
+        }
+    }
+}
+
+/// Records the operation, for Cause.
+fn note(l: &mut Lifter<'_>, insn: &Insn, word: u32) {
+    let last = l.b.i32(word | if l.mode.fr() { LAST_FR1 } else { 0 });
+    l.b.set(l.cpu.regs.fpu.last, last);
+    for (i, reg) in [insn.fs, insn.ft, insn.fr].into_iter().take(insn.operands()).enumerate() {
+        let v = l.fpr(reg);
+        l.b.set(l.cpu.regs.fpu.operand[i], v);
+    }
+}
+
+/// Records that Cause is 0.
+fn note_clean(l: &mut Lifter<'_>) {
+    let last = l.b.i32(LAST_CLEAN);
+    l.b.set(l.cpu.regs.fpu.last, last);
+}
+
+fn operands(l: &mut Lifter<'_>, insn: &Insn) -> Operands {
+    let mut out = [Val::NONE; 3];
+    for (i, reg) in [insn.fs, insn.ft, insn.fr].into_iter().take(insn.operands()).enumerate() {
+        out[i] = match insn.fmt {
+            Fmt::S => {
+                let v = l.fpr32(reg);
+                l.b.float32(v)
+            }
+            Fmt::W => l.fpr32(reg),
+            Fmt::L => l.fpr64(reg),
+            _ => l.fpr(reg),
+        };
+    }
+    out
+}
+
+/// Both halves of a pair, as singles.
+fn pair(l: &mut Lifter<'_>, insn: &Insn, kind: Kind) {
+    let lane = |l: &mut Lifter<'_>, upper| {
+        let mut x = [Val::NONE; 3];
+        for (i, reg) in [insn.fs, insn.ft, insn.fr].into_iter().take(insn.operands()).enumerate() {
+            let v = l.half(reg, upper);
+            x[i] = l.b.float32(v);
+        }
+        match kind {
+            Kind::Cmp(cond) => compare(l, Fmt::S, cond, x[0], x[1]),
+            _ => {
+                let v = compute(l, Fmt::S, kind, x);
+                l.b.bits32(v)
+            }
+        }
+    };
+    let low = lane(l, false);
+    let high = lane(l, true);
+    if insn.result().is_some() {
+        l.set_pair(insn.fd, high, low);
+    } else {
+        set_condition(l, insn.cc, low);
+        set_condition(l, insn.cc | 1, high);
+    }
+}
+
+fn compute(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, [a, b, c]: Operands) -> Val {
+    match kind {
+        Kind::Add | Kind::Sub | Kind::Mul | Kind::Div | Kind::Sqrt => basic(l, fmt, kind, a, b),
+        Kind::Recip => {
+            let one = one(l, fmt);
+            basic(l, fmt, Kind::Div, one, a)
+        }
+        Kind::Rsqrt => {
+            let root = basic(l, fmt, Kind::Sqrt, a, a);
+            let one = one(l, fmt);
+            basic(l, fmt, Kind::Div, one, root)
+        }
+        Kind::Madd | Kind::Msub | Kind::Nmadd | Kind::Nmsub => {
+            let product = basic(l, fmt, Kind::Mul, a, b);
+            let second = if matches!(kind, Kind::Madd | Kind::Nmadd) { Kind::Add } else { Kind::Sub };
+            let v = basic(l, fmt, second, product, c);
+            if matches!(kind, Kind::Nmadd | Kind::Nmsub) { l.b.fneg(v) } else { v }
+        }
+        Kind::ToS => to_single(l, fmt, a),
+        Kind::ToD => to_double(l, fmt, a),
+        Kind::ToW(round) => to_int(l, fmt, kind, round, a),
+        Kind::ToL(round) => to_int(l, fmt, kind, round, a),
+        Kind::Cmp(_) | Kind::Lower | Kind::Upper => a,
+    }
+}
+
+/// One of the operations that the host has.
+fn basic(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, a: Val, b: Val) -> Val {
+    let r = match kind {
+        Kind::Add => l.b.fadd(a, b),
+        Kind::Sub => l.b.fsub(a, b),
+        Kind::Mul => l.b.fmul(a, b),
+        Kind::Div => l.b.fdiv(a, b),
+        _ => l.b.fsqrt(a),
+    };
+    let x = magnitude(l, r);
+    let bad = match kind {
+        Kind::Mul => {
+            let (za, zb) = (is_zero(l, a), is_zero(l, b));
+            let zero = l.b.or(za, zb);
+            not_normal(l, x, zero)
+        }
+        Kind::Div => {
+            let zero = is_zero(l, a);
+            not_normal(l, x, zero)
+        }
+        _ => {
+            let inf = infinity(l, x);
+            l.b.le_u(inf, x)
+        }
+    };
+    checked(l, Op { kind, fmt }, bad, a, b, r)
+}
+
+/// `r`, unless `bad`: then the operation in software.
+fn checked(l: &mut Lifter<'_>, op: Op, bad: Val, a: Val, b: Val, r: Val) -> Val {
+    let s = l.b.call_if(bad, helpers::FP_RARE, a, b, op.pack().into());
+    let s = match l.b.ty(r) {
+        Type::F64 => l.b.float64(s),
+        Type::F32 => {
+            let s = l.b.wrap(s);
+            l.b.float32(s)
+        }
+        Type::I32 => l.b.wrap(s),
+        Type::I64 => s,
+    };
+    l.b.select(bad, s, r)
+}
+
+/// The bits of a float, shifted left: its sign is gone, and the order of magnitudes is the order of integers.
+fn magnitude(l: &mut Lifter<'_>, r: Val) -> Val {
+    if l.b.ty(r) == Type::F64 {
+        let bits = l.b.bits64(r);
+        let one = l.b.i64(1);
+        l.b.shl(bits, one)
+    } else {
+        let bits = l.b.bits32(r);
+        let one = l.b.i32(1);
+        l.b.shl(bits, one)
+    }
+}
+
+fn same_type(l: &mut Lifter<'_>, x: Val, wide: u64, narrow: u64) -> Val {
+    let ty = l.b.ty(x);
+    l.b.constant(ty, if ty == Type::I64 { wide } else { narrow })
+}
+
+const INF64: u64 = 0x7ff << 53;
+const INF32: u64 = 0xff << 24;
+/// Just above the smallest normal number.
+const LEAST64: u64 = (1 << 53) + 2;
+const LEAST32: u64 = (1 << 24) + 2;
+
+/// The magnitude of infinity, of the type of `x`.
+fn infinity(l: &mut Lifter<'_>, x: Val) -> Val {
+    same_type(l, x, INF64, INF32)
+}
+
+/// 1 if magnitude `x` is neither above the smallest normal number and finite, nor zero where `zero_is_exact`.
+fn not_normal(l: &mut Lifter<'_>, x: Val, zero_is_exact: Val) -> Val {
+    let least = same_type(l, x, LEAST64, LEAST32);
+    let range = same_type(l, x, INF64 - LEAST64, INF32 - LEAST32);
+    let above = l.b.sub(x, least);
+    let normal = l.b.lt_u(above, range);
+    let zero = l.b.eqz(x);
+    let exact = l.b.and(zero, zero_is_exact);
+    let good = l.b.or(normal, exact);
+    l.b.eqz(good)
+}
+
+fn is_zero(l: &mut Lifter<'_>, v: Val) -> Val {
+    let ty = l.b.ty(v);
+    let zero = l.b.constant(ty, 0);
+    l.b.feq(v, zero)
+}
+
+fn one(l: &mut Lifter<'_>, fmt: Fmt) -> Val {
+    if fmt == Fmt::D { l.b.constant(Type::F64, 1f64.to_bits()) } else { l.b.constant(Type::F32, 1f32.to_bits().into()) }
+}
+
+fn to_single(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
+    match fmt {
+        Fmt::W => l.b.f32_from_i32(a),
+        Fmt::L => l.b.f32_from_i64(a),
+        _ => {
+            let r = l.b.fdemote(a);
+            let x = magnitude(l, r);
+            let zero = is_zero(l, a);
+            let bad = not_normal(l, x, zero);
+            checked(l, Op { kind: Kind::ToS, fmt }, bad, a, a, r)
+        }
+    }
+}
+
+fn to_double(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
+    match fmt {
+        Fmt::W => l.b.f64_from_i32(a),
+        Fmt::L => l.b.f64_from_i64(a),
+        _ => {
+            let r = l.b.fpromote(a);
+            let number = l.b.feq(a, a);
+            let bad = l.b.eqz(number);
+            checked(l, Op { kind: Kind::ToD, fmt }, bad, a, a, r)
+        }
+    }
+}
+
+fn to_int(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, round: Round, a: Val) -> Val {
+    let long = matches!(kind, Kind::ToL(_));
+    let d = if fmt == Fmt::S { l.b.fpromote(a) } else { a };
+    let limit = if long { 4_611_686_018_427_387_904f64 } else { 2_147_483_647f64 };
+    let limit = l.b.constant(Type::F64, limit.to_bits());
+    let size = l.b.fabs(d);
+    let fits = l.b.flt(size, limit);
+    let bad = l.b.eqz(fits);
+    let rounded = if matches!(round, Round::Mode | Round::Near) { l.b.fnearest(d) } else { d };
+    let t = if long { l.b.i64_from_f64(rounded) } else { l.b.i32_from_f64(rounded) };
+    let r = match round {
+        Round::Floor | Round::Ceil => {
+            let back = if long { l.b.f64_from_i64(t) } else { l.b.f64_from_i32(t) };
+            let off = if round == Round::Floor { l.b.flt(d, back) } else { l.b.flt(back, d) };
+            let off = if long { l.b.ext_u(off) } else { off };
+            if round == Round::Floor { l.b.sub(t, off) } else { l.b.add(t, off) }
+        }
+        _ => t,
+    };
+    checked(l, Op { kind, fmt }, bad, a, a, r)
+}
+
+/// The answer of a comparison, 0 or 1.
+fn compare(l: &mut Lifter<'_>, fmt: Fmt, cond: u8, a: Val, b: Val) -> Val {
+    let (na, nb) = (l.b.feq(a, a), l.b.feq(b, b));
+    let ordered = l.b.and(na, nb);
+    let bad = l.b.eqz(ordered);
+    let r = match cond >> 1 & 3 {
+        0 => l.b.i32(0),
+        1 => l.b.feq(a, b),
+        2 => l.b.flt(a, b),
+        _ => l.b.fle(a, b),
+    };
+    checked(l, Op { kind: Kind::Cmp(cond), fmt }, bad, a, b, r)
+}
+
+fn set_condition(l: &mut Lifter<'_>, cc: u32, answer: Val) {
+    let bit = fcc_bit(cc);
+    let v = l.b.get(l.cpu.regs.fcr31);
+    let mask = l.b.i32(!(1 << bit));
+    let v = l.b.and(v, mask);
+    let n = l.b.i32(bit);
+    let answer = l.b.shl(answer, n);
+    let v = l.b.or(v, answer);
+    l.b.set(l.cpu.regs.fcr31, v);
+}

@@ -123,7 +123,7 @@ pub fn dump(cpu: &Mips, state: &State) -> String {
         hex(cpu.get(state, r.entryhi))
     );
     if cpu.model.has_fpu() {
-        let _ = writeln!(out, "FCSR {:#010x}", cpu.get(state, r.fcr31));
+        let _ = writeln!(out, "FCSR {:#010x}", cpu.fpu(state).fcsr());
         for row in 0..8 {
             let cells: Vec<String> = (row * 4..row * 4 + 4)
                 .map(|i| format!("f{i:02} {:016x}", cpu.get(state, r.fpr[i])))

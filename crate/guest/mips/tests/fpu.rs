@@ -94,10 +94,17 @@ fn software_arithmetic_is_qemus() {
 #[test]
 fn lifted_arithmetic_is_qemus() {
     // The golden files are in this order; the FPU of the first has FR = 0.
-    let mut machines = [Machine::new("24Kf", false), Machine::new("MIPS64R2-generic", true)];
+    let mut machines = [
+        Machine::new("24Kf", false),
+        Machine::new("MIPS64R2-generic", true),
+    ];
     let done = check(|model, _, word, v| {
         let m = &mut machines[model];
-        for (n, operand) in [0, 2, 4, 6].into_iter().zip([DEST, v.operands[0], v.operands[1], v.operands[2]]) {
+        for (n, operand) in
+            [0, 2, 4, 6]
+                .into_iter()
+                .zip([DEST, v.operands[0], v.operands[1], v.operands[2]])
+        {
             m.set_fpr(n, operand);
         }
         m.set_fcsr(v.fcsr);
@@ -117,8 +124,12 @@ const THIRD: u64 = 0x3fd5_5555_5555_5555;
 fn ordinary_numbers_stay_out_of_software() {
     let mut m = Machine::new("MIPS64R2-generic", true);
     let doubles = [0f64, 1.0, -2.5, 1e100, 3.0e-5].map(f64::to_bits);
-    let singles = [0f32, 1.0, -2.5, 1e10, 3.0e-5].map(|f| u64::from(f.to_bits()) << 32 | u64::from(f.to_bits()));
-    for stem in ["add", "sub", "mul", "madd", "nmsub", "c.olt", "c.ngt", "round.w", "floor.w", "cvt.l", "ceil.l"] {
+    let singles = [0f32, 1.0, -2.5, 1e10, 3.0e-5]
+        .map(|f| u64::from(f.to_bits()) << 32 | u64::from(f.to_bits()));
+    for stem in [
+        "add", "sub", "mul", "madd", "nmsub", "c.olt", "c.ngt", "round.w", "floor.w", "cvt.l",
+        "ceil.l",
+    ] {
         for (fmt, values) in [("d", doubles), ("s", singles), ("ps", singles)] {
             if fmt == "ps" && (stem.ends_with(".w") || stem.ends_with(".l")) {
                 continue;
@@ -171,11 +182,23 @@ fn the_first_inexact_result_enters_fast_mode() {
 fn enabled_exceptions_trap_without_a_result() {
     let mut m = Machine::new("24Kf", false);
     let cases = [
-        ("div.d", ONE, 0, 0x400, 0x8400),
+        ("div.d", ONE, 0, 0x400u32, 0x8400u64),
         ("div.d", 0, 0, 0x800, 0x1_0800),
         ("div.d", ONE, 0x4008_0000_0000_0000, 0x80, 0x1080),
-        ("mul.d", 0x7fe0_0000_0000_0000, 0x7fe0_0000_0000_0000, 0x200, 0x5200),
-        ("mul.d", 0x0010_0000_0000_0000, 0x3fe0_0000_0000_0000, 0x100, 0x2100),
+        (
+            "mul.d",
+            0x7fe0_0000_0000_0000,
+            0x7fe0_0000_0000_0000,
+            0x200,
+            0x5200,
+        ),
+        (
+            "mul.d",
+            0x0010_0000_0000_0000,
+            0x3fe0_0000_0000_0000,
+            0x100,
+            0x2100,
+        ),
         ("c.lt.d", 0x7ff7_ffff_ffff_ffff, 0, 0x80_0800, 0x81_0800),
     ];
     for (name, a, b, fcsr, after) in cases {
@@ -184,7 +207,7 @@ fn enabled_exceptions_trap_without_a_result() {
         m.set_fpr(4, b);
         m.set_fcsr(fcsr);
         let fault = m.run(word(name)).unwrap_err();
-        assert_eq!((fault.code, fault.info), (FPE, after.into()), "{name} {fcsr:x}");
+        assert_eq!((fault.code, fault.info), (FPE, after), "{name} {fcsr:x}");
         assert_eq!((m.fpr(0), m.fcsr()), (DEST, fcsr), "{name} {fcsr:x}");
         // The same with FCSR.I sticky: no fast mode while something is enabled.
         m.set_fcsr(fcsr | 4);
@@ -196,7 +219,7 @@ fn enabled_exceptions_trap_without_a_result() {
 fn control_registers() {
     let mut m = Machine::new("24Kf", false);
     let (ctc1, cfc1) = (0x44c8_0000, 0x4449_0000);
-    let mut write = |m: &mut Machine, reg: u32, v: u64| {
+    let write = |m: &mut Machine, reg: u32, v: u64| {
         m.set_gpr(8, v);
         m.run(ctc1 | reg << 11)
     };
@@ -213,7 +236,11 @@ fn control_registers() {
     let fault = write(&mut m, 26, 0x1000).unwrap_err();
     assert_eq!((fault.code, fault.info), (FPE, 0xff80_1f83));
     let fault = write(&mut m, 31, 0x2_0000).unwrap_err();
-    assert_eq!((fault.code, fault.info), (FPE, 0x2_0000), "Cause.E is always enabled");
+    assert_eq!(
+        (fault.code, fault.info),
+        (FPE, 0x2_0000),
+        "Cause.E is always enabled"
+    );
     // Cause is worked out when it is read.
     write(&mut m, 31, 4).unwrap();
     m.set_fpr(2, ONE);
@@ -239,7 +266,11 @@ fn flush_to_zero() {
         m.set_fpr(4, b);
         m.set_fcsr(fcsr);
         m.run(word("mul.d")).unwrap();
-        assert_eq!((m.fpr(0), m.fcsr()), (result, after), "{fcsr:x} {a:x} {b:x}");
+        assert_eq!(
+            (m.fpr(0), m.fcsr()),
+            (result, after),
+            "{fcsr:x} {a:x} {b:x}"
+        );
     }
 }
 
@@ -256,14 +287,26 @@ fn registers_with_fr_0() {
         assert_eq!(m.fpr(2), 0x4080_0000_0000_0005);
         assert_eq!(m.fcsr(), fcsr);
         // Odd doubles, 64-bit integers: reserved.
-        for reserved in [word("add.d") | 1 << 6, word("add.d") | 1 << 11, word("add.d") | 1 << 16, word("cvt.l.d"), word("cvt.s.d") | 1 << 11] {
+        for reserved in [
+            word("add.d") | 1 << 6,
+            word("add.d") | 1 << 11,
+            word("add.d") | 1 << 16,
+            word("cvt.l.d"),
+            word("cvt.s.d") | 1 << 11,
+        ] {
             assert_eq!(m.run(reserved).unwrap_err().code, RI, "{reserved:x}");
         }
         m.run(word("cvt.w.d") | 1 << 6).unwrap();
         m.run(word("cvt.d.s") | 1 << 11).unwrap();
     }
     // Paired single is not there at all.
-    assert_eq!(Machine::new("24Kf", true).run(word("add.ps")).unwrap_err().code, RI);
+    assert_eq!(
+        Machine::new("24Kf", true)
+            .run(word("add.ps"))
+            .unwrap_err()
+            .code,
+        RI
+    );
 }
 
 #[test]
@@ -272,7 +315,8 @@ fn moves_and_pairs() {
     let (a, b) = (0x1111_1111_2222_2222, 0x3333_3333_4444_4444);
     m.set_fpr(2, a);
     m.set_fpr(4, b);
-    let cop1 = |fmt: u32, ft: u32, function: u32| 0x11 << 26 | fmt << 21 | ft << 16 | 2 << 11 | function;
+    let cop1 =
+        |fmt: u32, ft: u32, function: u32| 0x11 << 26 | fmt << 21 | ft << 16 | 2 << 11 | function;
     let mut after = |fcsr, word| {
         m.set_fpr(0, DEST);
         m.set_fcsr(fcsr);

@@ -36,7 +36,6 @@ impl Mips {
     /// `CTC1`: writes `v` to control register `reg`. The lifter ends the block after it.
     pub(crate) fn ctc1(&self, cx: &mut dyn Cx, reg: u32, v: u32) -> Result<u64, Stop> {
         self.fpu(cx.state()).ctc1(reg, v).map_err(exception)?;
-        cx.leave();
         Ok(0)
     }
 

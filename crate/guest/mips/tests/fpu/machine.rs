@@ -37,10 +37,18 @@ impl Cx for Host {
         panic!("no bus")
     }
     fn load(&mut self, _: &mut dyn Guest, va: u64, _: MemArg) -> Result<u64, Stop> {
-        Err(Fault { va, ..Fault::default() }.into())
+        Err(Fault {
+            va,
+            ..Fault::default()
+        }
+        .into())
     }
     fn store(&mut self, _: &mut dyn Guest, va: u64, _: u64, _: MemArg) -> Result<(), Stop> {
-        Err(Fault { va, ..Fault::default() }.into())
+        Err(Fault {
+            va,
+            ..Fault::default()
+        }
+        .into())
     }
     fn now_ns(&self) -> u64 {
         0
@@ -65,13 +73,25 @@ struct Exec<'a> {
 
 impl ExecCx for Exec<'_> {
     fn load(&mut self, va: u64, _: MemArg) -> Result<u64, Stop> {
-        Err(Fault { va, ..Fault::default() }.into())
+        Err(Fault {
+            va,
+            ..Fault::default()
+        }
+        .into())
     }
     fn store(&mut self, va: u64, _: u64, _: MemArg) -> Result<(), Stop> {
-        Err(Fault { va, ..Fault::default() }.into())
+        Err(Fault {
+            va,
+            ..Fault::default()
+        }
+        .into())
     }
     fn probe(&mut self, va: u64, _: MemArg) -> Result<(), Stop> {
-        Err(Fault { va, ..Fault::default() }.into())
+        Err(Fault {
+            va,
+            ..Fault::default()
+        }
+        .into())
     }
     fn call(&mut self, helper: HelperId, args: [u64; 3]) -> Result<u64, Stop> {
         self.rare += usize::from(helper == helpers::FP_RARE);
@@ -96,10 +116,15 @@ impl Machine {
         let bytes = cpu.slots().state_bytes() as u64;
         let base = arena.alloc(bytes, 16).unwrap();
         let state = State { arena, base };
-        cpu.reset(&state, 0);
+        cpu.reset(&state);
         let status = CU1 | if fr1 { FR } else { 0 };
         cpu.set(&state, cpu.regs.status, status.into());
-        Machine { cpu, state, rare: 0, code: HashMap::new() }
+        Machine {
+            cpu,
+            state,
+            rare: 0,
+            code: HashMap::new(),
+        }
     }
 
     /// Runs one instruction. True if it asked to leave the block.
@@ -110,18 +135,35 @@ impl Machine {
         let mode = self.cpu.mode(&self.state);
         let cpu = &self.cpu;
         let code = self.code.entry((word, mode)).or_insert_with(|| {
-            let block = cpu.lift(&mut OneWord(word), 0x8000_1000u32 as i32 as i64 as u64, mode, 1).unwrap();
+            let block = cpu
+                .lift(
+                    &mut OneWord(word),
+                    0x8000_1000u32 as i32 as i64 as u64,
+                    mode,
+                    1,
+                )
+                .unwrap();
             interp::translate(&block, &cpu.slots(), cpu.helpers())
         });
-        let host = Host { state: self.state.clone(), left: false };
-        let mut cx = Exec { cpu: &mut self.cpu, host, rare: 0 };
+        let host = Host {
+            state: self.state.clone(),
+            left: false,
+        };
+        let mut cx = Exec {
+            cpu: &mut self.cpu,
+            host,
+            rare: 0,
+        };
         let ran = interp::run(code, 0, &self.state, &mut cx);
         let left = cx.host.left;
         self.rare += cx.rare;
         self.state.write32(layout::PENDING, 0);
         match ran.outcome {
             Outcome::Fault { fault, .. } => Err(fault),
-            Outcome::Trap { code, .. } => Err(Fault { code, ..Fault::default() }),
+            Outcome::Trap { code, .. } => Err(Fault {
+                code,
+                ..Fault::default()
+            }),
             _ => Ok(left),
         }
     }

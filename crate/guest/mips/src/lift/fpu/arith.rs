@@ -84,13 +84,25 @@ impl Lifter<'_> {
             Fmt::S => {
                 let v = self.fpr32(insn.fs);
                 let mask = self.b.i32(if flip { 0x8000_0000 } else { 0x7fff_ffff });
-                let v = if flip { self.b.xor(v, mask) } else { self.b.and(v, mask) };
+                let v = if flip {
+                    self.b.xor(v, mask)
+                } else {
+                    self.b.and(v, mask)
+                };
                 self.set_fpr32(insn.fd, v);
             }
             Fmt::Ps => {
                 let v = self.fpr64(insn.fs);
-                let mask = self.b.i64(if flip { 0x8000_0000_8000_0000 } else { 0x7fff_ffff_7fff_ffff });
-                let v = if flip { self.b.xor(v, mask) } else { self.b.and(v, mask) };
+                let mask = self.b.i64(if flip {
+                    0x8000_0000_8000_0000
+                } else {
+                    0x7fff_ffff_7fff_ffff
+                });
+                let v = if flip {
+                    self.b.xor(v, mask)
+                } else {
+                    self.b.and(v, mask)
+                };
                 self.set_fpr64(insn.fd, v);
             }
             _ => {
@@ -146,7 +158,11 @@ impl Lifter<'_> {
         let base = self.low(base);
         let seven = self.b.i32(7);
         let offset = self.b.and(base, seven);
-        let (first, second) = if self.big_endian() { (insn.fs, insn.ft) } else { (insn.ft, insn.fs) };
+        let (first, second) = if self.big_endian() {
+            (insn.fs, insn.ft)
+        } else {
+            (insn.ft, insn.fs)
+        };
         let high = self.half(first, false);
         let low = self.half(second, true);
         let (high, low) = (self.b.ext_u(high), self.b.ext_u(low));

@@ -77,7 +77,11 @@ pub fn lift(l: &mut Lifter<'_>, insn: &Insn, kind: Kind, word: u32) {
 fn note(l: &mut Lifter<'_>, insn: &Insn, word: u32) {
     let last = l.b.i32(word | if l.mode.fr() { LAST_FR1 } else { 0 });
     l.b.set(l.cpu.regs.fpu.last, last);
-    for (i, reg) in [insn.fs, insn.ft, insn.fr].into_iter().take(insn.operands()).enumerate() {
+    for (i, reg) in [insn.fs, insn.ft, insn.fr]
+        .into_iter()
+        .take(insn.operands())
+        .enumerate()
+    {
         let v = l.fpr(reg);
         l.b.set(l.cpu.regs.fpu.operand[i], v);
     }
@@ -91,7 +95,11 @@ fn note_clean(l: &mut Lifter<'_>) {
 
 fn operands(l: &mut Lifter<'_>, insn: &Insn) -> Operands {
     let mut out = [Val::NONE; 3];
-    for (i, reg) in [insn.fs, insn.ft, insn.fr].into_iter().take(insn.operands()).enumerate() {
+    for (i, reg) in [insn.fs, insn.ft, insn.fr]
+        .into_iter()
+        .take(insn.operands())
+        .enumerate()
+    {
         out[i] = match insn.fmt {
             Fmt::S => {
                 let v = l.fpr32(reg);
@@ -109,7 +117,11 @@ fn operands(l: &mut Lifter<'_>, insn: &Insn) -> Operands {
 fn pair(l: &mut Lifter<'_>, insn: &Insn, kind: Kind) {
     let lane = |l: &mut Lifter<'_>, upper| {
         let mut x = [Val::NONE; 3];
-        for (i, reg) in [insn.fs, insn.ft, insn.fr].into_iter().take(insn.operands()).enumerate() {
+        for (i, reg) in [insn.fs, insn.ft, insn.fr]
+            .into_iter()
+            .take(insn.operands())
+            .enumerate()
+        {
             let v = l.half(reg, upper);
             x[i] = l.b.float32(v);
         }
@@ -145,9 +157,17 @@ fn compute(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, [a, b, c]: Operands) -> Val
         }
         Kind::Madd | Kind::Msub | Kind::Nmadd | Kind::Nmsub => {
             let product = basic(l, fmt, Kind::Mul, a, b);
-            let second = if matches!(kind, Kind::Madd | Kind::Nmadd) { Kind::Add } else { Kind::Sub };
+            let second = if matches!(kind, Kind::Madd | Kind::Nmadd) {
+                Kind::Add
+            } else {
+                Kind::Sub
+            };
             let v = basic(l, fmt, second, product, c);
-            if matches!(kind, Kind::Nmadd | Kind::Nmsub) { l.b.fneg(v) } else { v }
+            if matches!(kind, Kind::Nmadd | Kind::Nmsub) {
+                l.b.fneg(v)
+            } else {
+                v
+            }
         }
         Kind::ToS => to_single(l, fmt, a),
         Kind::ToD => to_double(l, fmt, a),
@@ -248,7 +268,11 @@ fn is_zero(l: &mut Lifter<'_>, v: Val) -> Val {
 }
 
 fn one(l: &mut Lifter<'_>, fmt: Fmt) -> Val {
-    if fmt == Fmt::D { l.b.constant(Type::F64, 1f64.to_bits()) } else { l.b.constant(Type::F32, 1f32.to_bits().into()) }
+    if fmt == Fmt::D {
+        l.b.constant(Type::F64, 1f64.to_bits())
+    } else {
+        l.b.constant(Type::F32, 1f32.to_bits().into())
+    }
 }
 
 fn to_single(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
@@ -260,7 +284,17 @@ fn to_single(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
             let x = magnitude(l, r);
             let zero = is_zero(l, a);
             let bad = not_normal(l, x, zero);
-            checked(l, Op { kind: Kind::ToS, fmt }, bad, a, a, r)
+            checked(
+                l,
+                Op {
+                    kind: Kind::ToS,
+                    fmt,
+                },
+                bad,
+                a,
+                a,
+                r,
+            )
         }
     }
 }
@@ -273,7 +307,17 @@ fn to_double(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
             let r = l.b.fpromote(a);
             let number = l.b.feq(a, a);
             let bad = l.b.eqz(number);
-            checked(l, Op { kind: Kind::ToD, fmt }, bad, a, a, r)
+            checked(
+                l,
+                Op {
+                    kind: Kind::ToD,
+                    fmt,
+                },
+                bad,
+                a,
+                a,
+                r,
+            )
         }
     }
 }
@@ -281,19 +325,43 @@ fn to_double(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
 fn to_int(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, round: Round, a: Val) -> Val {
     let long = matches!(kind, Kind::ToL(_));
     let d = if fmt == Fmt::S { l.b.fpromote(a) } else { a };
-    let limit = if long { 4_611_686_018_427_387_904f64 } else { 2_147_483_647f64 };
+    let limit = if long {
+        4_611_686_018_427_387_904f64
+    } else {
+        2_147_483_647f64
+    };
     let limit = l.b.constant(Type::F64, limit.to_bits());
     let size = l.b.fabs(d);
     let fits = l.b.flt(size, limit);
     let bad = l.b.eqz(fits);
-    let rounded = if matches!(round, Round::Mode | Round::Near) { l.b.fnearest(d) } else { d };
-    let t = if long { l.b.i64_from_f64(rounded) } else { l.b.i32_from_f64(rounded) };
+    let rounded = if matches!(round, Round::Mode | Round::Near) {
+        l.b.fnearest(d)
+    } else {
+        d
+    };
+    let t = if long {
+        l.b.i64_from_f64(rounded)
+    } else {
+        l.b.i32_from_f64(rounded)
+    };
     let r = match round {
         Round::Floor | Round::Ceil => {
-            let back = if long { l.b.f64_from_i64(t) } else { l.b.f64_from_i32(t) };
-            let off = if round == Round::Floor { l.b.flt(d, back) } else { l.b.flt(back, d) };
+            let back = if long {
+                l.b.f64_from_i64(t)
+            } else {
+                l.b.f64_from_i32(t)
+            };
+            let off = if round == Round::Floor {
+                l.b.flt(d, back)
+            } else {
+                l.b.flt(back, d)
+            };
             let off = if long { l.b.ext_u(off) } else { off };
-            if round == Round::Floor { l.b.sub(t, off) } else { l.b.add(t, off) }
+            if round == Round::Floor {
+                l.b.sub(t, off)
+            } else {
+                l.b.add(t, off)
+            }
         }
         _ => t,
     };
@@ -311,7 +379,17 @@ fn compare(l: &mut Lifter<'_>, fmt: Fmt, cond: u8, a: Val, b: Val) -> Val {
         2 => l.b.flt(a, b),
         _ => l.b.fle(a, b),
     };
-    checked(l, Op { kind: Kind::Cmp(cond), fmt }, bad, a, b, r)
+    checked(
+        l,
+        Op {
+            kind: Kind::Cmp(cond),
+            fmt,
+        },
+        bad,
+        a,
+        b,
+        r,
+    )
 }
 
 fn set_condition(l: &mut Lifter<'_>, cc: u32, answer: Val) {

@@ -1,7 +1,5 @@
 //! Moves between general, FPU and control registers; branches on condition codes.
 
-use tinamou_ir::Val;
-
 use super::super::{Lifter, branch};
 use crate::decode::Word;
 use crate::{fault, helpers};

@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod flash;
+pub mod ide;
 pub mod intc;
 pub mod isa;
 pub mod misc;

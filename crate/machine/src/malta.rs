@@ -5,6 +5,8 @@
 
 use tinamou_core::{BlockId, MapTo, Mapping, Space};
 use tinamou_hw::flash::cfi01::Cfi01;
+use tinamou_hw::ide::channel::Bay;
+use tinamou_hw::ide::piix4_ide::Piix4Ide;
 use tinamou_hw::intc::i8259::I8259Pair;
 use tinamou_hw::isa::i8042::I8042;
 use tinamou_hw::isa::piix4::Piix4;
@@ -185,6 +187,19 @@ pub static MALTA: Board = Board {
                 let mut eeproms = vec![[0; 256]; 8];
                 eeproms[0] = spd(c.ram_bytes);
                 Box::new(Piix4::new(eeproms))
+            })
+        },
+        DeviceSpec {
+            map: &[
+                regs(Space::Io, 0x1f0, 8, 0, 4),
+                regs(Space::Io, 0x170, 8, 1, 4),
+                regs(Space::Io, 0x3f6, 1, 2, 1),
+                regs(Space::Io, 0x376, 1, 3, 1),
+            ],
+            wires: &[wire(0, "pic", 14), wire(1, "pic", 15)],
+            pci: &[(0x51, 1)],
+            ..DeviceSpec::new("ide", "PIIX4 IDE: disks 0, 1 and 3, CD in slot 2", |_| {
+                Box::new(Piix4Ide::new([Bay::Disk, Bay::Disk, Bay::Cd, Bay::Disk]))
             })
         },
         DeviceSpec {

@@ -44,13 +44,7 @@ impl Uhci {
         let word = |at: u64| -> u16 {
             match at {
                 0x00 => self.cmd,
-                0x02 => {
-                    if self.cmd & CMD_RUN == 0 {
-                        STS_HALTED
-                    } else {
-                        0
-                    }
-                }
+                0x02 => STS_HALTED * u16::from(self.cmd & CMD_RUN == 0),
                 0x04 => self.intr,
                 0x06 => self.frame(now),
                 0x08 => self.base as u16,

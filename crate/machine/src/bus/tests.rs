@@ -2,6 +2,8 @@
 
 use tinamou_core::{Gpa, Loader, Ns, PhysBus, RamPage, Saver};
 
+use tinamou_hw::block::raw::memory_disk;
+
 use super::{Advance, Bus, VecRam};
 use crate::devices::BoardConfig;
 use crate::malta;
@@ -178,4 +180,54 @@ fn reset_request_from_the_board() {
     write(&mut b, 0x1f00_0500, 4, 0x42);
     assert_eq!(b.take_request(), Some(tinamou_core::MachineRequest::Reset));
     assert_eq!(b.take_request(), None);
+}
+
+#[test]
+fn pci_devices_are_found_and_disks_answer() {
+    let mut b = bus(16);
+    open_windows(&mut b);
+    b.set_disk(0, Some(Box::new(memory_disk(vec![0x5a; 1 << 20]))));
+    b.reset();
+    open_windows(&mut b);
+    let id = |b: &mut Bus, devfn: u64| {
+        write(b, 0x1be0_0cf8, 4, 0x8000_0000 | devfn << 8);
+        read(b, 0x1be0_0cfc, 4)
+    };
+    let ids = [0, 0x50, 0x51, 0x52, 0x53].map(|d| id(&mut b, d));
+    assert_eq!(
+        ids,
+        [
+            0x4620_11ab,
+            0x7110_8086,
+            0x7111_8086,
+            0x7112_8086,
+            0x7113_8086
+        ]
+    );
+    assert_eq!(id(&mut b, 0x60), 0xffff_ffff);
+    let io = 0x1800_0000;
+    for (reg, v) in [(6, 0xe0), (2, 1), (3, 5), (4, 0), (5, 0), (7, 0x20)] {
+        write(&mut b, io + 0x1f0 + reg, 1, v);
+    }
+    assert_eq!(read(&mut b, io + 0x3f6, 1) & 0x80, 0x80);
+    save_and_load(&mut b);
+    let d = b.next_deadline().unwrap();
+    assert_eq!(b.advance(d), Advance::Done);
+    assert_eq!(read(&mut b, io + 0x1f7, 1) & 0x88, 0x08);
+    assert_eq!(read(&mut b, io + 0x1f0, 4), 0x5a5a_5a5a);
+}
+
+#[test]
+fn soft_off() {
+    let mut b = bus(16);
+    open_windows(&mut b);
+    for (addr, v) in [(0x8000_5340u64, 0x1000), (0x8000_5380, 1)] {
+        write(&mut b, 0x1be0_0cf8, 4, addr);
+        write(&mut b, 0x1be0_0cfc, 4, v);
+    }
+    write(&mut b, 0x1800_1004, 2, 0x2000);
+    assert_eq!(
+        b.take_request(),
+        Some(tinamou_core::MachineRequest::Shutdown)
+    );
 }

@@ -23,9 +23,9 @@ fn image(version: u32, backing: &str) -> Vec<u8> {
     put(36, &1u32.to_be_bytes());
     put(40, &(CLUSTER as u64).to_be_bytes());
     put(100, &104u32.to_be_bytes());
-    put(CLUSTER, &(1 << 63 | 2 * CLUSTER as u64).to_be_bytes());
+    put(CLUSTER, &((1 << 63) | (2 * CLUSTER as u64)).to_be_bytes());
     let l2 = 2 * CLUSTER;
-    put(l2, &(1 << 63 | 3 * CLUSTER as u64).to_be_bytes());
+    put(l2, &((1 << 63) | (3 * CLUSTER as u64)).to_be_bytes());
     if version == 3 {
         put(l2 + 16, &1u64.to_be_bytes());
     }
@@ -33,7 +33,7 @@ fn image(version: u32, backing: &str) -> Vec<u8> {
     let mut e = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
     e.write_all(&[0x44; CLUSTER]).unwrap();
     let z = e.finish().unwrap();
-    put(l2 + 24, &(COMPRESSED | 4 * CLUSTER as u64).to_be_bytes());
+    put(l2 + 24, &(COMPRESSED | (4 * CLUSTER as u64)).to_be_bytes());
     put(4 * CLUSTER, &z);
     f
 }

@@ -10,6 +10,7 @@ pub mod ide;
 pub mod intc;
 pub mod isa;
 pub mod misc;
+pub mod net;
 pub mod pci;
 pub mod serial;
 pub mod timer;

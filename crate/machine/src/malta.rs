@@ -13,6 +13,7 @@ use tinamou_hw::isa::piix4::Piix4;
 use tinamou_hw::isa::spd::spd;
 use tinamou_hw::misc::malta_fpga::MaltaFpga;
 use tinamou_hw::misc::ports::IsaLatches;
+use tinamou_hw::net::pcnet::Pcnet;
 use tinamou_hw::pci::gt64120::Gt64120;
 use tinamou_hw::serial::ns16550::Ns16550;
 use tinamou_hw::timer::i8254::I8254;
@@ -200,6 +201,15 @@ pub static MALTA: Board = Board {
             pci: &[(0x51, 1)],
             ..DeviceSpec::new("ide", "PIIX4 IDE: disks 0, 1 and 3, CD in slot 2", |_| {
                 Box::new(Piix4Ide::new([Bay::Disk, Bay::Disk, Bay::Cd, Bay::Disk]))
+            })
+        },
+        DeviceSpec {
+            // Slot 11; the board leads its INTA# to PIRQB.
+            wires: &[wire(0, "piix4", 1)],
+            pci: &[(0x58, 0)],
+            nets: &[0],
+            ..DeviceSpec::new("pcnet", "PCnet Ethernet controller", |_| {
+                Box::new(Pcnet::new(0, [0x52, 0x54, 0x00, 0x12, 0x34, 0x56]))
             })
         },
         DeviceSpec {

@@ -193,7 +193,7 @@ fn pci_devices_are_found_and_disks_answer() {
         write(b, 0x1be0_0cf8, 4, 0x8000_0000 | devfn << 8);
         read(b, 0x1be0_0cfc, 4)
     };
-    let ids = [0, 0x50, 0x51, 0x52, 0x53].map(|d| id(&mut b, d));
+    let ids = [0, 0x50, 0x51, 0x52, 0x53, 0x58].map(|d| id(&mut b, d));
     assert_eq!(
         ids,
         [
@@ -201,7 +201,8 @@ fn pci_devices_are_found_and_disks_answer() {
             0x7110_8086,
             0x7111_8086,
             0x7112_8086,
-            0x7113_8086
+            0x7113_8086,
+            0x2000_1022
         ]
     );
     assert_eq!(id(&mut b, 0x60), 0xffff_ffff);

@@ -1,0 +1,2 @@
+//! Network interfaces.
+pub mod pcnet;

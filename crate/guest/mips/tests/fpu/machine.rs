@@ -6,6 +6,7 @@ use tinamou_arena::Arena;
 use tinamou_core::{Gpa, PhysBus};
 use tinamou_ir::guest::{CodeFetch, Cx, Fault, Guest, State, Stop};
 use tinamou_ir::interp::{self, Code, ExecCx, Outcome};
+use tinamou_ir::verify::{Form, verify};
 use tinamou_ir::{HelperId, MemArg, layout};
 use tinamou_mips::{CpuModel, Mips, helpers};
 
@@ -143,6 +144,7 @@ impl Machine {
                     1,
                 )
                 .unwrap();
+            verify(&block, &cpu.slots(), cpu.helpers(), Form::Lifted).unwrap();
             interp::translate(&block, &cpu.slots(), cpu.helpers())
         });
         let host = Host {

@@ -4,8 +4,8 @@
 //! computes it. What the host computes is checked, and where it could raise another flag, or is no number, the operation is done
 //! in software ([`helpers::FP_RARE`]), which gathers its flags:
 //! - a sum or difference of numbers that is zero or denormal is exact: a finite result will do, as for a square root;
-//! - a product or quotient must be above the smallest normal number (which may stand for a tiny result), or a zero with a zero
-//!   operand;
+//! - a product or quotient must be a normal number above the lowest binade (the smallest normal number may stand for a tiny
+//!   result), or a zero because an operand is;
 //! - a conversion to an integer must fit whatever the rounding;
 //! - a comparison must have no NaN.
 
@@ -186,20 +186,13 @@ fn basic(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, a: Val, b: Val) -> Val {
         Kind::Div => l.b.fdiv(a, b),
         _ => l.b.fsqrt(a),
     };
-    let x = magnitude(l, r);
     let bad = match kind {
-        Kind::Mul => {
-            let (za, zb) = (is_zero(l, a), is_zero(l, b));
-            let zero = l.b.or(za, zb);
-            not_normal(l, x, zero)
-        }
-        Kind::Div => {
-            let zero = is_zero(l, a);
-            not_normal(l, x, zero)
-        }
+        Kind::Mul => not_normal(l, r, &[a, b]),
+        Kind::Div => not_normal(l, r, &[a]),
         _ => {
-            let inf = infinity(l, x);
-            l.b.le_u(inf, x)
+            let (e, special) = exponent(l, r);
+            let special = l.b.i32(special);
+            l.b.eq(e, special)
         }
     };
     checked(l, Op { kind, fmt }, bad, a, b, r)
@@ -220,51 +213,41 @@ fn checked(l: &mut Lifter<'_>, op: Op, bad: Val, a: Val, b: Val, r: Val) -> Val 
     l.b.select(bad, s, r)
 }
 
-/// The bits of a float, shifted left: its sign is gone, and the order of magnitudes is the order of integers.
-fn magnitude(l: &mut Lifter<'_>, r: Val) -> Val {
-    if l.b.ty(r) == Type::F64 {
+/// The exponent field of a float, as i32, and its value in infinities and NaNs.
+fn exponent(l: &mut Lifter<'_>, r: Val) -> (Val, u32) {
+    let (e, special) = if l.b.ty(r) == Type::F64 {
         let bits = l.b.bits64(r);
-        let one = l.b.i64(1);
-        l.b.shl(bits, one)
+        let n = l.b.i64(52);
+        let e = l.b.shr(bits, n);
+        (l.b.wrap(e), 0x7ff)
     } else {
         let bits = l.b.bits32(r);
-        let one = l.b.i32(1);
-        l.b.shl(bits, one)
-    }
+        let n = l.b.i32(23);
+        (l.b.shr(bits, n), 0xff)
+    };
+    let mask = l.b.i32(special);
+    (l.b.and(e, mask), special)
 }
 
-fn same_type(l: &mut Lifter<'_>, x: Val, wide: u64, narrow: u64) -> Val {
-    let ty = l.b.ty(x);
-    l.b.constant(ty, if ty == Type::I64 { wide } else { narrow })
-}
-
-const INF64: u64 = 0x7ff << 53;
-const INF32: u64 = 0xff << 24;
-/// Just above the smallest normal number.
-const LEAST64: u64 = (1 << 53) + 2;
-const LEAST32: u64 = (1 << 24) + 2;
-
-/// The magnitude of infinity, of the type of `x`.
-fn infinity(l: &mut Lifter<'_>, x: Val) -> Val {
-    same_type(l, x, INF64, INF32)
-}
-
-/// 1 if magnitude `x` is neither above the smallest normal number and finite, nor zero where `zero_is_exact`.
-fn not_normal(l: &mut Lifter<'_>, x: Val, zero_is_exact: Val) -> Val {
-    let least = same_type(l, x, LEAST64, LEAST32);
-    let range = same_type(l, x, INF64 - LEAST64, INF32 - LEAST32);
-    let above = l.b.sub(x, least);
-    let normal = l.b.lt_u(above, range);
-    let zero = l.b.eqz(x);
-    let exact = l.b.and(zero, zero_is_exact);
-    let good = l.b.or(normal, exact);
-    l.b.eqz(good)
-}
-
-fn is_zero(l: &mut Lifter<'_>, v: Val) -> Val {
-    let ty = l.b.ty(v);
+/// 1 if `r` is neither a normal number above the lowest binade, nor a zero because one of `factors` is.
+fn not_normal(l: &mut Lifter<'_>, r: Val, factors: &[Val]) -> Val {
+    let (e, special) = exponent(l, r);
+    let lowest = l.b.i32(-2i32 as u32);
+    let range = l.b.i32(special - 2);
+    let above = l.b.add(e, lowest);
+    let suspect = l.b.le_u(range, above);
+    let ty = l.b.ty(factors[0]);
     let zero = l.b.constant(ty, 0);
-    l.b.feq(v, zero)
+    let mut exact = l.b.feq(factors[0], zero);
+    for factor in &factors[1..] {
+        let is_zero = l.b.feq(*factor, zero);
+        exact = l.b.or(exact, is_zero);
+    }
+    let ty = l.b.ty(r);
+    let zero = l.b.constant(ty, 0);
+    let vanished = l.b.feq(r, zero);
+    let exact = l.b.and(exact, vanished);
+    l.b.lt_u(exact, suspect)
 }
 
 fn one(l: &mut Lifter<'_>, fmt: Fmt) -> Val {
@@ -281,9 +264,7 @@ fn to_single(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
         Fmt::L => l.b.f32_from_i64(a),
         _ => {
             let r = l.b.fdemote(a);
-            let x = magnitude(l, r);
-            let zero = is_zero(l, a);
-            let bad = not_normal(l, x, zero);
+            let bad = not_normal(l, r, &[a]);
             checked(
                 l,
                 Op {

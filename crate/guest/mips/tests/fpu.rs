@@ -10,7 +10,7 @@ mod vectors;
 
 use machine::Machine;
 use tinamou_mips::fpu::{Insn, eval};
-use vectors::{DEST, Vector, vectors, word};
+use vectors::{DEST, Random, Vector, vectors, word};
 
 const GOLDEN: [(&str, &str); 2] = [
     ("24Kf", include_str!("golden/fpu-24kf.txt")),
@@ -343,4 +343,65 @@ fn moves_and_pairs() {
     let align = 0x13 << 26 | 4 << 16 | 2 << 11 | 0x1e;
     assert_eq!(after(0, align | 4 << 21), a);
     assert_eq!(after(0, align | 5 << 21), 0x4444_4444_1111_1111);
+}
+
+/// Blocks of random arithmetic, in fast mode, against the same instructions done one by one in software.
+#[test]
+fn blocks_agree_with_software() {
+    let names: Vec<&str> = GOLDEN[1]
+        .1
+        .lines()
+        .step_by(5)
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    for (model, fr1) in [("24Kf", false), ("MIPS64R2-generic", true)] {
+        let mut random = Random(77);
+        let mut below = |n: usize| (random.next() >> 33) as usize % n;
+        let mut operands = Random(78);
+        let (mut lifted, soft) = (Machine::new(model, fr1), Machine::new(model, fr1));
+        for round in 0..3000 {
+            for n in 0..32 {
+                let v = operands.any(if below(2) == 0 { b'd' } else { b'p' });
+                lifted.set_fpr(n, v);
+                soft.set_fpr(n, v);
+            }
+            let flags = [FAST, FAST | 0x7c, FAST | 0x1_0000][below(3)];
+            lifted.set_fcsr(flags);
+            soft.set_fcsr(flags);
+            let mut words = Vec::new();
+            while words.len() < 6 {
+                // Four registers, so that results become operands.
+                let reg = |n: usize| (if fr1 { n & 3 } else { (n & 3) * 2 }) as u32;
+                let registers = reg(below(4)) << 6 | reg(below(4)) << 11 | reg(below(4)) << 16;
+                let word = word(names[below(names.len())]);
+                let insn = Insn::decode(word).unwrap();
+                if insn.op().is_none() || !fr1 && insn.reserved_fr0() {
+                    continue;
+                }
+                let mut w = word & !0x1f_ffc0 | registers;
+                if insn.operands() == 1 {
+                    w &= !(31 << 16);
+                }
+                if insn.operands() == 3 {
+                    w = w & !(31 << 21) | reg(below(4)) << 21;
+                }
+                if insn.result().is_none() {
+                    w = w & !(31 << 6) | (below(4) as u32 * 2) << 8;
+                }
+                words.push(w);
+            }
+            assert_eq!(lifted.run_block(&words), Ok(false));
+            for w in &words {
+                soft.cpu.fpu(&soft.state).execute(*w, fr1).unwrap();
+            }
+            for n in 0..32 {
+                assert_eq!(
+                    lifted.fpr(n),
+                    soft.fpr(n),
+                    "round {round}, $f{n}: {words:08x?}"
+                );
+            }
+            assert_eq!(lifted.fcsr(), soft.fcsr(), "round {round}: {words:08x?}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub struct Machine {
     pub state: State,
     /// Calls of `FP_RARE`.
     pub rare: usize,
-    code: HashMap<(u32, u32), Code>,
+    code: HashMap<(Vec<u32>, u32), Code>,
 }
 
 struct Host {
@@ -101,11 +101,15 @@ impl ExecCx for Exec<'_> {
     fn note_progress(&mut self, _: u32) {}
 }
 
-struct OneWord(u32);
+/// Guest address of the code.
+const PC: u64 = 0xffff_ffff_8000_1000;
 
-impl CodeFetch for OneWord {
-    fn fetch(&mut self, _: u64, _: u32) -> Result<u32, Fault> {
-        Ok(self.0)
+struct Words<'a>(&'a [u32]);
+
+impl CodeFetch for Words<'_> {
+    fn fetch(&mut self, va: u64, _: u32) -> Result<u32, Fault> {
+        let index = (va as u32).wrapping_sub(PC as u32) / 4;
+        self.0.get(index as usize).copied().ok_or(Fault::default())
     }
 }
 
@@ -133,17 +137,20 @@ impl Machine {
     /// # Errors
     /// The exception it raises.
     pub fn run(&mut self, word: u32) -> Result<bool, Fault> {
+        self.run_block(&[word])
+    }
+
+    /// Runs a block of instructions, none of which is a branch, to its end or until one asks to leave it: then true.
+    ///
+    /// # Errors
+    /// The exception that one of them raises.
+    pub fn run_block(&mut self, words: &[u32]) -> Result<bool, Fault> {
         let mode = self.cpu.mode(&self.state);
         let cpu = &self.cpu;
-        let code = self.code.entry((word, mode)).or_insert_with(|| {
-            let block = cpu
-                .lift(
-                    &mut OneWord(word),
-                    0x8000_1000u32 as i32 as i64 as u64,
-                    mode,
-                    1,
-                )
-                .unwrap();
+        let code = self.code.entry((words.to_vec(), mode)).or_insert_with(|| {
+            let max = words.len() as u32;
+            let block = cpu.lift(&mut Words(words), PC, mode, max).unwrap();
+            assert_eq!(block.insn_count, max);
             verify(&block, &cpu.slots(), cpu.helpers(), Form::Lifted).unwrap();
             interp::translate(&block, &cpu.slots(), cpu.helpers())
         });

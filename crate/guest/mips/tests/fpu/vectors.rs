@@ -12,10 +12,12 @@ pub struct Vector {
 /// $f0 before.
 pub const DEST: u64 = 0x1234_5678_9abc_def0;
 
-struct Random(u64);
+/// The generator of the vectors.
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    /// 64 random bits.
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -42,6 +44,16 @@ impl Random {
             2 => scaled & !0xfff,
             _ => ((x as i32 >> 20) as f32).to_bits(),
         })
+    }
+
+    /// A special or random operand in format `fmt` (its first letter).
+    pub fn any(&mut self, fmt: u8) -> u64 {
+        if self.next() >> 62 == 0 {
+            let i = self.next() >> 32;
+            special(fmt, i as usize)
+        } else {
+            self.operand(fmt)
+        }
     }
 
     fn operand(&mut self, fmt: u8) -> u64 {

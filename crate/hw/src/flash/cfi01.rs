@@ -25,8 +25,8 @@ const STATUS_READY: u8 = 0x80;
 const STATUS_PROGRAM_ERROR: u8 = 0x10;
 const STATUS_ERASE_ERROR: u8 = 0x20;
 
-/// Words in a buffered program (32 bytes).
-const BUFFER_WORDS: u32 = 32;
+/// Most writes in a buffered program (2048 bytes, one at a time).
+const BUFFER_WRITES: u32 = 2048;
 
 /// The chip. Region 0: writes in array mode and everything in the other modes. Region 1: writes to a ROM copy, refused.
 pub struct Cfi01 {
@@ -83,8 +83,8 @@ impl Cfi01 {
             0x25 => 4,
             0x27 => self.bytes.trailing_zeros() as u8,
             0x28 => 2,
-            0x2a => 7, // 128-byte write buffer
-            0x2c => 1, // one erase region
+            0x2a => 11, // 2048-byte write buffer
+            0x2c => 1,  // one erase region
             0x2d => (blocks - 1) as u8,
             0x2e => ((blocks - 1) >> 8) as u8,
             0x2f => (self.sector >> 8) as u8,
@@ -94,7 +94,6 @@ impl Cfi01 {
             0x33 => b'I',
             0x34 => b'1',
             0x35 => b'0',
-            0x3a => 0,
             0x3f => 1,
             _ => 0,
         }
@@ -160,27 +159,18 @@ impl Device for Cfi01 {
                 cx.block_read(self.block, offset, &mut b[..size.min(8) as usize]);
                 return u64::from_le_bytes(b);
             }
-            Mode::Identifier => match word & 0xff {
-                0 => 0x89,
-                1 => 0x18,
-                _ => 0,
-            },
-            Mode::Query => self.query(word & 0xff),
+            // The board's flash has no identity of its own.
+            Mode::Identifier => 0,
+            Mode::Query => self.query(word & 0x3f),
             _ => self.status,
         };
-        // One byte in the least significant lane of the CPU's word.
-        let lane = if self.big_endian { 3 } else { 0 };
-        if size >= 4 {
-            u64::from(v) << (8 * lane)
+        // Every access gives the byte in the CPU's least significant lane.
+        let shift = if self.big_endian {
+            8 * (size.clamp(1, 8) - 1)
         } else {
-            let at = (offset & 3) as u32;
-            let hit = (at..at + size).contains(&lane);
-            if hit {
-                u64::from(v) << (8 * (lane - at))
-            } else {
-                0
-            }
-        }
+            0
+        };
+        u64::from(v) << shift
     }
 
     fn write(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, size: u32, value: u64) {
@@ -212,7 +202,12 @@ impl Device for Cfi01 {
                 _ => self.command(cx, offset, c),
             },
             Mode::BufferCount => {
-                self.left = u32::from(c).min(BUFFER_WORDS - 1) + 1;
+                let n = if self.big_endian && size > 1 {
+                    value.swap_bytes() >> (64 - 8 * size.clamp(1, 8))
+                } else {
+                    value
+                };
+                self.left = (n as u32 & 0xffff).min(BUFFER_WRITES - 1) + 1;
                 self.buffered = offset;
                 self.set_mode(cx, Mode::BufferData);
             }
@@ -281,7 +276,7 @@ impl Device for Cfi01 {
             .get(usize::from(l.u8()?))
             .ok_or(LoadError::Invalid("flash mode"))?;
         self.status = l.u8()?;
-        self.left = l.u32()?.min(BUFFER_WORDS);
+        self.left = l.u32()?.min(BUFFER_WRITES);
         self.buffered = l.u64()?;
         Ok(())
     }

@@ -60,7 +60,7 @@ impl MaltaFpga {
             0x410..=0x450 => 0,
             0x508 => u32::from(self.brk),
             0xa00 => u32::from(self.gpout),
-            0xa08 => 0,
+            0xa08 => 3,
             0xb00 => {
                 // Bit 1 clock, bit 0 data; a line that nobody drives is high.
                 let clock = self.i2c_out | !self.i2c_oe;

@@ -66,6 +66,9 @@ impl PciFunction {
         f.bytes[11] = id.class[0];
         f.bytes[14] = id.header;
         f.bytes[0x3d] = id.pin;
+        // Subsystem identity of a virtual machine's devices.
+        f.set16(0x2c, 0x1af4);
+        f.set16(0x2e, 0x1100);
         f.mask[COMMAND] = 0x47;
         f.mask[COMMAND + 1] = 0x01;
         f.clear[7] = 0xf9;

@@ -25,6 +25,7 @@ const PCI0IOREMAP: usize = 0x0f0;
 const PCI0M0REMAP: usize = 0x0f8;
 const PCI0M1REMAP: usize = 0x100;
 const PCI0_CMD: usize = 0xc00;
+const PCI1_CMD: usize = 0xc80;
 const INTRCAUSE: usize = 0xc18;
 const PCI1_IACK: usize = 0xc30;
 const PCI0_IACK: usize = 0xc34;
@@ -72,7 +73,6 @@ const RESET: &[(usize, u32)] = &[
     (0x110, 0x110),
     (0x118, 0x120),
     (0x120, 0x03),
-    (0x070, 0),
     (0x404, 0x07),
     (0x408, 0x08),
     (0x40c, 0x0f),
@@ -100,11 +100,28 @@ const RESET: &[(usize, u32)] = &[
     (0x464, 0x386f_ffff),
     (0x468, 0x386f_ffff),
     (0x46c, 0x146f_ffff),
-    (0xc04, 0x070f),
-    (0xc08, 0x00ff_f000),
-    (0xc0c, 0x00ff_f000),
-    (0xc10, 0x00ff_f000),
-    (0xc14, 0x01ff_f000),
+    (0x128, 0xffff_ffff),
+    (0x130, 0xffff_ffff),
+    (0x138, 0xff),
+    (0x470, 0xffff_ffff),
+    (0x478, 0x07),
+    (0x47c, 0x02),
+];
+
+/// The same for one PCI interface, as offsets from its command register.
+const RESET_PCI: &[(usize, u32)] = &[
+    (0x04, 0x070f),
+    (0x08, 0x00ff_f000),
+    (0x0c, 0x00ff_f000),
+    (0x10, 0x01ff_f000),
+    (0x14, 0x00ff_f000),
+    (0x3c, 0x0f),
+    (0x40, 0x40),
+    (0x4c, 0x0100_0000),
+    (0x50, 0x1c00_0000),
+    (0x54, 0x1f00_0000),
+    (0x5c, 0x0100_0000),
+    (0x64, 0x1f00_0000),
 ];
 
 /// The system controller. Region 0: its internal registers.
@@ -275,9 +292,15 @@ impl Device for Gt64120 {
         for &(at, v) in RESET {
             self.regs[at / 4] = v;
         }
+        for &(at, v) in RESET_PCI {
+            self.regs[(PCI0_CMD + at) / 4] = v;
+            self.regs[(PCI1_CMD + at) / 4] = v;
+        }
         // Strapped to the CPU's byte order.
         self.regs[CPU / 4] = if be { 0 } else { CPU_LITTLE };
-        self.regs[PCI0_CMD / 4] = if be { 0 } else { 0x1_0001 };
+        let cmd = if be { 0 } else { 0x1_0001 };
+        self.regs[PCI0_CMD / 4] = cmd;
+        self.regs[PCI1_CMD / 4] = cmd;
         cx.request_remap();
     }
 

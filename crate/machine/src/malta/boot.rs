@@ -76,9 +76,9 @@ pub struct Loaded {
     pub is_64: bool,
 }
 
-/// Puts `image` into flash and boot ROM (the rest is erased) and the revision word into the boot ROM.
+/// Puts `image` into flash and boot ROM (the rest is zero) and the revision word into the boot ROM.
 pub(super) fn set_flash(bus: &mut Bus, image: &[u8]) {
-    let mut bytes = vec![0xff; FLASH_BYTES as usize];
+    let mut bytes = vec![0; FLASH_BYTES as usize];
     bytes[..image.len()].copy_from_slice(image);
     bus.block_write(FLASH, 0, &bytes);
     let revision = 0x420u32;

@@ -35,14 +35,34 @@ impl BlockCode<'_, '_> {
         let n = m.bytes() as i32;
         if self.f.env.va_type == Type::I32 {
             let map = self.f.map_local(m.mmu, write);
-            self.f.i().local_get(map).local_get(va).i32_const(12).i32_shr_u().i32_const(2).i32_shl().i32_add();
+            self.f
+                .i()
+                .local_get(map)
+                .local_get(va)
+                .i32_const(12)
+                .i32_shr_u()
+                .i32_const(2)
+                .i32_shl()
+                .i32_add();
             self.f.i().i32_load(at(0)).local_set(entry);
             if n == 1 {
                 self.f.i().local_get(entry).i32_const(1).i32_and();
             } else if m.aligned {
-                self.f.i().local_get(va).local_get(entry).i32_or().i32_const(n - 1).i32_and();
+                self.f
+                    .i()
+                    .local_get(va)
+                    .local_get(entry)
+                    .i32_or()
+                    .i32_const(n - 1)
+                    .i32_and();
             } else {
-                self.f.i().local_get(va).local_get(entry).i32_or().i32_const(0xfff).i32_and();
+                self.f
+                    .i()
+                    .local_get(va)
+                    .local_get(entry)
+                    .i32_or()
+                    .i32_const(0xfff)
+                    .i32_and();
                 self.f.i().i32_const(0x1000 - n).i32_gt_u();
             }
             return entry;
@@ -50,13 +70,39 @@ impl BlockCode<'_, '_> {
         let map = self.f.map_local(m.mmu, false);
         let shift = 12 - tlb::ENTRY_LOG2;
         let mask = (tlb::ENTRIES - 1) << tlb::ENTRY_LOG2;
-        self.f.i().local_get(map).local_get(va).i32_wrap_i64().i32_const(shift as i32).i32_shr_u();
-        self.f.i().i32_const(mask as i32).i32_and().i32_add().local_tee(entry);
-        self.f.i().i64_load(at(if write { tlb::TAG_WRITE } else { tlb::TAG_READ }));
+        self.f
+            .i()
+            .local_get(map)
+            .local_get(va)
+            .i32_wrap_i64()
+            .i32_const(shift as i32)
+            .i32_shr_u();
+        self.f
+            .i()
+            .i32_const(mask as i32)
+            .i32_and()
+            .i32_add()
+            .local_tee(entry);
+        self.f
+            .i()
+            .i64_load(at(if write { tlb::TAG_WRITE } else { tlb::TAG_READ }));
         let in_tag = if m.aligned { n as i64 - 1 } else { 0 };
-        self.f.i().local_get(va).i64_const(!0xfff | in_tag).i64_and().i64_ne();
+        self.f
+            .i()
+            .local_get(va)
+            .i64_const(!0xfff | in_tag)
+            .i64_and()
+            .i64_ne();
         if n > 1 && !m.aligned {
-            self.f.i().local_get(va).i32_wrap_i64().i32_const(0xfff).i32_and().i32_const(0x1000 - n).i32_gt_u().i32_or();
+            self.f
+                .i()
+                .local_get(va)
+                .i32_wrap_i64()
+                .i32_const(0xfff)
+                .i32_and()
+                .i32_const(0x1000 - n)
+                .i32_gt_u()
+                .i32_or();
         }
         entry
     }
@@ -66,7 +112,13 @@ impl BlockCode<'_, '_> {
         if self.f.env.va_type == Type::I32 {
             self.f.i().local_get(va).local_get(entry).i32_add();
         } else {
-            self.f.i().local_get(va).i32_wrap_i64().local_get(entry).i32_load(at(tlb::ADDEND)).i32_add();
+            self.f
+                .i()
+                .local_get(va)
+                .i32_wrap_i64()
+                .local_get(entry)
+                .i32_load(at(tlb::ADDEND))
+                .i32_add();
         }
     }
 
@@ -297,11 +349,28 @@ impl BlockCode<'_, '_> {
     /// The u16 on the stack (in an i32, upper bits 0) with its bytes swapped, extended to i32.
     fn swap16(&mut self, signed: bool) {
         let x = self.f.take(Type::I32);
-        self.f.i().local_tee(x).i32_const(8).i32_shr_u().local_get(x);
+        self.f
+            .i()
+            .local_tee(x)
+            .i32_const(8)
+            .i32_shr_u()
+            .local_get(x);
         if signed {
-            self.f.i().i32_const(24).i32_shl().i32_const(16).i32_shr_s().i32_or();
+            self.f
+                .i()
+                .i32_const(24)
+                .i32_shl()
+                .i32_const(16)
+                .i32_shr_s()
+                .i32_or();
         } else {
-            self.f.i().i32_const(8).i32_shl().i32_const(0xff00).i32_and().i32_or();
+            self.f
+                .i()
+                .i32_const(8)
+                .i32_shl()
+                .i32_const(0xff00)
+                .i32_and()
+                .i32_or();
         }
         self.f.give(Type::I32, x);
     }
@@ -309,7 +378,14 @@ impl BlockCode<'_, '_> {
     /// The low 16 bits on the stack with their bytes swapped; bits above them are arbitrary.
     fn swap16_store(&mut self) {
         let x = self.f.take(Type::I32);
-        self.f.i().local_tee(x).i32_const(8).i32_shl().local_get(x).i32_const(8).i32_shr_u();
+        self.f
+            .i()
+            .local_tee(x)
+            .i32_const(8)
+            .i32_shl()
+            .local_get(x)
+            .i32_const(8)
+            .i32_shr_u();
         self.f.i().i32_const(0xff).i32_and().i32_or();
         self.f.give(Type::I32, x);
     }
@@ -317,8 +393,21 @@ impl BlockCode<'_, '_> {
     /// The i32 on the stack with its bytes reversed.
     pub fn swap32(&mut self) {
         let x = self.f.take(Type::I32);
-        self.f.i().local_tee(x).i32_const(8).i32_rotl().i32_const(0x00ff_00ff).i32_and();
-        self.f.i().local_get(x).i32_const(8).i32_rotr().i32_const(0xff00_ff00u32 as i32).i32_and().i32_or();
+        self.f
+            .i()
+            .local_tee(x)
+            .i32_const(8)
+            .i32_rotl()
+            .i32_const(0x00ff_00ff)
+            .i32_and();
+        self.f
+            .i()
+            .local_get(x)
+            .i32_const(8)
+            .i32_rotr()
+            .i32_const(0xff00_ff00u32 as i32)
+            .i32_and()
+            .i32_or();
         self.f.give(Type::I32, x);
     }
 
@@ -326,8 +415,21 @@ impl BlockCode<'_, '_> {
     pub fn swap64(&mut self) {
         let x = self.f.take(Type::I64);
         for (shift, mask) in [(8, 0x00ff_00ff_00ff_00ff), (16, 0x0000_ffff_0000_ffff)] {
-            self.f.i().local_tee(x).i64_const(shift).i64_shr_u().i64_const(mask).i64_and();
-            self.f.i().local_get(x).i64_const(mask).i64_and().i64_const(shift).i64_shl().i64_or();
+            self.f
+                .i()
+                .local_tee(x)
+                .i64_const(shift)
+                .i64_shr_u()
+                .i64_const(mask)
+                .i64_and();
+            self.f
+                .i()
+                .local_get(x)
+                .i64_const(mask)
+                .i64_and()
+                .i64_const(shift)
+                .i64_shl()
+                .i64_or();
         }
         self.f.i().i64_const(32).i64_rotl();
         self.f.give(Type::I64, x);

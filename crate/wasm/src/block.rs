@@ -30,7 +30,15 @@ pub struct BlockCode<'f, 'a> {
 /// Emits block number `index` of a region.
 pub fn emit(f: &mut Func<'_>, index: u32, block: &Block) {
     let values = Values::new(block, f.env.helpers);
-    BlockCode { f, index, block, values, markers: 0, asked: false }.run();
+    BlockCode {
+        f,
+        index,
+        block,
+        values,
+        markers: 0,
+        asked: false,
+    }
+    .run();
 }
 
 impl BlockCode<'_, '_> {
@@ -101,7 +109,10 @@ impl BlockCode<'_, '_> {
 
     /// Leaves for the run loop to do the current instruction in the interpreter.
     pub fn resume(&mut self) {
-        let e = Exit::Resume { block: self.index, insn: self.insn() };
+        let e = Exit::Resume {
+            block: self.index,
+            insn: self.insn(),
+        };
         let back = self.back();
         self.f.leave(e, back);
     }
@@ -214,7 +225,11 @@ impl BlockCode<'_, '_> {
         if inst.op == Op::TrapIf {
             self.push(inst.args[0]);
             self.f.open_cold(BlockType::Empty);
-            let e = Exit::Trap { block: self.index, insn: self.insn(), code: inst.imm as u32 };
+            let e = Exit::Trap {
+                block: self.index,
+                insn: self.insn(),
+                code: inst.imm as u32,
+            };
             let back = self.back();
             self.f.leave(e, back);
             self.f.close();
@@ -238,7 +253,10 @@ impl BlockCode<'_, '_> {
     fn leave_if_asked(&mut self) {
         if self.asked {
             self.f.if_leave_pending();
-            let e = Exit::Left { block: self.index, insn: self.markers };
+            let e = Exit::Left {
+                block: self.index,
+                insn: self.markers,
+            };
             let back = self.back_after();
             self.f.leave(e, back);
             self.f.close();
@@ -281,11 +299,19 @@ impl BlockCode<'_, '_> {
                 self.f.leave(Exit::Leave, 0);
             }
             Op::Leave => {
-                self.f.i().local_get(VCPU).i64_const(inst.imm as i64).i64_store(at(layout::PC));
+                self.f
+                    .i()
+                    .local_get(VCPU)
+                    .i64_const(inst.imm as i64)
+                    .i64_store(at(layout::PC));
                 self.f.leave(Exit::Leave, 0);
             }
             _ => {
-                let e = Exit::Trap { block: self.index, insn: self.insn(), code: inst.imm as u32 };
+                let e = Exit::Trap {
+                    block: self.index,
+                    insn: self.insn(),
+                    code: inst.imm as u32,
+                };
                 let back = self.back();
                 self.f.leave(e, back);
             }
@@ -352,16 +378,27 @@ impl BlockCode<'_, '_> {
             self.push(v);
             self.widen(self.def(v).ty);
         }
-        self.f.i().i64_const(inst.aux as i64).call(module::CALL).else_().i64_const(0);
+        self.f
+            .i()
+            .i64_const(inst.aux as i64)
+            .call(module::CALL)
+            .else_()
+            .i64_const(0);
         self.f.close();
     }
 
     /// Leaves if the helper or access just made could not complete.
     pub fn stop_if_pending(&mut self) {
         self.f.i().local_get(VCPU).i32_load(at(layout::PENDING));
-        self.f.i().i32_const((pending::FAULT | pending::WAIT) as i32).i32_and();
+        self.f
+            .i()
+            .i32_const((pending::FAULT | pending::WAIT) as i32)
+            .i32_and();
         self.f.open_cold(BlockType::Empty);
-        let e = Exit::Stopped { block: self.index, insn: self.insn() };
+        let e = Exit::Stopped {
+            block: self.index,
+            insn: self.insn(),
+        };
         let back = self.back();
         self.f.leave(e, back);
         self.f.close();

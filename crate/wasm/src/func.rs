@@ -80,7 +80,13 @@ pub struct Func<'a> {
 }
 
 /// Compiles region number `index` of a module.
-pub fn compile(region: &Region, index: u32, first_exit: u32, env: &Env<'_>, shared: &mut Shared) -> Compiled {
+pub fn compile(
+    region: &Region,
+    index: u32,
+    first_exit: u32,
+    env: &Env<'_>,
+    shared: &mut Shared,
+) -> Compiled {
     let graph = Graph::new(region);
     let slots = live::slots(region, env.slots.slots.len(), env.helpers, &graph.checked);
     let mut f = Func {
@@ -117,7 +123,12 @@ pub fn compile(region: &Region, index: u32, first_exit: u32, env: &Env<'_>, shar
     f.labels.pop();
     f.i().end();
     f.epilogue(first_exit);
-    Compiled { locals: f.locals, body: f.body, cold: f.cold, exits: f.exits }
+    Compiled {
+        locals: f.locals,
+        body: f.body,
+        cold: f.cold,
+        exits: f.exits,
+    }
 }
 
 /// The wasm type of an IR type.
@@ -132,7 +143,12 @@ pub fn val_type(ty: Type) -> ValType {
 
 /// A memory operand at a constant offset. Alignment is only a hint, and the least one is never wrong.
 pub fn at(offset: u32) -> MemArg {
-    MemArg { offset: offset as u64, align: 0, target: Default::default(), ordering: None }
+    MemArg {
+        offset: offset as u64,
+        align: 0,
+        target: Default::default(),
+        ordering: None,
+    }
 }
 
 impl Func<'_> {
@@ -210,14 +226,23 @@ impl Func<'_> {
 
     fn set_exit(&mut self, e: Exit, mut back: u32) {
         let id = self.exit_id(e);
-        assert!(id < 1 << EXIT_BITS, "a region has fewer than 2^{EXIT_BITS} exits");
+        assert!(
+            id < 1 << EXIT_BITS,
+            "a region has fewer than 2^{EXIT_BITS} exits"
+        );
         if back > MAX_GIVE_BACK {
             let budget = self.budget;
-            self.i().local_get(budget).i32_const(back as i32).i32_add().local_set(budget);
+            self.i()
+                .local_get(budget)
+                .i32_const(back as i32)
+                .i32_add()
+                .local_set(budget);
             back = 0;
         }
         let exit = self.exit;
-        self.i().i32_const((id | back << EXIT_BITS) as i32).local_set(exit);
+        self.i()
+            .i32_const((id | back << EXIT_BITS) as i32)
+            .local_set(exit);
     }
 
     fn prologue(&mut self, index: u32) {
@@ -236,14 +261,25 @@ impl Func<'_> {
         self.return_entry_exit(first_check);
 
         let budget = self.budget;
-        self.i().local_get(VCPU).i32_load(at(layout::BUDGET)).local_set(budget);
+        self.i()
+            .local_get(VCPU)
+            .i32_load(at(layout::BUDGET))
+            .local_set(budget);
         let blocks = || entries.iter().map(|&e| e as usize);
-        let longest = blocks().filter(|&b| !self.graph.checked[b]).map(|b| self.graph.longest[b]).max().unwrap_or(0);
+        let longest = blocks()
+            .filter(|&b| !self.graph.checked[b])
+            .map(|b| self.graph.longest[b])
+            .max()
+            .unwrap_or(0);
         if longest > 0 {
             // Entries at the same block share an exit, so these are numbered by hand, one per entry.
             let first = self.exits.len() as u32;
-            self.exits.extend(entries.iter().map(|&block| Exit::Budget { block }));
-            self.i().local_get(budget).i32_const(longest as i32).i32_lt_s();
+            self.exits
+                .extend(entries.iter().map(|&block| Exit::Budget { block }));
+            self.i()
+                .local_get(budget)
+                .i32_const(longest as i32)
+                .i32_lt_s();
             self.return_entry_exit(first);
         }
         for s in self.slots.used.iter().collect::<Vec<_>>() {
@@ -259,8 +295,15 @@ impl Func<'_> {
     fn return_entry_exit(&mut self, first: u32) {
         self.cold.push(self.body.len() as u32);
         self.i().if_(BlockType::Empty);
-        self.i().global_get(module::EXIT_BASE).i32_const(first as i32);
-        self.i().i32_add().local_get(ENTRY).i32_add().return_().end();
+        self.i()
+            .global_get(module::EXIT_BASE)
+            .i32_const(first as i32);
+        self.i()
+            .i32_add()
+            .local_get(ENTRY)
+            .i32_add()
+            .return_()
+            .end();
     }
 
     fn load_slot(&mut self, s: usize) {
@@ -303,13 +346,23 @@ impl Func<'_> {
     /// Stores the budget as it was before the current instruction; `back` of the block's instructions are not complete.
     pub fn store_budget(&mut self, back: u32) {
         let budget = self.budget;
-        self.i().local_get(VCPU).local_get(budget).i32_const(back as i32).i32_add().i32_store(at(layout::BUDGET));
+        self.i()
+            .local_get(VCPU)
+            .local_get(budget)
+            .i32_const(back as i32)
+            .i32_add()
+            .i32_store(at(layout::BUDGET));
     }
 
     /// Reads the budget again after `store_budget(back)`.
     pub fn reload_budget(&mut self, back: u32) {
         let budget = self.budget;
-        self.i().local_get(VCPU).i32_load(at(layout::BUDGET)).i32_const(back as i32).i32_sub().local_set(budget);
+        self.i()
+            .local_get(VCPU)
+            .i32_load(at(layout::BUDGET))
+            .i32_const(back as i32)
+            .i32_sub()
+            .local_set(budget);
     }
 
     fn load_maps(&mut self) {
@@ -327,27 +380,49 @@ impl Func<'_> {
                 let local = self.new_local(Type::I32);
                 self.map_locals[m.mmu as usize][write as usize] = Some(local);
                 let offset = layout::MAPS + 8 * m.mmu as u32 + 4 * write as u32;
-                self.i().local_get(VCPU).i32_load(at(offset)).local_set(local);
+                self.i()
+                    .local_get(VCPU)
+                    .i32_load(at(offset))
+                    .local_set(local);
             }
         }
     }
 
     fn epilogue(&mut self, first_exit: u32) {
         let (budget, exit, func, entry) = (self.budget, self.exit, self.link_func, self.link_entry);
-        self.i().local_get(VCPU).local_get(budget).local_get(exit).i32_const(EXIT_BITS as i32).i32_shr_u().i32_add();
+        self.i()
+            .local_get(VCPU)
+            .local_get(budget)
+            .local_get(exit)
+            .i32_const(EXIT_BITS as i32)
+            .i32_shr_u()
+            .i32_add();
         self.i().i32_store(at(layout::BUDGET));
         self.store_slots();
         if self.env.features.tail_calls {
             self.i().local_get(func).if_(BlockType::Empty);
             for k in self.direct.clone() {
-                self.i().global_get(module::TABLE_BASE).i32_const(k as i32).i32_add().local_get(func).i32_eq();
-                self.i().if_(BlockType::Empty).local_get(VCPU).local_get(entry);
+                self.i()
+                    .global_get(module::TABLE_BASE)
+                    .i32_const(k as i32)
+                    .i32_add()
+                    .local_get(func)
+                    .i32_eq();
+                self.i()
+                    .if_(BlockType::Empty)
+                    .local_get(VCPU)
+                    .local_get(entry);
                 self.i().return_call(module::FIRST_REGION + k).end();
             }
             self.i().local_get(VCPU).local_get(entry).local_get(func);
             self.i().return_call_indirect(0, module::REGION_TYPE).end();
         }
-        self.i().global_get(module::EXIT_BASE).local_get(exit).i32_const((1 << EXIT_BITS) - 1).i32_and().i32_add();
+        self.i()
+            .global_get(module::EXIT_BASE)
+            .local_get(exit)
+            .i32_const((1 << EXIT_BITS) - 1)
+            .i32_and()
+            .i32_add();
         if first_exit != 0 {
             self.i().i32_const(first_exit as i32).i32_add();
         }
@@ -371,7 +446,11 @@ impl Func<'_> {
                         f.i().i32_const(e as i32).local_set(next);
                         continue;
                     }
-                    f.i().local_get(ENTRY).i32_const(k as i32).i32_eq().if_(BlockType::Empty);
+                    f.i()
+                        .local_get(ENTRY)
+                        .i32_const(k as i32)
+                        .i32_eq()
+                        .if_(BlockType::Empty);
                     f.i().i32_const(e as i32).local_set(next).end();
                 }
             }
@@ -426,7 +505,9 @@ impl Func<'_> {
             cases[h] = self.forward_depth(node, h);
         }
         let next = self.next;
-        self.i().local_get(next).br_table(cases.iter().copied(), default);
+        self.i()
+            .local_get(next)
+            .br_table(cases.iter().copied(), default);
     }
 
     fn checked_block(&mut self, b: usize) {
@@ -435,13 +516,20 @@ impl Func<'_> {
         let budget = self.budget;
         if self.graph.checked[b] {
             let longest = self.graph.longest[b].max(1);
-            self.i().local_get(budget).i32_const(longest as i32).i32_lt_s();
+            self.i()
+                .local_get(budget)
+                .i32_const(longest as i32)
+                .i32_lt_s();
             self.open_cold(BlockType::Empty);
             self.leave(Exit::Budget { block: b as u32 }, 0);
             self.close();
         }
         if block.insn_count > 0 {
-            self.i().local_get(budget).i32_const(block.insn_count as i32).i32_sub().local_set(budget);
+            self.i()
+                .local_get(budget)
+                .i32_const(block.insn_count as i32)
+                .i32_sub()
+                .local_set(budget);
         }
         crate::block::emit(self, b as u32, block);
     }
@@ -459,7 +547,11 @@ impl Func<'_> {
             Some(t) => {
                 if back > 0 {
                     let budget = self.budget;
-                    self.i().local_get(budget).i32_const(back as i32).i32_add().local_set(budget);
+                    self.i()
+                        .local_get(budget)
+                        .i32_const(back as i32)
+                        .i32_add()
+                        .local_set(budget);
                 }
                 self.inner_edge(from as usize, t as usize);
             }
@@ -469,7 +561,11 @@ impl Func<'_> {
 
     /// Opens an `if` on a pending LEAVE.
     pub fn if_leave_pending(&mut self) {
-        self.i().local_get(VCPU).i32_load(at(layout::PENDING)).i32_const(layout::pending::LEAVE as i32).i32_and();
+        self.i()
+            .local_get(VCPU)
+            .i32_load(at(layout::PENDING))
+            .i32_const(layout::pending::LEAVE as i32)
+            .i32_and();
         self.open_cold(BlockType::Empty);
     }
 
@@ -505,7 +601,10 @@ impl Func<'_> {
     }
 
     fn edge_exit(&mut self, from: u32, pc: u64) -> (Exit, LinkTarget) {
-        let target = LinkTarget { mode: self.region.blocks[from as usize].mode, pc };
+        let target = LinkTarget {
+            mode: self.region.blocks[from as usize].mode,
+            pc,
+        };
         let link = self.shared.link(target);
         (Exit::Edge { target: pc, link }, target)
     }
@@ -517,8 +616,14 @@ impl Func<'_> {
             let Exit::Edge { link, .. } = e else { return };
             let cell = module::link_cell(self.shared.regions, link);
             let (func, entry) = (self.link_func, self.link_entry);
-            self.i().global_get(module::CELLS).i32_load(at(cell)).local_set(func);
-            self.i().global_get(module::CELLS).i32_load(at(cell + 4)).local_set(entry);
+            self.i()
+                .global_get(module::CELLS)
+                .i32_load(at(cell))
+                .local_set(func);
+            self.i()
+                .global_get(module::CELLS)
+                .i32_load(at(cell + 4))
+                .local_set(entry);
             if let Some(k) = self.shared.region_at(target)
                 && self.direct.len() < MAX_DIRECT
                 && !self.direct.contains(&k)
@@ -541,20 +646,47 @@ impl Func<'_> {
             if wide {
                 self.i().i32_wrap_i64();
             }
-            self.i().local_tee(pc).i32_const(1).i32_shr_u().local_get(pc).i32_const(13).i32_shr_u().i32_xor();
-            self.i().i32_const(jc::ENTRIES as i32 - 1).i32_and().i32_const(jc::ENTRY_LOG2 as i32).i32_shl();
-            self.i().local_get(VCPU).i32_load(at(layout::JUMP_CACHE)).i32_add().local_set(pc);
+            self.i()
+                .local_tee(pc)
+                .i32_const(1)
+                .i32_shr_u()
+                .local_get(pc)
+                .i32_const(13)
+                .i32_shr_u()
+                .i32_xor();
+            self.i()
+                .i32_const(jc::ENTRIES as i32 - 1)
+                .i32_and()
+                .i32_const(jc::ENTRY_LOG2 as i32)
+                .i32_shl();
+            self.i()
+                .local_get(VCPU)
+                .i32_load(at(layout::JUMP_CACHE))
+                .i32_add()
+                .local_set(pc);
             self.i().local_get(pc);
             if wide {
                 self.i().i64_load(at(jc::PC)).local_get(target).i64_eq();
             } else {
                 self.i().i32_load(at(jc::PC)).local_get(target).i32_eq();
             }
-            self.i().local_get(pc).i32_load(at(jc::MODE)).i32_const(mode as i32).i32_eq().i32_and();
+            self.i()
+                .local_get(pc)
+                .i32_load(at(jc::MODE))
+                .i32_const(mode as i32)
+                .i32_eq()
+                .i32_and();
             let (func, entry) = (self.link_func, self.link_entry);
             self.i().if_(BlockType::Empty);
-            self.i().local_get(pc).i32_load(at(jc::FUNC)).local_set(func);
-            self.i().local_get(pc).i32_load(at(jc::ENTRY)).local_set(entry).end();
+            self.i()
+                .local_get(pc)
+                .i32_load(at(jc::FUNC))
+                .local_set(func);
+            self.i()
+                .local_get(pc)
+                .i32_load(at(jc::ENTRY))
+                .local_set(entry)
+                .end();
             self.give(Type::I32, pc);
         }
         let d = self.depth(Label::Exit);

@@ -56,7 +56,13 @@ impl Graph {
     /// Analyses a region.
     pub fn new(region: &Region) -> Graph {
         let n = region.blocks.len();
-        let index: FxHashMap<u64, usize> = region.blocks.iter().enumerate().rev().map(|(i, b)| (b.pc, i)).collect();
+        let index: FxHashMap<u64, usize> = region
+            .blocks
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(i, b)| (b.pc, i))
+            .collect();
         let mut g = Graph {
             blocks: n,
             succs: vec![Vec::new(); n],
@@ -212,12 +218,24 @@ impl Graph {
             let inside: FxHashSet<usize> = part.iter().copied().collect();
             let mut heads: Vec<usize> = (0..self.succs.len())
                 .filter(|u| !inside.contains(u))
-                .flat_map(|u| self.succs[u].iter().copied().filter(|v| inside.contains(v)).collect::<Vec<_>>())
+                .flat_map(|u| {
+                    self.succs[u]
+                        .iter()
+                        .copied()
+                        .filter(|v| inside.contains(v))
+                        .collect::<Vec<_>>()
+                })
                 .collect();
             heads.sort_unstable();
             heads.dedup();
-            let Some(&primary) = heads.first() else { continue };
-            let head = if heads.len() == 1 { primary } else { self.dispatch(&inside, &heads, primary) };
+            let Some(&primary) = heads.first() else {
+                continue;
+            };
+            let head = if heads.len() == 1 {
+                primary
+            } else {
+                self.dispatch(&inside, &heads, primary)
+            };
             self.header[head] = true;
             if primary < self.blocks {
                 self.checked[primary] = true;
@@ -297,7 +315,11 @@ impl Graph {
                     continue;
                 }
                 ins[v] += 1;
-                idom[v] = if idom[v] == usize::MAX { u } else { common(&idom, &self.order, idom[v], u) };
+                idom[v] = if idom[v] == usize::MAX {
+                    u
+                } else {
+                    common(&idom, &self.order, idom[v], u)
+                };
             }
         }
         self.merge = (0..n).map(|v| ins[v] > 1 || self.labelled[v]).collect();

@@ -33,7 +33,12 @@ pub fn may_ask_to_leave(inst: &Inst, helpers: &[HelperDesc]) -> bool {
 
 /// Computes the slots of a region. An exit counts as a read of every slot that the region writes anywhere, because the common
 /// exit stores them all. `checked` blocks test the budget first, and may leave there.
-pub fn slots(region: &Region, slot_count: usize, helpers: &[HelperDesc], checked: &[bool]) -> Slots {
+pub fn slots(
+    region: &Region,
+    slot_count: usize,
+    helpers: &[HelperDesc],
+    checked: &[bool],
+) -> Slots {
     let mut used = Bits::new(slot_count);
     let mut written = Bits::new(slot_count);
     for inst in region.blocks.iter().flat_map(|b| &b.insts) {
@@ -68,7 +73,11 @@ pub fn slots(region: &Region, slot_count: usize, helpers: &[HelperDesc], checked
     for &e in &region.entries {
         live_in.union(&live[e as usize]);
     }
-    Slots { used, written, live_in }
+    Slots {
+        used,
+        written,
+        live_in,
+    }
 }
 
 fn block_live_in(
@@ -84,7 +93,10 @@ fn block_live_in(
         Some(t) => live.union(&live_in[t as usize]),
         None => live.union(written),
     };
-    let pending = region.blocks[b].insts.iter().any(|i| may_ask_to_leave(i, helpers));
+    let pending = region.blocks[b]
+        .insts
+        .iter()
+        .any(|i| may_ask_to_leave(i, helpers));
     for inst in region.blocks[b].insts.iter().rev() {
         match inst.op {
             Op::Get => {
@@ -108,7 +120,9 @@ fn block_live_in(
                 }
             }
             _ => match inst.op.info().effect {
-                Effect::Load | Effect::Store | Effect::MayExit | Effect::Terminator => live.union(written),
+                Effect::Load | Effect::Store | Effect::MayExit | Effect::Terminator => {
+                    live.union(written)
+                }
                 _ => {}
             },
         }

@@ -14,8 +14,9 @@ use rustc_hash::FxHashMap;
 use tinamou_ir::region::{Exit, Region};
 use tinamou_ir::types::{HelperDesc, SlotTable, Type};
 use wasm_encoder::{
-    BranchHint, BranchHints, CodeSection, ConstExpr, ElementSection, Elements, EntityType, Function, FunctionSection,
-    GlobalType, ImportSection, MemoryType, Module, RefType, TableType, TypeSection, ValType,
+    BranchHint, BranchHints, CodeSection, ConstExpr, ElementSection, Elements, EntityType,
+    Function, FunctionSection, GlobalType, ImportSection, MemoryType, Module, RefType, TableType,
+    TypeSection, ValType,
 };
 
 use crate::func;
@@ -81,7 +82,9 @@ pub struct CompiledModule {
 impl CompiledModule {
     /// Number of exits of all regions.
     pub fn exit_count(&self) -> u32 {
-        self.regions.last().map_or(0, |r| r.first_exit + r.exits.len() as u32)
+        self.regions
+            .last()
+            .map_or(0, |r| r.first_exit + r.exits.len() as u32)
     }
 
     /// Offset of link cell `link` from the module's cells, in bytes.
@@ -150,11 +153,21 @@ pub fn compile_module(regions: &[Region], env: &Env<'_>) -> CompiledModule {
     for (k, region) in regions.iter().enumerate() {
         for &e in &region.entries {
             let b = &region.blocks[e as usize];
-            entries.entry(LinkTarget { mode: b.mode, pc: b.pc }).or_insert(k as u32);
+            entries
+                .entry(LinkTarget {
+                    mode: b.mode,
+                    pc: b.pc,
+                })
+                .or_insert(k as u32);
         }
     }
     let count = regions.len() as u32;
-    let mut shared = Shared { regions: count, links: FxHashMap::default(), targets: Vec::new(), entries };
+    let mut shared = Shared {
+        regions: count,
+        links: FxHashMap::default(),
+        targets: Vec::new(),
+        entries,
+    };
     let mut code = CodeSection::new();
     let mut hints = BranchHints::new();
     let mut metas = Vec::with_capacity(regions.len());
@@ -169,12 +182,19 @@ pub fn compile_module(regions: &[Region], env: &Env<'_>) -> CompiledModule {
             let list: Vec<BranchHint> = compiled
                 .cold
                 .iter()
-                .map(|&o| BranchHint { branch_func_offset: header + o, branch_hint_value: 0 })
+                .map(|&o| BranchHint {
+                    branch_func_offset: header + o,
+                    branch_hint_value: 0,
+                })
                 .collect();
             hints.function_hints(FIRST_REGION + k as u32, list);
         }
         let exits = compiled.exits;
-        metas.push(RegionMeta { first_exit, check_cell: 4 * k as u32, exits });
+        metas.push(RegionMeta {
+            first_exit,
+            check_cell: 4 * k as u32,
+            exits,
+        });
         first_exit += metas[k].exits.len() as u32;
     }
 
@@ -188,7 +208,11 @@ pub fn compile_module(regions: &[Region], env: &Env<'_>) -> CompiledModule {
     module.section(&functions);
     let mut elements = ElementSection::new();
     let list: Vec<u32> = (0..count).map(|k| FIRST_REGION + k).collect();
-    elements.active(None, &ConstExpr::global_get(TABLE_BASE), Elements::Functions(Cow::Owned(list)));
+    elements.active(
+        None,
+        &ConstExpr::global_get(TABLE_BASE),
+        Elements::Functions(Cow::Owned(list)),
+    );
     module.section(&elements);
     if !hints.is_empty() {
         module.section(&hints);
@@ -215,9 +239,25 @@ fn types() -> TypeSection {
 }
 
 fn imports() -> ImportSection {
-    let memory = MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
-    let table = TableType { element_type: RefType::FUNCREF, minimum: 0, maximum: None, table64: false, shared: false };
-    let global = GlobalType { val_type: ValType::I32, mutable: false, shared: false };
+    let memory = MemoryType {
+        minimum: 1,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
+    let table = TableType {
+        element_type: RefType::FUNCREF,
+        minimum: 0,
+        maximum: None,
+        table64: false,
+        shared: false,
+    };
+    let global = GlobalType {
+        val_type: ValType::I32,
+        mutable: false,
+        shared: false,
+    };
     let mut imports = ImportSection::new();
     imports.import("t", "m", EntityType::Memory(memory));
     imports.import("t", "t", EntityType::Table(table));

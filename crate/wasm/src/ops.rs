@@ -126,8 +126,18 @@ impl BlockCode<'_, '_> {
             Op::Float64 => i.f64_reinterpret_i64(),
             Op::Bswap if wide => return self.swap64(),
             Op::Bswap => return self.swap32(),
-            Op::Const | Op::Get | Op::DivU | Op::DivS | Op::RemU | Op::RemS | Op::MulhU | Op::MulhS | Op::Select => &mut i,
-            Op::Set | Op::Load | Op::Store | Op::StoreIf | Op::Probe | Op::Call | Op::CallIf => &mut i,
+            Op::Const
+            | Op::Get
+            | Op::DivU
+            | Op::DivS
+            | Op::RemU
+            | Op::RemS
+            | Op::MulhU
+            | Op::MulhS
+            | Op::Select => &mut i,
+            Op::Set | Op::Load | Op::Store | Op::StoreIf | Op::Probe | Op::Call | Op::CallIf => {
+                &mut i
+            }
             Op::TrapIf | Op::ExitIf | Op::Insn => &mut i,
             Op::Jump | Op::Branch | Op::JumpInd | Op::Leave | Op::LeaveInd | Op::Raise => &mut i,
         };
@@ -147,7 +157,11 @@ impl BlockCode<'_, '_> {
         let wide = ty == Type::I64;
         let known = (self.def(b).op == Op::Const).then(|| {
             let bits = self.def(b).imm;
-            if wide { bits as i64 } else { bits as i32 as i64 }
+            if wide {
+                bits as i64
+            } else {
+                bits as i32 as i64
+            }
         });
         let safe = match (op, known) {
             (_, None | Some(0)) => false,
@@ -166,15 +180,43 @@ impl BlockCode<'_, '_> {
         let (la, lb) = (x.0, y.0);
         match (op, wide) {
             // b + 1 < 2, unsigned: b is 0 or -1, and the result is 0 or -a.
-            (Op::DivS, true) => self.f.i().local_get(lb).i64_const(1).i64_add().i64_const(2).i64_lt_u(),
-            (Op::DivS, false) => self.f.i().local_get(lb).i32_const(1).i32_add().i32_const(2).i32_lt_u(),
+            (Op::DivS, true) => self
+                .f
+                .i()
+                .local_get(lb)
+                .i64_const(1)
+                .i64_add()
+                .i64_const(2)
+                .i64_lt_u(),
+            (Op::DivS, false) => self
+                .f
+                .i()
+                .local_get(lb)
+                .i32_const(1)
+                .i32_add()
+                .i32_const(2)
+                .i32_lt_u(),
             (_, true) => self.f.i().local_get(lb).i64_eqz(),
             (_, false) => self.f.i().local_get(lb).i32_eqz(),
         };
         self.f.open_cold(i());
         match (op, wide) {
-            (Op::DivS, true) => self.f.i().i64_const(0).local_get(la).i64_sub().local_get(lb).i64_and(),
-            (Op::DivS, false) => self.f.i().i32_const(0).local_get(la).i32_sub().local_get(lb).i32_and(),
+            (Op::DivS, true) => self
+                .f
+                .i()
+                .i64_const(0)
+                .local_get(la)
+                .i64_sub()
+                .local_get(lb)
+                .i64_and(),
+            (Op::DivS, false) => self
+                .f
+                .i()
+                .i32_const(0)
+                .local_get(la)
+                .i32_sub()
+                .local_get(lb)
+                .i32_and(),
             (Op::DivU, true) => self.f.i().i64_const(0),
             (Op::DivU, false) => self.f.i().i32_const(0),
             _ => self.f.i().local_get(la),
@@ -208,17 +250,81 @@ impl BlockCode<'_, '_> {
         let mid = self.f.take(Type::I64);
         let low32 = 0xffff_ffffi64;
         // mid = a.hi * b.lo + (a.lo * b.lo >> 32)
-        self.f.i().local_get(la).i64_const(32).i64_shr_u().local_get(lb).i64_const(low32).i64_and().i64_mul();
-        self.f.i().local_get(la).i64_const(low32).i64_and().local_get(lb).i64_const(low32).i64_and().i64_mul();
-        self.f.i().i64_const(32).i64_shr_u().i64_add().local_set(mid);
+        self.f
+            .i()
+            .local_get(la)
+            .i64_const(32)
+            .i64_shr_u()
+            .local_get(lb)
+            .i64_const(low32)
+            .i64_and()
+            .i64_mul();
+        self.f
+            .i()
+            .local_get(la)
+            .i64_const(low32)
+            .i64_and()
+            .local_get(lb)
+            .i64_const(low32)
+            .i64_and()
+            .i64_mul();
+        self.f
+            .i()
+            .i64_const(32)
+            .i64_shr_u()
+            .i64_add()
+            .local_set(mid);
         // (a.lo * b.hi + mid.lo >> 32) + mid.hi + a.hi * b.hi
-        self.f.i().local_get(la).i64_const(low32).i64_and().local_get(lb).i64_const(32).i64_shr_u().i64_mul();
-        self.f.i().local_get(mid).i64_const(low32).i64_and().i64_add().i64_const(32).i64_shr_u();
-        self.f.i().local_get(mid).i64_const(32).i64_shr_u().i64_add();
-        self.f.i().local_get(la).i64_const(32).i64_shr_u().local_get(lb).i64_const(32).i64_shr_u().i64_mul().i64_add();
+        self.f
+            .i()
+            .local_get(la)
+            .i64_const(low32)
+            .i64_and()
+            .local_get(lb)
+            .i64_const(32)
+            .i64_shr_u()
+            .i64_mul();
+        self.f
+            .i()
+            .local_get(mid)
+            .i64_const(low32)
+            .i64_and()
+            .i64_add()
+            .i64_const(32)
+            .i64_shr_u();
+        self.f
+            .i()
+            .local_get(mid)
+            .i64_const(32)
+            .i64_shr_u()
+            .i64_add();
+        self.f
+            .i()
+            .local_get(la)
+            .i64_const(32)
+            .i64_shr_u()
+            .local_get(lb)
+            .i64_const(32)
+            .i64_shr_u()
+            .i64_mul()
+            .i64_add();
         if signed {
-            self.f.i().local_get(la).i64_const(63).i64_shr_s().local_get(lb).i64_and().i64_sub();
-            self.f.i().local_get(lb).i64_const(63).i64_shr_s().local_get(la).i64_and().i64_sub();
+            self.f
+                .i()
+                .local_get(la)
+                .i64_const(63)
+                .i64_shr_s()
+                .local_get(lb)
+                .i64_and()
+                .i64_sub();
+            self.f
+                .i()
+                .local_get(lb)
+                .i64_const(63)
+                .i64_shr_s()
+                .local_get(la)
+                .i64_and()
+                .i64_sub();
         }
         self.f.give(Type::I64, mid);
         self.release(Type::I64, y);

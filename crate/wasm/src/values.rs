@@ -59,7 +59,11 @@ impl Values {
                 Effect::Pure if inst.op == Op::Const => Home::Stack,
                 Effect::Pure => {
                     depth[i] = 1 + inst.operands().map(|v| depth[v.index()]).max().unwrap_or(0);
-                    if uses[i] == 1 && depth[i] < MAX_DEPTH { Home::Stack } else { Home::Local(None) }
+                    if uses[i] == 1 && depth[i] < MAX_DEPTH {
+                        Home::Stack
+                    } else {
+                        Home::Local(None)
+                    }
                 }
                 Effect::ReadsSlot => Home::Stack, // corrected below
                 _ => Home::Local(None),
@@ -102,6 +106,10 @@ impl Values {
     /// Whether `v` is made by instruction `i` for the `set` that follows at once and for nothing else.
     pub fn is_for_next_set(&self, block: &Block, i: usize) -> bool {
         let v = Val(i as u32);
-        self.uses[i] == 1 && block.insts.get(i + 1).is_some_and(|s| s.op == Op::Set && s.args[0] == v)
+        self.uses[i] == 1
+            && block
+                .insts
+                .get(i + 1)
+                .is_some_and(|s| s.op == Op::Set && s.args[0] == v)
     }
 }

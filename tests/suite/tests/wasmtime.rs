@@ -40,7 +40,11 @@ fn compare(seeds: std::ops::Range<u64>, shape: Shape, inline_slow: bool) {
                 continue;
             }
             let slot = want.slots.iter().zip(&got.slots).position(|(a, b)| a != b);
-            let byte = want.memory.iter().zip(&got.memory).position(|(a, b)| a != b);
+            let byte = want
+                .memory
+                .iter()
+                .zip(&got.memory)
+                .position(|(a, b)| a != b);
             panic!(
                 "{}, {shape:?}, inline_slow={inline_slow}: interpreter {:?} after {} instructions, wasmtime {:?} after {}\n\
                  first differing slot {slot:?} ({:x?}), byte {byte:?}\n{:?}\n{:?}\n{}",
@@ -62,7 +66,10 @@ fn compare(seeds: std::ops::Range<u64>, shape: Shape, inline_slow: bool) {
     }
     assert!(wasmtime.exits > 0);
     let [bytes, insns, functions] = wasmtime.sizes;
-    println!("{shape:?}: {} wasm bytes per instruction, {functions} functions", bytes / insns.max(1));
+    println!(
+        "{shape:?}: {} wasm bytes per instruction, {functions} functions",
+        bytes / insns.max(1)
+    );
 }
 
 #[test]

@@ -36,10 +36,14 @@ impl Drop for Restore {
 /// # Panics
 /// When generated code is running on this thread already: helpers may not enter it.
 pub fn park<R>(host: &mut dyn HelperHost, f: impl FnOnce() -> R) -> R {
-    assert!(matches!(PLACE.get(), Place::Empty), "generated code was entered from a helper");
+    assert!(
+        matches!(PLACE.get(), Place::Empty),
+        "generated code was entered from a helper"
+    );
     // SAFETY: only the lifetime is erased. The pointer is gone from the cell before `host`'s borrow ends, because `Restore`
     // empties the cell when this function is left in any way.
-    let host: Host = unsafe { core::mem::transmute::<NonNull<dyn HelperHost + '_>, Host>(NonNull::from(host)) };
+    let host: Host =
+        unsafe { core::mem::transmute::<NonNull<dyn HelperHost + '_>, Host>(NonNull::from(host)) };
     let _restore = Restore(Place::Empty);
     PLACE.set(Place::Parked(host));
     f()
@@ -50,7 +54,9 @@ pub fn park<R>(host: &mut dyn HelperHost, f: impl FnOnce() -> R) -> R {
 /// # Panics
 /// When no generated code is running, or a helper has the host already.
 pub fn lend<R>(f: impl FnOnce(&mut dyn HelperHost) -> R) -> R {
-    let Place::Parked(mut host) = PLACE.get() else { panic!("no host is parked") };
+    let Place::Parked(mut host) = PLACE.get() else {
+        panic!("no host is parked")
+    };
     let _restore = Restore(Place::Parked(host));
     PLACE.set(Place::Lent);
     // SAFETY: `park` holds the exclusive borrow that the pointer was made from, and uses it no further while it runs `f`; the

@@ -12,8 +12,9 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tinamou_arena::Arena;
 use wasmtime::{
-    Config, Extern, Func, Global, GlobalType, Instance, LinearMemory, Memory, MemoryCreator, MemoryType, Module,
-    Mutability, OptLevel, Ref, RefType, Store, StoreLimits, StoreLimitsBuilder, Table, TableType, TypedFunc, Val, ValType,
+    Config, Extern, Func, Global, GlobalType, Instance, LinearMemory, Memory, MemoryCreator,
+    MemoryType, Module, Mutability, OptLevel, Ref, RefType, Store, StoreLimits, StoreLimitsBuilder,
+    Table, TableType, TypedFunc, Val, ValType,
 };
 
 use super::{Engine, EngineError, EngineStats, Features, HelperHost, ModuleSource, Ticket, parked};
@@ -98,10 +99,17 @@ impl Pool {
                         }
                     }
                 };
-                std::thread::Builder::new().name("tinamou-compile".into()).spawn(run).ok()
+                std::thread::Builder::new()
+                    .name("tinamou-compile".into())
+                    .spawn(run)
+                    .ok()
             })
             .collect();
-        Pool { jobs: Some(jobs), done, threads }
+        Pool {
+            jobs: Some(jobs),
+            done,
+            threads,
+        }
     }
 }
 
@@ -164,41 +172,75 @@ impl Generation {
         let limits = StoreLimitsBuilder::new().instances(INSTANCE_LIMIT).build();
         let mut store = Store::new(engine, limits);
         store.limiter(|limits| limits);
-        let memory = Memory::new(&mut store, MemoryType::new(ARENA_PAGES, Some(ARENA_PAGES))).map_err(create)?;
-        let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, table_entries, None), Ref::Func(None))
+        let memory = Memory::new(&mut store, MemoryType::new(ARENA_PAGES, Some(ARENA_PAGES)))
             .map_err(create)?;
+        let table = Table::new(
+            &mut store,
+            TableType::new(RefType::FUNCREF, table_entries, None),
+            Ref::Func(None),
+        )
+        .map_err(create)?;
         let host = [
-            Func::wrap(&mut store, |_vcpu: u32, helper: u32, a: u64, b: u64, c: u64| -> u64 {
-                parked::lend(|h| h.call(helper, a, b, c))
+            Func::wrap(
+                &mut store,
+                |_vcpu: u32, helper: u32, a: u64, b: u64, c: u64| -> u64 {
+                    parked::lend(|h| h.call(helper, a, b, c))
+                },
+            ),
+            Func::wrap(&mut store, |_vcpu: u32, va: u64, mem: u32| -> u64 {
+                parked::lend(|h| h.load(va, mem))
             }),
-            Func::wrap(&mut store, |_vcpu: u32, va: u64, mem: u32| -> u64 { parked::lend(|h| h.load(va, mem)) }),
-            Func::wrap(&mut store, |_vcpu: u32, va: u64, value: u64, mem: u32| parked::lend(|h| h.store(va, value, mem))),
-            Func::wrap(&mut store, |_vcpu: u32, va: u64, mem: u32| parked::lend(|h| h.probe(va, mem))),
+            Func::wrap(&mut store, |_vcpu: u32, va: u64, value: u64, mem: u32| {
+                parked::lend(|h| h.store(va, value, mem))
+            }),
+            Func::wrap(&mut store, |_vcpu: u32, va: u64, mem: u32| {
+                parked::lend(|h| h.probe(va, mem))
+            }),
         ];
-        Ok(Generation { store, memory, table, host, regions: Vec::new(), retired: 0 })
+        Ok(Generation {
+            store,
+            memory,
+            table,
+            host,
+            regions: Vec::new(),
+            retired: 0,
+        })
     }
 
-    fn instantiate(&mut self, module: &Module, p: &Published, base: u32) -> Result<(), EngineError> {
+    fn instantiate(
+        &mut self,
+        module: &Module,
+        p: &Published,
+        base: u32,
+    ) -> Result<(), EngineError> {
         let fail = |e: wasmtime::Error| EngineError::Instantiate(format!("{e:#}"));
         let end = base + p.functions;
         let size = u32::try_from(self.table.size(&self.store)).unwrap_or(u32::MAX);
         if end > size {
             let delta = (end - size).max(TABLE_STEP).max(size / 2);
-            self.table.grow(&mut self.store, delta as u64, Ref::Func(None)).map_err(fail)?;
+            self.table
+                .grow(&mut self.store, delta as u64, Ref::Func(None))
+                .map_err(fail)?;
         }
         let ty = GlobalType::new(ValType::I32, Mutability::Const);
         let mut imports: Vec<Extern> = vec![self.memory.into(), self.table.into()];
         imports.extend(self.host.iter().map(|&f| Extern::from(f)));
         for value in [p.exit_base, p.cells, base] {
-            let global = Global::new(&mut self.store, ty.clone(), Val::I32(value as i32)).map_err(fail)?;
+            let global =
+                Global::new(&mut self.store, ty.clone(), Val::I32(value as i32)).map_err(fail)?;
             imports.push(global.into());
         }
         Instance::new(&mut self.store, module, &imports).map_err(fail)?;
-        self.regions.resize(self.regions.len().max(end as usize), None);
+        self.regions
+            .resize(self.regions.len().max(end as usize), None);
         for i in base..end {
             let f = match self.table.get(&mut self.store, i as u64) {
                 Some(Ref::Func(Some(f))) => f.typed(&self.store).map_err(fail)?,
-                _ => return Err(EngineError::Instantiate("a function is missing from the table".into())),
+                _ => {
+                    return Err(EngineError::Instantiate(
+                        "a function is missing from the table".into(),
+                    ));
+                }
             };
             self.regions[i as usize] = Some(f);
         }
@@ -213,7 +255,8 @@ impl WasmtimeEngine {
     /// [`EngineError::Create`] when wasmtime does not support this host.
     pub fn new(arena: &Arena, threads: usize) -> Result<WasmtimeEngine, EngineError> {
         let mut engine = WasmtimeEngine::synchronous(arena)?;
-        engine.pool = Some(Pool::new(&engine.engine, threads.max(1))).filter(|p| !p.threads.is_empty());
+        engine.pool =
+            Some(Pool::new(&engine.engine, threads.max(1))).filter(|p| !p.threads.is_empty());
         Ok(engine)
     }
 
@@ -255,8 +298,12 @@ impl WasmtimeEngine {
 
     /// Waits until everything that was handed in is compiled, so that [`Engine::poll`] reports it.
     pub fn finish(&mut self) {
-        while self.modules.values().filter(|p| p.placed.is_none()).count() + self.cancelled.len() > self.ready.len() {
-            let Some(outcome) = self.pool.as_ref().and_then(|p| p.done.recv().ok()) else { return };
+        while self.modules.values().filter(|p| p.placed.is_none()).count() + self.cancelled.len()
+            > self.ready.len()
+        {
+            let Some(outcome) = self.pool.as_ref().and_then(|p| p.done.recv().ok()) else {
+                return;
+            };
             self.ready.push_back(outcome);
         }
     }
@@ -315,7 +362,9 @@ impl WasmtimeEngine {
         if retired < RETIRED_LIMIT || (retired as u64) < self.stats.modules {
             return;
         }
-        let Ok(mut fresh) = Generation::new(&self.engine, self.table_end.max(TABLE_STEP)) else { return };
+        let Ok(mut fresh) = Generation::new(&self.engine, self.table_end.max(TABLE_STEP)) else {
+            return;
+        };
         for p in self.modules.values() {
             if let Some((module, base)) = &p.placed
                 && fresh.instantiate(module, p, *base).is_err()
@@ -331,11 +380,25 @@ impl Engine for WasmtimeEngine {
     fn publish(&mut self, module: ModuleSource, exit_base: u32) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        let ModuleSource { bytes, functions, cells } = module;
+        let ModuleSource {
+            bytes,
+            functions,
+            cells,
+        } = module;
         self.stats.bytes += bytes.len() as u64;
-        self.modules.insert(ticket, Published { functions, cells, exit_base, placed: None });
+        self.modules.insert(
+            ticket,
+            Published {
+                functions,
+                cells,
+                exit_base,
+                placed: None,
+            },
+        );
         let job = match &self.pool {
-            Some(Pool { jobs: Some(jobs), .. }) => jobs.send((ticket, bytes)).err().map(|e| e.0),
+            Some(Pool {
+                jobs: Some(jobs), ..
+            }) => jobs.send((ticket, bytes)).err().map(|e| e.0),
             _ => Some((ticket, bytes)),
         };
         if let Some((ticket, bytes)) = job {
@@ -346,7 +409,10 @@ impl Engine for WasmtimeEngine {
 
     fn poll(&mut self) -> Option<(Ticket, Result<u32, EngineError>)> {
         loop {
-            let next = self.ready.pop_front().or_else(|| self.pool.as_ref().and_then(|p| p.done.try_recv().ok()));
+            let next = self
+                .ready
+                .pop_front()
+                .or_else(|| self.pool.as_ref().and_then(|p| p.done.try_recv().ok()));
             let (ticket, module, ns) = next?;
             self.stats.compile_ns += ns;
             if self.cancelled.remove(&ticket) {
@@ -365,7 +431,9 @@ impl Engine for WasmtimeEngine {
 
     fn call(&mut self, func: u32, vcpu: u32, entry: u32, host: &mut dyn HelperHost) -> u32 {
         let Generation { store, regions, .. } = &mut self.generation;
-        let Some(Some(region)) = regions.get(func as usize) else { panic!("no function at table index {func}") };
+        let Some(Some(region)) = regions.get(func as usize) else {
+            panic!("no function at table index {func}")
+        };
         match parked::park(host, || region.call(store, (vcpu, entry))) {
             Ok(exit) => exit,
             Err(e) => panic!("generated code trapped: {e:#}"),
@@ -373,7 +441,9 @@ impl Engine for WasmtimeEngine {
     }
 
     fn retire(&mut self, ticket: Ticket) {
-        let Some(p) = self.modules.remove(&ticket) else { return };
+        let Some(p) = self.modules.remove(&ticket) else {
+            return;
+        };
         let Some((_, base)) = p.placed else {
             self.cancelled.insert(ticket);
             return;
@@ -382,7 +452,10 @@ impl Engine for WasmtimeEngine {
         for i in base..base + p.functions {
             g.regions[i as usize] = None;
             let cleared = g.table.set(&mut g.store, i as u64, Ref::Func(None));
-            debug_assert!(cleared.is_ok(), "the table is as long as what was placed in it");
+            debug_assert!(
+                cleared.is_ok(),
+                "the table is as long as what was placed in it"
+            );
         }
         g.retired += 1;
         self.stats.modules -= 1;
@@ -395,7 +468,10 @@ impl Engine for WasmtimeEngine {
     }
 
     fn features(&self) -> Features {
-        Features { tail_calls: true, branch_hints: false }
+        Features {
+            tail_calls: true,
+            branch_hints: false,
+        }
     }
 }
 

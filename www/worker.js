@@ -15,6 +15,8 @@ const MIN_INSNS = 2_000;
 const MAX_INSNS = 20_000_000;
 /** A sleeping guest is looked at this often at least. */
 const LONGEST_NAP_MS = 1000;
+/** Lateness of timers that is made up for. */
+const MOST_LATE_MS = 50;
 const SERIAL_PORTS = 3;
 
 /** @type {Machine | null} */
@@ -27,8 +29,12 @@ let sliceInsns = 20_000;
 let busyMs = 0;
 let longestSliceMs = 0;
 let lastStats = 0;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let nap;
+/**
+ * A halted machine that waits in real time: when it began, in both times, and its next event.
+ * @type {{ timer: ReturnType<typeof setTimeout>, since: number, nowNs: number, untilNs: number } | null}
+ */
+let nap = null;
+let lateMs = 0;
 /** A turn of the run loop is on its way through the channel. */
 let turnPosted = false;
 
@@ -45,6 +51,8 @@ const emit = serve(/** @type {any} */ (self), {
   async boot(config) {
     await ready;
     const { paused, idle: whenIdle, ...options } = config;
+    if (nap) clearTimeout(nap.timer);
+    nap = null;
     machine?.free();
     machine = null;
     state = 'off';
@@ -57,11 +65,14 @@ const emit = serve(/** @type {any} */ (self), {
     return { version: version(), features: features() };
   },
   input({ port, data }) {
-    present().serialInput(port, data);
+    const to = present();
+    wake();
+    to.serialInput(port, data);
     schedule();
   },
   pause() {
     present();
+    wake();
     if (state === 'running') state = 'paused';
     emit('stats', snapshot());
   },
@@ -89,7 +100,7 @@ function present() {
 
 /** Runs a turn as soon as what waits in the queue has been seen to. */
 function schedule() {
-  clearTimeout(nap);
+  wake();
   if (state !== 'running' || turnPosted) return;
   turnPosted = true;
   turns.port2.postMessage(null);
@@ -106,17 +117,24 @@ function turn() {
     longestSliceMs = Math.max(longestSliceMs, spent);
     fitSlice(spent, end.kind === 'budget');
     sendOutput(machine);
-    if (end.kind === 'shutdown') {
+    if (end.kind === 'shutdown' || end.kind === 'panic') {
       state = 'off';
       emit('stats', snapshot());
       machine.free();
       machine = null;
-      emit('stopped', { reason: 'shutdown', message: 'The guest switched itself off.' });
+      const message = end.kind === 'panic' ? 'A device stopped the machine.' : 'The guest switched itself off.';
+      emit('stopped', { reason: 'shutdown', message });
       return;
     }
     sendStats();
-    if (end.kind === 'halted' && idle === 'wait') sleep(end.waitNs / 1e6);
-    else schedule();
+    if (end.kind !== 'halted') {
+      schedule();
+    } else if (idle === 'wait') {
+      sleep(machine, end.nowNs, end.untilNs);
+    } else if (end.untilNs < Infinity) {
+      machine.skipTo(end.untilNs);
+      schedule();
+    }
   } catch (e) {
     fail(e);
   }
@@ -133,14 +151,32 @@ function fitSlice(spent, whole) {
 }
 
 /**
- * The guest waits for its next timer: so do we, unless input comes first.
- * @param {number} ms
+ * The guest waits for its next timer: so do we, unless input comes first. Browsers' timers come late (4 ms at least after a
+ * few): what a wait took too long is taken off the next ones.
+ * @param {Machine} of
+ * @param {number} nowNs
+ * @param {number} untilNs
  */
-function sleep(ms) {
-  clearTimeout(nap);
-  const length = Math.min(ms, LONGEST_NAP_MS);
-  if (length < 1) schedule();
-  else nap = setTimeout(schedule, length);
+function sleep(of, nowNs, untilNs) {
+  const wanted = (untilNs - nowNs) / 1e6;
+  if (wanted <= lateMs) {
+    lateMs -= wanted;
+    of.skipTo(untilNs);
+    schedule();
+    return;
+  }
+  nap = { timer: setTimeout(schedule, Math.min(wanted - lateMs, LONGEST_NAP_MS)), since: performance.now(), nowNs, untilNs };
+}
+
+/** Ends a wait: virtual time goes on by as much as real time did. */
+function wake() {
+  if (!nap) return;
+  clearTimeout(nap.timer);
+  const { since, nowNs, untilNs } = nap;
+  nap = null;
+  const passed = performance.now() - since + lateMs;
+  lateMs = Math.min(Math.max(0, passed - (untilNs - nowNs) / 1e6), MOST_LATE_MS);
+  machine?.skipTo(Math.floor(Math.min(nowNs + passed * 1e6, untilNs)));
 }
 
 /** @param {Machine} from */

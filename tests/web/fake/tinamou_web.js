@@ -24,7 +24,12 @@ export class Machine {
   runSlice(insns) {
     if (this.#next === 'fail') throw new Error('told to fail');
     this.#insns += insns;
-    return { kind: this.#next, waitNs: 20e6 };
+    const nowNs = this.#insns * 10;
+    return { kind: this.#next, nowNs, untilNs: nowNs + 20e6 };
+  }
+
+  skipTo() {
+    // Time is what instructions say.
   }
 
   /** @param {number} port @param {Uint8Array} data */

@@ -52,9 +52,13 @@ const TAIL_CALL_PROBE: &[u8] = &[
 
 /// What this browser's wasm can do.
 pub fn features() -> Features {
-    let tail_calls = WebAssembly::validate(&Uint8Array::from(TAIL_CALL_PROBE).into()).unwrap_or(false);
+    let tail_calls =
+        WebAssembly::validate(&Uint8Array::from(TAIL_CALL_PROBE).into()).unwrap_or(false);
     // Hints are a custom section: engines that do not read it skip it.
-    Features { tail_calls, branch_hints: true }
+    Features {
+        tail_calls,
+        branch_hints: true,
+    }
 }
 
 /// A module that lives.
@@ -81,7 +85,9 @@ pub struct WebEngine {
 
 /// The text of what JS threw.
 fn text(thrown: JsValue) -> String {
-    let message = thrown.dyn_ref::<js_sys::Error>().map(|e| String::from(e.message()));
+    let message = thrown
+        .dyn_ref::<js_sys::Error>()
+        .map(|e| String::from(e.message()));
     message.unwrap_or_else(|| format!("{thrown:?}"))
 }
 
@@ -107,7 +113,12 @@ impl WebEngine {
             .dyn_into()
             .map_err(|_| EngineError::Create("the emulator exports no function table".into()))?;
         // A function pointer is a table index; what lies there is the wasm function itself.
-        let function = |pointer: *const ()| table.get(pointer as usize as u32).map(JsValue::from).map_err(create);
+        let function = |pointer: *const ()| {
+            table
+                .get(pointer as usize as u32)
+                .map(JsValue::from)
+                .map_err(create)
+        };
         let shared = vec![
             ("m", wasm_bindgen::memory()),
             ("t", JsValue::from(&table)),
@@ -134,8 +145,14 @@ impl WebEngine {
     /// Takes `functions` consecutive entries of the table: the first free range that fits, or new ones at its end. The table is
     /// grown by no more than is needed: Node 20 copies it for every instance.
     fn take(&mut self, functions: u32) -> Result<u32, EngineError> {
-        let fit = self.free.iter().find(|&(_, &len)| len >= functions).map(|(&start, &len)| (start, len));
-        let Some((start, len)) = fit else { return self.table.grow(functions).map_err(compile) };
+        let fit = self
+            .free
+            .iter()
+            .find(|&(_, &len)| len >= functions)
+            .map(|(&start, &len)| (start, len));
+        let Some((start, len)) = fit else {
+            return self.table.grow(functions).map_err(compile);
+        };
         self.free.remove(&start);
         if len > functions {
             self.free.insert(start + functions, len - functions);
@@ -163,33 +180,57 @@ impl WebEngine {
     }
 
     fn global(&self, value: u32) -> Result<JsValue, EngineError> {
-        WebAssembly::Global::new(&self.global_type, &JsValue::from(value as i32)).map(JsValue::from).map_err(instantiate)
+        WebAssembly::Global::new(&self.global_type, &JsValue::from(value as i32))
+            .map(JsValue::from)
+            .map_err(instantiate)
     }
 
-    fn link(&self, module: &ModuleSource, exit_base: u32, table_base: u32) -> Result<(), EngineError> {
+    fn link(
+        &self,
+        module: &ModuleSource,
+        exit_base: u32,
+        table_base: u32,
+    ) -> Result<(), EngineError> {
         let t = Object::new();
         for (name, value) in &self.shared {
             Reflect::set(&t, &JsValue::from(*name), value).map_err(instantiate)?;
         }
-        for (name, value) in [("exit_base", exit_base), ("cells", module.cells), ("table_base", table_base)] {
+        for (name, value) in [
+            ("exit_base", exit_base),
+            ("cells", module.cells),
+            ("table_base", table_base),
+        ] {
             Reflect::set(&t, &JsValue::from(name), &self.global(value)?).map_err(instantiate)?;
         }
         let imports = Object::new();
         Reflect::set(&imports, &"t".into(), &t).map_err(instantiate)?;
         // SAFETY: the view is read and dropped before any Rust code runs that could grow the memory.
-        let compiled = WebAssembly::Module::new(unsafe { Uint8Array::view(&module.bytes) }.as_ref()).map_err(compile)?;
+        let compiled =
+            WebAssembly::Module::new(unsafe { Uint8Array::view(&module.bytes) }.as_ref())
+                .map_err(compile)?;
         // The instance lives as long as its functions are in the table.
         WebAssembly::Instance::new(&compiled, &imports).map_err(instantiate)?;
         Ok(())
     }
 
-    fn add(&mut self, ticket: Ticket, module: &ModuleSource, exit_base: u32) -> Result<u32, EngineError> {
+    fn add(
+        &mut self,
+        ticket: Ticket,
+        module: &ModuleSource,
+        exit_base: u32,
+    ) -> Result<u32, EngineError> {
         let base = self.take(module.functions)?;
         if let Err(e) = self.link(module, exit_base, base) {
             self.give(base, module.functions);
             return Err(e);
         }
-        self.live.insert(ticket, Live { base, functions: module.functions });
+        self.live.insert(
+            ticket,
+            Live {
+                base,
+                functions: module.functions,
+            },
+        );
         self.stats.modules += 1;
         self.stats.functions += u64::from(module.functions);
         self.stats.bytes += module.bytes.len() as u64;

@@ -68,8 +68,8 @@ impl Builder {
         Val((self.block.insts.len() - 1) as u32)
     }
 
-    /// Appends a plain op; its type follows from the operands.
-    pub(crate) fn push_simple(&mut self, op: Op, args: &[Val]) -> Val {
+    /// Appends a plain op (one of the first list in `ops!`); its type follows from the operands.
+    pub fn push_simple(&mut self, op: Op, args: &[Val]) -> Val {
         let mut a = [Val::NONE; 3];
         let mut types = [None; 3];
         for (i, &v) in args.iter().enumerate() {

@@ -110,10 +110,10 @@ impl Mips {
                 let state = cx.state().clone();
                 self.write_previous(&state, a as usize, b);
             }
-            FP_SLOW => result = self.fp_slow(cx, a as u32, b != 0)?,
+            FP_SLOW => result = self.fp_slow(cx.state(), a as u32, b != 0)?,
             FP_RARE => result = self.fpu(cx.state()).rare(c as u32, a, b),
             CFC1 => result = self.fpu(cx.state()).cfc1(a as u32, self.model.fcr0).into(),
-            CTC1 => result = self.ctc1(cx, a as u32, b as u32)?,
+            CTC1 => result = self.ctc1(cx.state(), a as u32, b as u32)?,
             // The lifter emits no other number; state from elsewhere cannot name one.
             _ => {
                 return Err(Fault {

@@ -103,6 +103,6 @@ impl Mips {
             self.sys.debug & cp0::debug::DM != 0,
             self.watches_fetch(),
         )
-        .with_fpu_fast(self.fpu_fast(state))
+        .with_fpu(self.fpu_speed(state))
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Bits: 1..0 MMU index (0 kernel, 1 supervisor, 2 user, 3 error level or debug mode: kuseg unmapped); 2 64-bit operations; 3 data
 //! addresses wrap to 32 bits; 4 Coprocessor 0 usable; 5 Coprocessor 1 usable; 6 Status.FR; 7 a watch register watches fetches; 8 FP
-//! fast mode; 9 unused; 10 byte order reversed (Status.RE in user mode); 11 64-bit addressing.
+//! fast or exact mode; 9 FP exact mode; 10 byte order reversed (Status.RE in user mode); 11 64-bit addressing.
 
 use crate::cp0::status as st;
+use crate::fpu::fcsr::Speed;
 use crate::models::CpuModel;
 
 /// The decoded mode word.
@@ -26,8 +27,10 @@ const CU0: u32 = 1 << 4;
 const CU1: u32 = 1 << 5;
 const FR: u32 = 1 << 6;
 const WATCH_FETCH: u32 = 1 << 7;
-/// The FPU's fast mode.
+/// The FPU's fast or exact mode.
 const FPU_FAST: u32 = 1 << 8;
+/// The FPU's exact mode.
+const FPU_EXACT: u32 = 1 << 9;
 const REVERSED: u32 = 1 << 10;
 const ADDR64: u32 = 1 << 11;
 
@@ -94,17 +97,22 @@ impl Mode {
     pub fn fr(self) -> bool {
         self.0 & FR != 0
     }
-    /// This mode with the FPU's fast mode, if the FPU is on.
-    pub fn with_fpu_fast(self, fast: bool) -> Mode {
-        if fast && self.cu1() {
-            Mode(self.0 | FPU_FAST)
-        } else {
-            self
+    /// This mode with the FPU's speed, if the FPU is on.
+    pub fn with_fpu(self, speed: Speed) -> Mode {
+        match speed {
+            _ if !self.cu1() => self,
+            Speed::Software => self,
+            Speed::Exact => Mode(self.0 | FPU_FAST | FPU_EXACT),
+            Speed::Fast => Mode(self.0 | FPU_FAST),
         }
     }
-    /// The FPU's fast mode.
+    /// The FPU's fast or exact mode.
     pub fn fpu_fast(self) -> bool {
         self.0 & FPU_FAST != 0
+    }
+    /// The FPU's exact mode.
+    pub fn fpu_exact(self) -> bool {
+        self.0 & FPU_EXACT != 0
     }
     /// Fetches are watched.
     pub fn watch_fetch(self) -> bool {

@@ -40,10 +40,26 @@ pub const fn fcc_bit(cc: u32) -> u32 {
     if cc & 7 == 0 { 23 } else { 24 + (cc & 7) }
 }
 
-/// What FP fast mode asks of FCSR: nearest rounding, no trap enabled, no flushing, and inexact already sticky, so that an operation on numbers
-/// that gives a number changes nothing but Cause.
-pub const fn is_fast(fcsr: u32) -> bool {
-    fcsr & (RM | ENABLES | FS | I << FLAGS_SHIFT) == I << FLAGS_SHIFT
+/// How arithmetic may be done, by FCSR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speed {
+    /// In software: another rounding mode than nearest, flushing, or an enabled exception.
+    Software,
+    /// By the host, if the result is exact.
+    Exact,
+    /// By the host: inexact is sticky, so that an operation on numbers that gives a number changes nothing but Cause.
+    Fast,
+}
+
+/// How arithmetic may be done. Arithmetic itself turns `Exact` into `Fast` and changes nothing else.
+pub const fn speed(fcsr: u32) -> Speed {
+    if fcsr & (RM | ENABLES | FS) != 0 {
+        Speed::Software
+    } else if fcsr & I << FLAGS_SHIFT == 0 {
+        Speed::Exact
+    } else {
+        Speed::Fast
+    }
 }
 
 /// Whether FCSR as it is raises a floating-point exception: a Cause bit that is enabled, or Cause.E.

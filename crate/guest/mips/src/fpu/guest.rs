@@ -1,8 +1,8 @@
 //! The FPU's helpers and hooks on the vCPU object.
 
-use tinamou_ir::guest::{Cx, Fault, State, Stop};
+use tinamou_ir::guest::{Fault, State, Stop};
 
-use super::fcsr;
+use super::fcsr::{Speed, speed};
 use super::state::View;
 use crate::{Mips, fault};
 
@@ -19,23 +19,20 @@ impl Mips {
         }
     }
 
-    /// Whether FCSR allows FP fast mode. Its slot suffices: the bits in question change by CTC1, software arithmetic and exceptions alone.
-    pub(crate) fn fpu_fast(&self, state: &State) -> bool {
-        fcsr::is_fast(self.get(state, self.regs.fcr31) as u32)
+    /// How arithmetic may be done.
+    pub(crate) fn fpu_speed(&self, state: &State) -> Speed {
+        speed(self.fpu(state).control())
     }
 
     /// `FP_SLOW`.
-    pub(crate) fn fp_slow(&self, cx: &mut dyn Cx, word: u32, fr1: bool) -> Result<u64, Stop> {
-        let switched = self.fpu(cx.state()).execute(word, fr1).map_err(exception)?;
-        if switched {
-            cx.leave();
-        }
+    pub(crate) fn fp_slow(&self, state: &State, word: u32, fr1: bool) -> Result<u64, Stop> {
+        self.fpu(state).execute(word, fr1).map_err(exception)?;
         Ok(0)
     }
 
     /// `CTC1`: writes `v` to control register `reg`. The lifter ends the block after it.
-    pub(crate) fn ctc1(&self, cx: &mut dyn Cx, reg: u32, v: u32) -> Result<u64, Stop> {
-        self.fpu(cx.state()).ctc1(reg, v).map_err(exception)?;
+    pub(crate) fn ctc1(&self, state: &State, reg: u32, v: u32) -> Result<u64, Stop> {
+        self.fpu(state).ctc1(reg, v).map_err(exception)?;
         Ok(0)
     }
 

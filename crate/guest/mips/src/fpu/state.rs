@@ -1,6 +1,6 @@
 //! The FPU's part of the vCPU state, and instructions done on it in software.
 //!
-//! In FP fast mode ([`fcsr::is_fast`]) generated code does not compute Cause: it records the last operation (its word and its operand
+//! In FP fast and exact mode ([`fcsr::speed`]) generated code does not compute Cause: it records the last operation (its word and its operand
 //! registers), and Cause is worked out when FCSR is read. Flags that the rare software path raises there are gathered in a slot that no
 //! generated code names, so that the call needs no registers written back. [`Slots::fcsr`] is the one way to read FCSR.
 
@@ -80,10 +80,14 @@ impl View<'_> {
         self.fpr[if fr1 { reg } else { reg & !1 }]
     }
 
+    /// FCSR, except that its Cause field may be stale.
+    pub fn control(&self) -> u32 {
+        self.get(self.fcr31) as u32 | (self.get(self.hidden.raised) as u32) << fcsr::FLAGS_SHIFT
+    }
+
     /// FCSR, with Cause and Flags as they would be had every operation been done in software.
     pub fn fcsr(&self) -> u32 {
-        let base = self.get(self.fcr31) as u32
-            | (self.get(self.hidden.raised) as u32) << fcsr::FLAGS_SHIFT;
+        let base = self.control();
         let last = self.get(self.hidden.last) as u32;
         match last {
             LAST_NONE => base,
@@ -129,13 +133,13 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Does the computing instruction `word` in software. True if it put the FPU into fast mode.
+    /// Does the computing instruction `word` in software.
     ///
     /// # Errors
     /// FCSR as it must be set when the floating-point exception is raised; nothing else changes.
-    pub fn execute(&self, word: u32, fr1: bool) -> Result<bool, u32> {
+    pub fn execute(&self, word: u32, fr1: bool) -> Result<(), u32> {
         let Some((insn, op)) = Insn::decode(word).and_then(|i| Some((i, i.op()?))) else {
-            return Ok(false);
+            return Ok(());
         };
         let read = |reg| operand(insn.fmt, fr1, reg, self.get(self.home(reg, fr1)));
         let old = self.fcsr();
@@ -149,7 +153,7 @@ impl View<'_> {
             Some(fmt) => self.write(fmt, insn.fd, fr1, outcome.bits),
         }
         self.set_fcsr(new);
-        Ok(fcsr::is_fast(new) != fcsr::is_fast(old))
+        Ok(())
     }
 
     fn write(&self, fmt: Fmt, reg: usize, fr1: bool, bits: u64) {

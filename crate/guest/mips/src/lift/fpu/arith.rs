@@ -1,6 +1,6 @@
 //! FPU instructions that compute, and moves between FPU registers (vol. II-A, COP1 with a format, and COP1X).
 //!
-//! Outside FP fast mode every computing instruction is one call of [`helpers::FP_SLOW`], which may trap. In fast mode see `fast`.
+//! Outside FP fast and exact mode every computing instruction is one call of [`helpers::FP_SLOW`], which may trap. In fast mode see `fast`.
 
 use tinamou_ir::Val;
 

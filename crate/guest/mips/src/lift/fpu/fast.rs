@@ -8,6 +8,8 @@
 //!   result), or a zero because an operand is;
 //! - a conversion to an integer must fit whatever the rounding;
 //! - a comparison must have no NaN.
+//!
+//! While inexact is not sticky (exact mode) the result must be exact as well: see `exact`.
 
 use tinamou_ir::{Type, Val};
 
@@ -19,6 +21,7 @@ use crate::fpu::{Fmt, Kind, Op};
 use crate::helpers;
 
 use super::super::Lifter;
+use super::exact;
 
 /// Operands as floats (integers for conversions from them).
 type Operands = [Val; 3];
@@ -195,7 +198,29 @@ fn basic(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, a: Val, b: Val) -> Val {
             l.b.eq(e, special)
         }
     };
+    let bad = if l.mode.fpu_exact() {
+        let exact = exact::basic(l, fmt, kind, a, b, r);
+        or_inexact(l, bad, exact)
+    } else {
+        bad
+    };
     checked(l, Op { kind, fmt }, bad, a, b, r)
+}
+
+/// `bad`, or not `exact`.
+fn or_inexact(l: &mut Lifter<'_>, bad: Val, exact: Val) -> Val {
+    let inexact = l.b.eqz(exact);
+    l.b.or(bad, inexact)
+}
+
+/// A float of an integer; in exact mode in software unless it is exact.
+fn converted(l: &mut Lifter<'_>, op: Op, a: Val, r: Val) -> Val {
+    if !l.mode.fpu_exact() {
+        return r;
+    }
+    let exact = exact::from_int(l, op.fmt, a, r);
+    let bad = l.b.eqz(exact);
+    checked(l, op, bad, a, a, r)
 }
 
 /// `r`, unless `bad`: then the operation in software.
@@ -259,46 +284,42 @@ fn one(l: &mut Lifter<'_>, fmt: Fmt) -> Val {
 }
 
 fn to_single(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
-    match fmt {
+    let op = Op {
+        kind: Kind::ToS,
+        fmt,
+    };
+    let r = match fmt {
         Fmt::W => l.b.f32_from_i32(a),
         Fmt::L => l.b.f32_from_i64(a),
         _ => {
             let r = l.b.fdemote(a);
-            let bad = not_normal(l, r, &[a]);
-            checked(
-                l,
-                Op {
-                    kind: Kind::ToS,
-                    fmt,
-                },
-                bad,
-                a,
-                a,
-                r,
-            )
+            let mut bad = not_normal(l, r, &[a]);
+            if l.mode.fpu_exact() {
+                let exact = exact::narrowed(l, a, r);
+                bad = or_inexact(l, bad, exact);
+            }
+            return checked(l, op, bad, a, a, r);
         }
-    }
+    };
+    converted(l, op, a, r)
 }
 
 fn to_double(l: &mut Lifter<'_>, fmt: Fmt, a: Val) -> Val {
+    let op = Op {
+        kind: Kind::ToD,
+        fmt,
+    };
     match fmt {
         Fmt::W => l.b.f64_from_i32(a),
-        Fmt::L => l.b.f64_from_i64(a),
+        Fmt::L => {
+            let r = l.b.f64_from_i64(a);
+            converted(l, op, a, r)
+        }
         _ => {
             let r = l.b.fpromote(a);
             let number = l.b.feq(a, a);
             let bad = l.b.eqz(number);
-            checked(
-                l,
-                Op {
-                    kind: Kind::ToD,
-                    fmt,
-                },
-                bad,
-                a,
-                a,
-                r,
-            )
+            checked(l, op, bad, a, a, r)
         }
     }
 }
@@ -314,7 +335,7 @@ fn to_int(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, round: Round, a: Val) -> Val
     let limit = l.b.constant(Type::F64, limit.to_bits());
     let size = l.b.fabs(d);
     let fits = l.b.flt(size, limit);
-    let bad = l.b.eqz(fits);
+    let mut bad = l.b.eqz(fits);
     let rounded = if matches!(round, Round::Mode | Round::Near) {
         l.b.fnearest(d)
     } else {
@@ -346,6 +367,10 @@ fn to_int(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, round: Round, a: Val) -> Val
         }
         _ => t,
     };
+    if l.mode.fpu_exact() {
+        let exact = exact::to_int(l, d, r);
+        bad = or_inexact(l, bad, exact);
+    }
     checked(l, Op { kind, fmt }, bad, a, a, r)
 }
 

@@ -5,6 +5,7 @@
 //! registers are UNPREDICTABLE (the even register below is taken).
 
 pub mod arith;
+mod exact;
 mod fast;
 pub mod memory;
 pub mod moves;

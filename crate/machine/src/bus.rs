@@ -211,7 +211,8 @@ impl Bus {
     fn populate(&mut self) {
         let board = self.board;
         for (i, d) in board.devices.iter().enumerate() {
-            self.devs.push(Some((d.new)(&self.config)));
+            let there = (d.present)(&self.config);
+            self.devs.push(there.then(|| (d.new)(&self.config)));
             self.out_levels.push(0);
             self.wires.push(Vec::new());
             self.fixed.extend(d.map.iter().map(|m| (i, *m)));

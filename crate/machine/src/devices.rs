@@ -12,6 +12,8 @@ pub struct BoardConfig {
     pub big_endian: bool,
     /// Seconds since 1970 that the real-time clock shows at virtual time zero.
     pub rtc_base: u64,
+    /// The board's network interface is there (`-net none` leaves it out).
+    pub nic: bool,
 }
 
 impl Default for BoardConfig {
@@ -21,6 +23,7 @@ impl Default for BoardConfig {
             ram_bytes: 128 << 20,
             big_endian: false,
             rtc_base: 1_577_836_800,
+            nic: true,
         }
     }
 }
@@ -51,6 +54,8 @@ pub struct DeviceSpec {
     pub what: &'static str,
     /// Makes it.
     pub new: fn(&BoardConfig) -> Box<dyn Device>,
+    /// Whether it is there in a configuration.
+    pub present: fn(&BoardConfig) -> bool,
     /// Fixed mappings.
     pub map: &'static [Mapping],
     /// IRQ wires from its output pins.
@@ -76,6 +81,7 @@ impl DeviceSpec {
             name,
             what,
             new,
+            present: |_| true,
             map: &[],
             wires: &[],
             pci: &[],

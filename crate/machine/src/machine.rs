@@ -157,7 +157,7 @@ impl Machine {
         if config.machine != malta::MALTA.name {
             return Err(MachineError::UnknownMachine { name: config.machine.clone() });
         }
-        let board = BoardConfig { ram_bytes: config.ram_bytes, big_endian: target.big_endian, rtc_base: config.rtc_base };
+        let board = BoardConfig { ram_bytes: config.ram_bytes, big_endian: target.big_endian, rtc_base: config.rtc_base, ..BoardConfig::default() };
         let mut bus = malta::new(board, Box::new(ArenaRam(arena.clone())))?;
         bus.log_guest_errors(config.log_guest_errors);
         if let Some(image) = &config.bios {

@@ -205,6 +205,7 @@ pub static MALTA: Board = Board {
         },
         DeviceSpec {
             // Slot 11; the board leads its INTA# to PIRQB.
+            present: |c| c.nic,
             wires: &[wire(0, "piix4", 1)],
             pci: &[(0x58, 0)],
             nets: &[0],

@@ -4,7 +4,7 @@
 //! decoder copies it to the remap register), configuration cycles, interrupt acknowledge cycles, master-abort in the
 //! interrupt cause register, byte swapping of registers (CPU configuration bit 12) and of configuration data (PCI command bit
 //! 0, not for the bridge itself). Not modelled: SDRAM and device decoders (the board's RAM stands where it is), DMA engines,
-//! timers, PCI1, the PCI side's view of memory (bus masters see the whole system space), address remap for I/O (the window
+//! timers, PCI1, the PCI side's view of memory (bus masters see the whole system space), base address registers (fixed), address remap for I/O (the window
 //! always shows ports from 0 on).
 
 use tinamou_core::{DevCx, Device, LoadError, Loader, MapTo, Mapping, Saver, Space};
@@ -155,9 +155,6 @@ impl Gt64120 {
         .enumerate()
         {
             own.set32(0x10 + 4 * i, v);
-            for b in 0..4 {
-                own.writable(0x10 + 4 * i + b, if b < 2 { 0 } else { 0xff });
-            }
         }
         Gt64120 {
             big_endian,

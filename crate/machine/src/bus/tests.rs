@@ -232,3 +232,17 @@ fn soft_off() {
         Some(tinamou_core::MachineRequest::Shutdown)
     );
 }
+
+#[test]
+fn board_without_network() {
+    let config = BoardConfig {
+        ram_bytes: 16 << 20,
+        nic: false,
+        ..BoardConfig::default()
+    };
+    let mut b = malta::new(config, Box::new(VecRam::default())).unwrap();
+    open_windows(&mut b);
+    write(&mut b, 0x1be0_0cf8, 4, 0x8000_5800);
+    assert_eq!(read(&mut b, 0x1be0_0cfc, 4), 0xffff_ffff);
+    save_and_load(&mut b);
+}

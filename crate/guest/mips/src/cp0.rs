@@ -289,12 +289,8 @@ impl Mips {
                     0
                 };
             }
-            _ if id & !7 == id::WATCHHI => {
-                if sel < self.model.watch_pairs as u32 {
-                    s.watchhi[sel as usize]
-                } else {
-                    0
-                }
+            _ if id & !7 == id::WATCHHI && sel < self.model.watch_pairs as u32 => {
+                s.watchhi[sel as usize]
             }
             id::DEBUG => s.debug,
             id::DEPC => return s.depc,

@@ -36,6 +36,9 @@ mod shadow;
 mod state;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use models::{CpuModel, MODELS};
 use regs::Regs;
 

@@ -87,9 +87,9 @@ pub fn di_ei(l: &mut Lifter<'_>, w: Word, enable: bool) {
     } else {
         l.b.and(old, bit)
     };
-    l.set_w(w.rt(), old);
     let n = l.b.i32(id::STATUS);
     l.b.call(helpers::WRITE_CP0, &[n, new]);
+    l.set_w(w.rt(), old);
     if l.in_slot {
         l.leave_after();
     }

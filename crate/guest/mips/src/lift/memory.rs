@@ -15,8 +15,8 @@ use crate::helpers;
 pub fn load(l: &mut Lifter<'_>, w: Word, bytes: u32, signed: bool) {
     let a = l.address(w);
     let mut m = l.mem(bytes);
-    m.signed = signed;
     let ty = l.word_type();
+    m.signed = signed && bytes < ty.bytes();
     let v = l.b.load(ty, a, m);
     l.set_x(w.rt(), v);
 }
@@ -118,17 +118,17 @@ pub fn store_part(l: &mut Lifter<'_>, w: Word, bytes: u32, left: bool) {
     } else {
         (l.b.sub(whole, n), reg)
     };
+    // Pieces: condition, address, value, size.
     let full = l.b.eq(count, whole);
-    let m = l.mem(bytes);
-    l.b.store_if(full, base, value, m);
+    let mut pieces = vec![(full, base, value, bytes)];
     let mut piece = bytes / 2;
     while piece > 0 {
         let (bit, above) = (
             l.k(piece as u64),
             l.k((bytes - 1) as u64 & !(2 * piece as u64 - 1)),
         );
-        let has = l.b.and(count, bit);
         // A count of the whole word has none of these bits set.
+        let has = l.b.and(count, bit);
         let zero = l.k(0);
         let has = l.b.ne(has, zero);
         // Left: larger pieces come first from the word's least significant end. Right: they come first from its most significant end.
@@ -152,9 +152,18 @@ pub fn store_part(l: &mut Lifter<'_>, w: Word, bytes: u32, left: bool) {
         let va = l.b.add(base, offset);
         let shift = l.b.shl(from, three);
         let v = l.b.shr(value, shift);
-        let m = l.mem(piece);
-        l.b.store_if(has, va, v, m);
+        pieces.push((has, va, v, piece));
         piece /= 2;
+    }
+    // Every piece lies in the word whether it is stored or not, so these probes fault as the first one would.
+    for &(_, va, _, size) in &pieces {
+        let mut m = l.mem(size);
+        m.probe_write = true;
+        l.b.probe(va, m);
+    }
+    for (c, va, v, size) in pieces {
+        let m = l.mem(size);
+        l.b.store_if(c, va, v, m);
     }
 }
 
@@ -162,8 +171,8 @@ pub fn store_part(l: &mut Lifter<'_>, w: Word, bytes: u32, left: bool) {
 pub fn load_linked(l: &mut Lifter<'_>, w: Word, bytes: u32) {
     let a = l.address(w);
     let mut m = l.mem(bytes);
-    m.signed = true;
     let ty = l.word_type();
+    m.signed = bytes < ty.bytes();
     let v = l.b.load(ty, a, m);
     let one = l.b.i32(1);
     let (bit, addr) = (l.cpu.regs.llbit, l.cpu.regs.lladdr);

@@ -1,0 +1,7 @@
+//! Tests of the whole guest on the interpreter. Expected values are from the manuals' pseudocode, worked by hand.
+
+mod exceptions;
+mod harness;
+mod insns;
+mod lifting;
+mod tlb;

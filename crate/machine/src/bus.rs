@@ -417,7 +417,7 @@ impl Bus {
                 let (to, count) = &mut self.sinks[sink];
                 let (to, old) = (*to, *count);
                 *count = if level {
-                    old + 1
+                    old.saturating_add(1)
                 } else {
                     old.saturating_sub(1)
                 };

@@ -246,3 +246,60 @@ fn board_without_network() {
     assert_eq!(read(&mut b, 0x1be0_0cfc, 4), 0xffff_ffff);
     save_and_load(&mut b);
 }
+
+#[test]
+fn random_accesses_do_no_harm() {
+    let mut b = bus(16);
+    b.set_disk(0, Some(Box::new(memory_disk(vec![0; 1 << 20]))));
+    b.set_disk(2, Some(Box::new(memory_disk(vec![0; 1 << 20]))));
+    b.reset();
+    open_windows(&mut b);
+    let mut x = 0x2545_f491_4f6c_dd1du64;
+    let mut rnd = move || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x
+    };
+    for i in 0..300_000 {
+        let (r, v) = (rnd(), rnd());
+        let at = match r & 7 {
+            0 => 0x1be0_0000 + (r >> 8) % 0x1000,
+            1 => 0x1f00_0000 + (r >> 8) % 0x1000,
+            2 => 0x1e00_0000 + (r >> 8) % 0x40_0000,
+            3 => (r >> 8) % 0x2_0000_0000,
+            // Configuration cycles to the devices that are there.
+            4 => {
+                let devfn = [0, 0x50, 0x51, 0x52, 0x53, 0x58][(v % 6) as usize];
+                write(
+                    &mut b,
+                    0x1be0_0cf8,
+                    4,
+                    0x8000_0000 | devfn << 8 | (r >> 8) & 0xfc,
+                );
+                0x1be0_0cfc
+            }
+            5 => 0x1800_1000 + (r >> 8) % 0x200,
+            _ => 0x1800_0000 + (r >> 8) % 0x500,
+        };
+        let size = 1u32 << (r >> 40 & 3);
+        let at = at & !(u64::from(size) - 1);
+        if r >> 44 & 1 == 0 {
+            let _ = b.read(Gpa(at), size);
+        } else {
+            let _ = b.write(Gpa(at), size, v);
+        }
+        if i % 64 == 0 {
+            b.advance(Ns(b.now().0 + 20_000));
+            b.take_request();
+            b.take_dma_writes();
+            b.page(Gpa(at));
+        }
+        if i % 4096 == 0 {
+            // The decoders may be anywhere by now.
+            save_and_load(&mut b);
+            b.reset();
+            open_windows(&mut b);
+        }
+    }
+}

@@ -1,1 +1,19 @@
-//! Placeholder head; see DESIGN.md.
+//! Runs a guest: softmmu, block cache, hot regions, and the engines that run generated wasm.
+//!
+//! Generic over the guest ([`tinamou_ir::guest::Guest`]) and over the engine ([`engine::Engine`]): this crate knows no instruction
+//! set, no board and no device. Only `engine/web*` knows wasm32. Invariants: what a slice does to the state depends on its
+//! budget alone, never on which tier ran; code whose bytes were overwritten is never entered again.
+
+pub mod blocks;
+pub mod core;
+pub mod engine;
+pub mod pages;
+pub mod platform;
+pub mod regions;
+pub mod softmmu;
+pub mod tuning;
+pub mod vcpu;
+
+pub use platform::Platform;
+pub use tuning::Tuning;
+pub use vcpu::{RunStats, SliceEnd, Vcpu};

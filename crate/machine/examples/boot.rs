@@ -17,7 +17,7 @@ fn main() {
     }
     config.accel = if args.get(6).is_some_and(|a| a == "jit") { Accel::Jit } else { Accel::Interp };
     let mut machine = Machine::new(&config, |arena| {
-        Ok(Box::new(tinamou_jit::engine::wasmtime::WasmtimeEngine::new(arena).map_err(|e| e.to_string())?))
+        Ok(Box::new(tinamou_jit::engine::wasmtime::WasmtimeEngine::new(arena, 1).map_err(|e| e.to_string())?))
     })
     .unwrap_or_else(|e| panic!("{e}"));
     let limit: u64 = args[5].parse().expect("insns");
@@ -52,6 +52,7 @@ fn main() {
     }
     let stats = machine.stats();
     eprintln!("{stats:?}\n{:?}", start.elapsed());
-    eprintln!("{}", machine.vcpu_mut().guest().dump(&machine.vcpu_mut().state().clone()));
+    let state = machine.vcpu_mut().state().clone();
+    eprintln!("{}", machine.vcpu_mut().guest().dump(&state));
     eprintln!("hash {:016x}", machine.state_hash());
 }

@@ -1,0 +1,290 @@
+//! The block cache: lifted blocks in the interpreter's bytecode, found by (physical address, pc, mode), with the counters that
+//! make them hot and the regions that replace them.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
+use tinamou_ir::Op;
+use tinamou_ir::block::Block;
+use tinamou_ir::guest::{CodeFetch, Fault};
+use tinamou_ir::interp::Code;
+
+use crate::pages::{CodePages, Dirty};
+use crate::platform::Platform;
+
+/// Index of a block in the cache.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlockId(pub u32);
+
+/// Where compiled code for a block starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EntryPoint {
+    /// The region.
+    pub region: u32,
+    /// Its entry number.
+    pub entry: u32,
+}
+
+/// Where a block's guest code lies: two pages at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Guest address of the first byte.
+    pub pc: u64,
+    /// Physical address of the first byte.
+    pub gpa: Gpa,
+    /// Physical address of the second page, if the code reaches into it.
+    pub next_page: Option<Gpa>,
+    /// Arena offset of the first byte.
+    pub host: u32,
+    /// Arena offset of the second page, if the code reaches into it.
+    pub next_host: u32,
+    /// Length in bytes.
+    pub bytes: u32,
+    /// The mapping is fixed in this mode.
+    pub fixed: bool,
+}
+
+impl Place {
+    /// The pieces in the arena: (offset, bytes), each within one page.
+    pub fn pieces(&self) -> impl Iterator<Item = (u32, u32)> {
+        let room = PAGE_SIZE as u32 - self.gpa.page_offset();
+        let first = (self.host, self.bytes.min(room));
+        let second = self.next_page.map(|_| (self.next_host, self.bytes.saturating_sub(room)));
+        core::iter::once(first).chain(second).filter(|&(_, bytes)| bytes > 0)
+    }
+
+    /// (virtual page, physical page) pairs the code relies on.
+    pub fn pairs(&self) -> impl Iterator<Item = (u64, u64)> {
+        let page = self.pc & PAGE_MASK;
+        let second = self.next_page.map(|gpa| (page.wrapping_add(PAGE_SIZE), gpa.0));
+        core::iter::once((page, self.gpa.0 & PAGE_MASK)).chain(second)
+    }
+}
+
+/// A cached block.
+pub struct Cached {
+    /// Where its code lies.
+    pub place: Place,
+    /// Mode word.
+    pub mode: u32,
+    /// Bytecode.
+    pub code: Rc<Code>,
+    /// Instructions in it.
+    pub insns: u32,
+    /// Constant successors.
+    pub successors: Vec<u64>,
+    /// It ends in something other than falling through or a two-way branch: the address behind it is a likely return point.
+    pub calls: bool,
+    /// Interpreted executions.
+    pub runs: u32,
+    /// Compiled code that starts here.
+    pub entry: Option<EntryPoint>,
+    /// Waiting for the compiler.
+    pub queued: bool,
+    /// Its bytes are still what was translated.
+    pub alive: bool,
+}
+
+/// Blocks kept before everything is dropped.
+const CAPACITY: usize = 1 << 18;
+/// Entries of the direct-mapped front of the cache.
+const FRONT: usize = 1 << 13;
+
+#[derive(Clone, Copy)]
+struct FrontEntry {
+    pc: u64,
+    mode: u32,
+    generation: u32,
+    block: BlockId,
+}
+
+/// The cache.
+pub struct Blocks {
+    list: Vec<Cached>,
+    by_place: FxHashMap<(u64, u64, u32), BlockId>,
+    /// The latest block at a pc, whatever its physical address.
+    by_pc: FxHashMap<(u64, u32), BlockId>,
+    by_page: FxHashMap<u32, Vec<BlockId>>,
+    front: Vec<FrontEntry>,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        let empty = FrontEntry { pc: u64::MAX, mode: 0, generation: 0, block: BlockId(0) };
+        Blocks {
+            list: Vec::new(),
+            by_place: FxHashMap::default(),
+            by_pc: FxHashMap::default(),
+            by_page: FxHashMap::default(), front: vec![empty; FRONT] }
+    }
+}
+
+fn front_index(pc: u64) -> usize {
+    ((pc >> 2) ^ (pc >> 15)) as usize & (FRONT - 1)
+}
+
+impl Blocks {
+    /// The block of an id.
+    pub fn get(&self, id: BlockId) -> &Cached {
+        &self.list[id.0 as usize]
+    }
+
+    /// The block of an id.
+    pub fn get_mut(&mut self, id: BlockId) -> &mut Cached {
+        &mut self.list[id.0 as usize]
+    }
+
+    /// Whether the cache should be dropped as a whole.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= CAPACITY
+    }
+
+    /// Number of blocks.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// A block found before under the mapping generation in force.
+    #[inline]
+    pub fn front(&self, pc: u64, mode: u32, generation: u32) -> Option<BlockId> {
+        let e = &self.front[front_index(pc)];
+        if e.pc == pc && e.mode == mode {
+            let block = self.list.get(e.block.0 as usize)?;
+            return (block.alive && (block.place.fixed || e.generation == generation)).then_some(e.block);
+        }
+        None
+    }
+
+    /// Remembers a block under the mapping generation in force.
+    pub fn set_front(&mut self, pc: u64, mode: u32, generation: u32, block: BlockId) {
+        self.front[front_index(pc)] = FrontEntry { pc, mode, generation, block };
+    }
+
+    /// The live block at this place.
+    pub fn find(&self, gpa: Gpa, pc: u64, mode: u32) -> Option<BlockId> {
+        self.by_place.get(&(gpa.0, pc, mode)).copied().filter(|&id| self.get(id).alive)
+    }
+
+    /// The live block at `pc` that code at `from` reaches without any new translation: on a page whose physical address is
+    /// known from `from` or from any block of the same mode found at that pc before.
+    pub fn near(&self, from: &Place, pc: u64, mode: u32) -> Option<BlockId> {
+        for (v, p) in from.pairs() {
+            if pc & PAGE_MASK == v {
+                return self.find(Gpa(p | (pc & !PAGE_MASK)), pc, mode);
+            }
+        }
+        let id = *self.by_pc.get(&(pc, mode))?;
+        self.get(id).alive.then_some(id)
+    }
+
+    /// Adds a block and marks its pages as code.
+    pub fn add(&mut self, place: Place, block: &Block, code: Code, pages: &mut CodePages) -> BlockId {
+        let id = BlockId(self.list.len() as u32);
+        for (at, bytes) in place.pieces() {
+            pages.add(at, bytes);
+            self.by_page.entry(at & !0xfff).or_default().push(id);
+        }
+        let calls = matches!(block.terminator().op, Op::Jump | Op::JumpInd | Op::Leave | Op::Raise);
+        self.by_place.insert((place.gpa.0, place.pc, block.mode), id);
+        self.by_pc.insert((place.pc, block.mode), id);
+        self.list.push(Cached {
+            place,
+            mode: block.mode,
+            code: Rc::new(code),
+            insns: block.insn_count,
+            successors: block.successors(),
+            calls,
+            runs: 0,
+            entry: None,
+            queued: false,
+            alive: true,
+        });
+        id
+    }
+
+    /// Drops the blocks whose bytes were overwritten; returns them.
+    pub fn drop_dirty(&mut self, dirty: &[Dirty]) -> Vec<BlockId> {
+        let mut dropped = Vec::new();
+        for d in dirty {
+            let Some(ids) = self.by_page.get_mut(&d.page) else { continue };
+            let list = &mut self.list;
+            ids.retain(|&id| {
+                let block = &mut list[id.0 as usize];
+                if block.alive && block.place.pieces().any(|(at, bytes)| d.touches(at, bytes)) {
+                    block.alive = false;
+                    block.entry = None;
+                    dropped.push(id);
+                }
+                block.alive
+            });
+        }
+        dropped
+    }
+
+    /// Forgets every block.
+    pub fn clear(&mut self) {
+        *self = Blocks::default();
+    }
+
+    /// Forgets all compiled entries, keeping the blocks.
+    pub fn clear_entries(&mut self) {
+        for block in &mut self.list {
+            block.entry = None;
+            block.queued = false;
+            block.runs = 0;
+        }
+    }
+}
+
+/// Reads guest code of a known place, without the MMU.
+pub struct PlaceFetch<'a> {
+    /// The machine.
+    pub bus: &'a mut dyn Platform,
+    /// The arena.
+    pub arena: &'a tinamou_arena::Arena,
+    /// First page: virtual and physical address.
+    pub page: (u64, u64),
+    /// Second page, if known.
+    pub next: Option<(u64, u64)>,
+    /// Asked for a page that is not among them.
+    pub missed: Option<u64>,
+}
+
+impl CodeFetch for PlaceFetch<'_> {
+    fn fetch(&mut self, va: u64, bytes: u32) -> Result<u32, Fault> {
+        let page = va & PAGE_MASK;
+        let phys = if page == self.page.0 {
+            self.page.1
+        } else {
+            match self.next {
+                Some((v, p)) if v == page => p,
+                _ => {
+                    self.missed = Some(va);
+                    return Err(Fault::default());
+                }
+            }
+        };
+        Ok(fetch_phys(self.bus, self.arena, Gpa(phys | (va & !PAGE_MASK)), bytes))
+    }
+}
+
+/// Reads code bytes at a physical address, from RAM or a device; what nothing answers reads as zeros.
+pub fn fetch_phys(bus: &mut dyn Platform, arena: &tinamou_arena::Arena, gpa: Gpa, bytes: u32) -> u32 {
+    match bus.page(gpa) {
+        RamPage::Ram { arena: host, .. } => {
+            let at = (host & !0xfff) + gpa.page_offset();
+            match bytes {
+                1 => arena.read8(at) as u32,
+                2 => arena.read16(at) as u32,
+                _ => arena.read32(at),
+            }
+        }
+        _ => bus.read(gpa, bytes).unwrap_or(0) as u32,
+    }
+}

@@ -1,0 +1,49 @@
+//! Every number of the compiler in one place, per engine, with its source.
+
+/// Thresholds and limits.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Interpreted runs of a block before it is compiled. NUMBERS.md 4: 50 to 200 in browsers, 1000 to 3000 under wasmtime.
+    pub hot_runs: u32,
+    /// Guest instructions in a region. DESIGN.md, "Small first".
+    pub region_insns: u32,
+    /// Blocks in a region.
+    pub region_blocks: usize,
+    /// Queued blocks that make a batch. NUMBERS.md 4: 10 to 100 regions a module.
+    pub batch: usize,
+    /// Queued blocks compiled at once, so that one slice stays short.
+    pub batch_max: usize,
+    /// Slices after which a shorter batch is compiled too.
+    pub patience_slices: u32,
+    /// Guest instructions in live regions before all code is dropped.
+    pub code_insns: u64,
+    /// Modules before all code is dropped. NUMBERS.md 4: wasmtime ends at about 32,000.
+    pub modules: u64,
+    /// Instructions in one block.
+    pub block_insns: u32,
+    /// Exits for accesses that cannot be cached before the site gets an inline slow path.
+    pub device_hits: u32,
+}
+
+impl Tuning {
+    /// For wasmtime.
+    pub fn native() -> Tuning {
+        Tuning {
+            hot_runs: 600,
+            region_insns: 400,
+            region_blocks: 64,
+            batch: 8,
+            batch_max: 32,
+            patience_slices: 16,
+            code_insns: 4_000_000,
+            modules: 8_000,
+            block_insns: 64,
+            device_hits: 24,
+        }
+    }
+
+    /// For a browser's engine.
+    pub fn browser() -> Tuning {
+        Tuning { hot_runs: 150, batch: 16, batch_max: 32, modules: 20_000, ..Tuning::native() }
+    }
+}

@@ -1,0 +1,546 @@
+//! The run loop of one vCPU: finds the code for the pc, runs it in whichever tier has it, and takes what comes of it:
+//! exceptions, interrupts, changed code, missing translations.
+//!
+//! Invariants: a slice runs exactly its budget of instructions (one more where a delay slot cannot be split) whatever the tiers,
+//! and an exception counts as one instruction, so that nothing can loop without end; tier-up never shows in the state.
+
+use std::rc::Rc;
+
+use tinamou_arena::{Arena, ArenaFull};
+use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
+use tinamou_ir::guest::{Access, Fault, Guest, State, Stop};
+use tinamou_ir::interp::{self, Code, Outcome};
+use tinamou_ir::layout::{self, jump_cache, pending};
+use tinamou_ir::region::Exit;
+
+use crate::blocks::{BlockId, Blocks, Place, PlaceFetch};
+use crate::core::{Core, Exec, Run};
+use crate::engine::Engine;
+use crate::pages::CodePages;
+use crate::platform::Platform;
+use crate::regions::{self, Regions};
+use crate::softmmu::Softmmu;
+use crate::tuning::Tuning;
+
+/// Why a slice ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SliceEnd {
+    /// The budget is used up.
+    Budget,
+    /// The machine should look before more runs (`Platform::attention`), or an access waits for the host.
+    Attention,
+    /// The vCPU waits for an interrupt.
+    Halted,
+}
+
+/// What the tiers did.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct RunStats {
+    /// Instructions run by the interpreter; the rest ran as compiled code.
+    pub interpreted: u64,
+    /// Blocks lifted for the interpreter.
+    pub lifted: u64,
+    /// Calls of compiled code from the run loop.
+    pub calls: u64,
+    /// Guest exceptions and interrupts entered.
+    pub exceptions: u64,
+    /// Exits of compiled code for an access, to be finished by the interpreter.
+    pub resumes: u64,
+}
+
+/// One vCPU.
+pub struct Vcpu {
+    guest: Box<dyn Guest>,
+    core: Core,
+    blocks: Blocks,
+    regions: Option<Regions>,
+    tuning: Tuning,
+    translator: interp::Translator,
+    mode: u32,
+    /// Figures.
+    pub stats: RunStats,
+}
+
+/// How the run loop goes on.
+enum Next {
+    /// At the pc in the state, in the same mode.
+    Same,
+    /// As `Same`, after the exit with this link cell.
+    Link(u32),
+    /// The mode, mappings or interrupts may have changed.
+    Look,
+    /// The budget does not cover compiled code any more: interpret to the end of the slice.
+    Drain,
+    /// An access waits for the host.
+    Wait,
+}
+
+impl Vcpu {
+    /// A vCPU in its reset state. Without an engine everything is interpreted.
+    ///
+    /// # Errors
+    /// When the arena has no room for the state and its page maps.
+    pub fn new(
+        mut guest: Box<dyn Guest>,
+        arena: &Arena,
+        engine: Option<Box<dyn Engine>>,
+        tuning: Tuning,
+    ) -> Result<Vcpu, ArenaFull> {
+        let base = arena.alloc(guest.slots().state_bytes() as u64, 4096)?;
+        let state = State { arena: arena.clone(), base };
+        let mmu = Softmmu::new(arena, &state, guest.va_type())?;
+        state.write32(layout::JUMP_CACHE, arena.alloc(jump_cache::BYTES as u64, 64)?);
+        guest.reset(&state);
+        let core = Core {
+            state,
+            mmu,
+            pages: CodePages::default(),
+            stopped: None,
+            slice_budget: 0,
+            progress: 0,
+            timer_ns: None,
+            uncacheable: false,
+            slow_accesses: 0,
+        };
+        let translator = interp::Translator::default();
+        let regions = engine.map(Regions::new);
+        Ok(Vcpu { guest, core, blocks: Blocks::default(), regions, tuning, translator, mode: 0, stats: RunStats::default() })
+    }
+
+    /// The guest object.
+    pub fn guest(&self) -> &dyn Guest {
+        &*self.guest
+    }
+
+    /// The guest object.
+    pub fn guest_mut(&mut self) -> &mut dyn Guest {
+        &mut *self.guest
+    }
+
+    /// The vCPU state.
+    pub fn state(&self) -> &State {
+        &self.core.state
+    }
+
+    /// Deadline of the guest's own timer in virtual nanoseconds.
+    pub fn timer_ns(&self) -> Option<u64> {
+        self.core.timer_ns
+    }
+
+    /// Instructions retired in all.
+    pub fn icount(&self) -> u64 {
+        self.core.icount()
+    }
+
+    /// Compiled regions, if there is an engine.
+    pub fn regions(&mut self) -> Option<&mut Regions> {
+        self.regions.as_mut()
+    }
+
+    /// Number of blocks in the cache, and slow accesses so far.
+    pub fn cache_figures(&self) -> (usize, u64) {
+        (self.blocks.len(), self.core.slow_accesses)
+    }
+
+    /// Back to the reset state. The instruction count goes on.
+    pub fn reset(&mut self) {
+        let icount = self.core.icount();
+        self.guest.reset(&self.core.state);
+        self.core.mmu.flush_all();
+        self.drop_code();
+        self.core.timer_ns = None;
+        self.core.stopped = None;
+        self.core.state.write32(layout::PENDING, 0);
+        self.core.state.write64(layout::ICOUNT, icount);
+        self.core.slice_budget = 0;
+        self.core.state.write32(layout::BUDGET, 0);
+    }
+
+    /// Forgets all cached translations, as after the address map changed.
+    pub fn forget_mappings(&mut self) {
+        self.core.mmu.flush_all();
+        self.drop_code();
+    }
+
+    /// Memory at an arena offset was written by something else than this vCPU's stores (DMA, a debugger, another vCPU).
+    pub fn memory_written(&mut self, arena: u32, bytes: u32) {
+        let (mut at, end) = (arena as u64, arena as u64 + bytes as u64);
+        while at < end {
+            let piece = (PAGE_SIZE - (at & !PAGE_MASK)).min(end - at);
+            if self.core.pages.note_store(at as u32, piece as u32) {
+                self.core.pend(pending::LEAVE);
+            }
+            at += piece;
+        }
+    }
+
+    /// The guest timer's deadline has come.
+    pub fn fire_timer(&mut self, bus: &mut dyn Platform) {
+        self.core.timer_ns = None;
+        self.guest.timer(&mut Run { core: &mut self.core, bus });
+    }
+
+    fn drop_code(&mut self) {
+        if let Some(regions) = &mut self.regions {
+            regions.clear(&mut self.blocks);
+        }
+        self.blocks.clear();
+        self.core.pages.clear();
+        regions::clear_jumps(&self.core.state.arena, self.core.state.read32(layout::JUMP_CACHE));
+    }
+
+    /// Runs up to `budget` instructions.
+    pub fn run(&mut self, bus: &mut dyn Platform, budget: u32) -> SliceEnd {
+        self.core.slice_budget = budget as i64;
+        self.core.state.write32(layout::BUDGET, budget);
+        self.prepare(bus);
+        let end = self.run_slice(bus);
+        let icount = self.core.icount();
+        self.core.state.write64(layout::ICOUNT, icount);
+        self.core.slice_budget = 0;
+        self.core.state.write32(layout::BUDGET, 0);
+        end
+    }
+
+    /// Between slices: takes up finished code, sends hot blocks to the compiler, drops what has outgrown its limits.
+    fn prepare(&mut self, bus: &mut dyn Platform) {
+        if self.blocks.is_full() {
+            self.drop_code();
+        }
+        let Some(regions) = &mut self.regions else { return };
+        if regions.is_full(&self.tuning) {
+            regions.clear(&mut self.blocks);
+            regions::clear_jumps(&self.core.state.arena, self.core.state.read32(layout::JUMP_CACHE));
+        }
+        regions.collect(&mut self.blocks);
+        regions.pump(&*self.guest, &mut self.blocks, bus, &self.core.state.arena, &self.tuning);
+    }
+
+    fn run_slice(&mut self, bus: &mut dyn Platform) -> SliceEnd {
+        let mut next = Next::Look;
+        let mut drain = false;
+        loop {
+            if self.core.state.read32(layout::PENDING) != 0 {
+                self.core.state.write32(layout::PENDING, 0);
+                self.drop_overwritten();
+                if !matches!(next, Next::Wait) {
+                    next = Next::Look;
+                }
+            }
+            let mut link = 0;
+            match next {
+                Next::Same => {}
+                Next::Link(cell) => link = cell,
+                Next::Drain => drain = true,
+                Next::Wait => return SliceEnd::Attention,
+                Next::Look => {
+                    if bus.attention() {
+                        return SliceEnd::Attention;
+                    }
+                    if self.guest.take_interrupt(&mut Run { core: &mut self.core, bus }) {
+                        self.stats.exceptions += 1;
+                    }
+                    if self.guest.is_halted() {
+                        return SliceEnd::Halted;
+                    }
+                    self.mode = self.guest.mode(&self.core.state);
+                    self.core.state.write32(layout::MODE, self.mode);
+                }
+            }
+            let left = self.core.state.read32(layout::BUDGET) as i32;
+            if left <= 0 {
+                return SliceEnd::Budget;
+            }
+            next = self.step(bus, left as u32, link, drain);
+        }
+    }
+
+    /// Finds and runs the code at the pc.
+    fn step(&mut self, bus: &mut dyn Platform, left: u32, link: u32, drain: bool) -> Next {
+        let pc = self.core.state.pc();
+        let generation = self.core.state.read32(layout::CODE_GEN);
+        let id = match self.blocks.front(pc, self.mode, generation) {
+            Some(id) => id,
+            None => match self.find(bus, pc, generation) {
+                Ok(Some(id)) => id,
+                Ok(None) => return self.run_uncached(bus, pc, left),
+                Err((fault, pc, note)) => return self.raise(bus, fault, pc, note),
+            },
+        };
+        if !drain
+            && let Some(entry) = self.blocks.get(id).entry
+            && let Some(next) = self.run_compiled(bus, pc, generation, entry, link)
+        {
+            return next;
+        }
+        let block = self.blocks.get_mut(id);
+        if block.insns > left {
+            return self.run_uncached(bus, pc, left);
+        }
+        block.runs += 1;
+        if block.runs == self.tuning.hot_runs
+            && let Some(regions) = &mut self.regions
+        {
+            regions.enqueue(&mut self.blocks, id);
+        }
+        let code = self.blocks.get(id).code.clone();
+        self.interpret(bus, &code, 0)
+    }
+
+    /// Looks the block up by physical address, or lifts it. `None`: it must not be cached.
+    fn find(&mut self, bus: &mut dyn Platform, pc: u64, generation: u32) -> Result<Option<BlockId>, (Fault, u64, u64)> {
+        let (state, mmu) = (&self.core.state, self.guest.mmu_index(self.mode));
+        let tr = self.guest.translate(state, pc, Access::Fetch, mmu).map_err(|f| (f, pc, 0))?;
+        if !matches!(bus.page(tr.gpa), RamPage::Ram { .. }) {
+            return Ok(None);
+        }
+        if let Some(id) = self.blocks.find(tr.gpa, pc, self.mode) {
+            let second = self.blocks.get(id).place.pairs().nth(1);
+            let same = match second {
+                None => true,
+                Some((va, page)) => {
+                    let tr2 = self.guest.translate(&self.core.state, va, Access::Fetch, mmu).map_err(|f| (f, va, 1))?;
+                    tr2.gpa.0 & PAGE_MASK == page
+                }
+            };
+            if same {
+                self.blocks.set_front(pc, self.mode, generation, id);
+                return Ok(Some(id));
+            }
+        }
+        let (code, block, place) = self.lift(bus, pc, self.tuning.block_insns)?;
+        for (at, _) in place.pieces() {
+            self.core.mmu.protect(at & !0xfff);
+        }
+        let id = self.blocks.add(place, &block, code, &mut self.core.pages);
+        self.stats.lifted += 1;
+        self.blocks.set_front(pc, self.mode, generation, id);
+        Ok(Some(id))
+    }
+
+    fn lift(
+        &mut self,
+        bus: &mut dyn Platform,
+        pc: u64,
+        max_insns: u32,
+    ) -> Result<(Code, tinamou_ir::Block, Place), (Fault, u64, u64)> {
+        let mmu = self.guest.mmu_index(self.mode);
+        let tr = self.guest.translate(&self.core.state, pc, Access::Fetch, mmu).map_err(|f| (f, pc, 0))?;
+        let mut next = None;
+        loop {
+            let arena = self.core.state.arena.clone();
+            let page = (pc & PAGE_MASK, tr.gpa.0 & PAGE_MASK);
+            let mut fetch = PlaceFetch { bus: &mut *bus, arena: &arena, page, next, missed: None };
+            match self.guest.lift(&mut fetch, pc, self.mode, max_insns) {
+                Ok(block) => {
+                    let room = PAGE_SIZE - (pc & !PAGE_MASK);
+                    let next_page = next.filter(|_| block.code_bytes as u64 > room).map(|(_, p)| Gpa(p));
+                    let host = |gpa: Gpa| match bus.page(gpa) {
+                        RamPage::Ram { arena, .. } => (arena & !0xfff) + gpa.page_offset(),
+                        _ => 0,
+                    };
+                    let place = Place {
+                        pc,
+                        gpa: tr.gpa,
+                        next_page,
+                        host: host(tr.gpa),
+                        next_host: next_page.map_or(0, host),
+                        bytes: block.code_bytes,
+                        fixed: tr.fixed,
+                    };
+                    let code = self.translator.translate(&block, &self.guest.slots(), self.guest.helpers());
+                    return Ok((code, block, place));
+                }
+                Err(fault) => {
+                    let (Some(va), true) = (fetch.missed, next.is_none()) else { return Err((fault, pc, 0)) };
+                    let tr2 = self.guest.translate(&self.core.state, va, Access::Fetch, mmu);
+                    let tr2 = tr2.map_err(|f| (f, va, (va != pc) as u64))?;
+                    next = Some((va & PAGE_MASK, tr2.gpa.0 & PAGE_MASK));
+                }
+            }
+        }
+    }
+
+    /// Lifts and runs at most `left` instructions without caching them.
+    fn run_uncached(&mut self, bus: &mut dyn Platform, pc: u64, left: u32) -> Next {
+        match self.lift(bus, pc, left.min(self.tuning.block_insns)) {
+            Ok((code, _, _)) => self.interpret(bus, &Rc::new(code), 0),
+            Err((fault, pc, note)) => self.raise(bus, fault, pc, note),
+        }
+    }
+
+    fn spend(&self, insns: u32) {
+        let left = self.core.state.read32(layout::BUDGET) as i32;
+        self.core.state.write32(layout::BUDGET, left.wrapping_sub(insns as i32) as u32);
+    }
+
+    fn raise(&mut self, bus: &mut dyn Platform, fault: Fault, pc: u64, note: u64) -> Next {
+        self.stats.exceptions += 1;
+        self.guest.raise(&mut Run { core: &mut self.core, bus }, fault, pc, note);
+        self.spend(1);
+        Next::Look
+    }
+
+    fn interpret(&mut self, bus: &mut dyn Platform, code: &Rc<Code>, mut start: u32) -> Next {
+        loop {
+            let state = self.core.state.clone();
+            let ran = {
+                let run = Run { core: &mut self.core, bus: &mut *bus };
+                interp::run(code, start, &state, &mut Exec { guest: &mut *self.guest, run })
+            };
+            self.core.progress = 0;
+            self.spend(ran.completed);
+            self.stats.interpreted += ran.completed as u64;
+            match ran.outcome {
+                Outcome::Jump { pc } | Outcome::Indirect { pc } => {
+                    state.set_pc(pc);
+                    return Next::Same;
+                }
+                Outcome::Leave { pc } => {
+                    state.set_pc(pc);
+                    return Next::Look;
+                }
+                Outcome::Fault { fault, insn } => return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn)),
+                Outcome::Trap { code: number, insn } => {
+                    let fault = Fault { code: number, ..Fault::default() };
+                    return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn));
+                }
+                Outcome::Wait { insn } => {
+                    state.set_pc(code.insn_pc(insn));
+                    return Next::Wait;
+                }
+                Outcome::Left { insn } if code.insn_note(insn) != 0 => start = insn,
+                Outcome::Left { insn } => {
+                    state.set_pc(code.insn_pc(insn));
+                    return Next::Look;
+                }
+            }
+        }
+    }
+
+    /// Calls compiled code. `None`: its mappings do not hold here, the interpreter must do it.
+    fn run_compiled(
+        &mut self,
+        bus: &mut dyn Platform,
+        pc: u64,
+        generation: u32,
+        entry: crate::blocks::EntryPoint,
+        link: u32,
+    ) -> Option<Next> {
+        let regions = self.regions.as_mut()?;
+        let arena = &self.core.state.arena;
+        let region = regions.get(entry.region);
+        let func = region.func?;
+        if !region.fixed && arena.read32(region.check) != generation {
+            let mmu = self.guest.mmu_index(self.mode);
+            for &(va, page) in &region.pairs {
+                match self.guest.translate(&self.core.state, va, Access::Fetch, mmu) {
+                    Ok(tr) if tr.gpa.0 & PAGE_MASK == page => {}
+                    _ => return None,
+                }
+            }
+            arena.write32(region.check, generation);
+        }
+        if link != 0 {
+            regions::link(arena, link, func, entry.entry);
+        }
+        regions::cache_jump(arena, self.core.state.read32(layout::JUMP_CACHE), pc, self.mode, func, entry.entry);
+        self.stats.calls += 1;
+        let base = self.core.state.base;
+        let run = Run { core: &mut self.core, bus: &mut *bus };
+        let number = regions.engine().call(func, base, entry.entry, &mut Exec { guest: &mut *self.guest, run });
+        Some(self.take_exit(bus, number))
+    }
+
+    fn take_exit(&mut self, bus: &mut dyn Platform, number: u32) -> Next {
+        let Some(regions) = self.regions.as_mut() else { return Next::Look };
+        let record = *regions.exit(number);
+        let region = regions.get(record.region);
+        let id = match record.exit {
+            Exit::Check { entry } => region.entries[entry as usize],
+            Exit::Budget { block }
+            | Exit::Resume { block, .. }
+            | Exit::Trap { block, .. }
+            | Exit::Stopped { block, .. }
+            | Exit::Left { block, .. } => region.blocks[block as usize],
+            Exit::Edge { .. } | Exit::Indirect | Exit::Leave => BlockId(0),
+        };
+        match record.exit {
+            Exit::Edge { target, .. } => {
+                self.core.state.set_pc(target);
+                Next::Link(record.link_cell)
+            }
+            Exit::Indirect => Next::Same,
+            Exit::Leave => Next::Look,
+            Exit::Budget { .. } => {
+                self.core.state.set_pc(self.blocks.get(id).place.pc);
+                Next::Drain
+            }
+            Exit::Check { .. } => {
+                self.core.state.set_pc(self.blocks.get(id).place.pc);
+                Next::Same
+            }
+            Exit::Resume { insn, .. } => {
+                self.stats.resumes += 1;
+                let code = self.blocks.get(id).code.clone();
+                self.core.uncacheable = false;
+                let next = self.interpret(bus, &code, insn);
+                if core::mem::take(&mut self.core.uncacheable) {
+                    self.count_device_hit(number, code.insn_pc(insn));
+                }
+                next
+            }
+            Exit::Trap { insn, code, .. } => {
+                let fault = Fault { code, ..Fault::default() };
+                let (pc, note) = self.position(id, insn);
+                self.raise(bus, fault, pc, note)
+            }
+            Exit::Stopped { insn, .. } => {
+                let (pc, note) = self.position(id, insn);
+                match self.core.stopped.take() {
+                    Some(Stop::Fault(fault)) => self.raise(bus, fault, pc, note),
+                    _ => {
+                        self.core.state.set_pc(pc);
+                        Next::Wait
+                    }
+                }
+            }
+            Exit::Left { insn, .. } => {
+                let (pc, note) = self.position(id, insn);
+                if note != 0 {
+                    let code = self.blocks.get(id).code.clone();
+                    return self.interpret(bus, &code, insn);
+                }
+                self.core.state.set_pc(pc);
+                Next::Look
+            }
+        }
+    }
+
+    fn position(&self, id: BlockId, insn: u32) -> (u64, u64) {
+        let code = &self.blocks.get(id).code;
+        (code.insn_pc(insn), code.insn_note(insn))
+    }
+
+    fn count_device_hit(&mut self, number: u32, pc: u64) {
+        let Some(regions) = self.regions.as_mut() else { return };
+        let record = regions.exit(number);
+        record.device_hits += 1;
+        if record.device_hits == self.tuning.device_hits {
+            let region = record.region;
+            regions.mark_device_site(&mut self.blocks, &self.core.state.arena, region, pc);
+        }
+    }
+
+    /// Drops blocks and regions whose code was overwritten.
+    fn drop_overwritten(&mut self) {
+        if !self.core.pages.is_dirty() {
+            return;
+        }
+        let dirty = self.core.pages.take_dirty();
+        let dropped = self.blocks.drop_dirty(&dirty);
+        if let Some(regions) = &mut self.regions {
+            regions.invalidate(&mut self.blocks, &self.core.state.arena, &dropped);
+        }
+    }
+}

@@ -247,7 +247,7 @@ pub fn slot_of(model: &CpuModel, r: &Regs, id: u32) -> Option<(Slot, Option<u64>
         id::CONTEXT => (r.context, None),
         id::USERLOCAL if model.release2 => (r.userlocal, Some(u64::MAX)),
         id::PAGEMASK => (r.pagemask, Some(0x1fff_e000)),
-        id::HWRENA if model.release2 => (r.hwrena, Some(0xe000_000f)),
+        id::HWRENA if model.release2 => (r.hwrena, Some(0x2000_000f)),
         id::BADVADDR => (r.badvaddr, None),
         id::ENTRYHI => (r.entryhi, None),
         id::STATUS => (r.status, None),
@@ -377,8 +377,10 @@ impl Mips {
     pub fn cause(&self) -> u32 {
         let mut c = self.sys.cause | self.sys.irq_lines << 8 & cause::IP_HW;
         if self.sys.timer_irq {
-            // IntCtl.IPTI names the line; Release 1 wires it to IP7.
-            c |= 1 << 15;
+            // IntCtl.IPTI names the line; Release 1 wires it to IP7. An external controller gets TI and answers with a level.
+            if !self.eic() {
+                c |= 1 << 15;
+            }
             if self.model.release2 {
                 c |= cause::TI;
             }
@@ -429,7 +431,7 @@ impl Mips {
         }
     }
 
-    /// LLAddr: the physical address of the last LL, bits 35..5 at 31..0 as the cores have them (bits 27..0 of it on 4K cores).
+    /// LLAddr: the physical address of the last LL, from bit 4 up.
     fn lladdr(&mut self, state: &State) -> u64 {
         let va = self.get(state, self.regs.lladdr);
         let va = if self.model.wide {

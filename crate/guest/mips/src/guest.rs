@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Translation};
-use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type};
+use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type, layout};
 
 use crate::cp0::{Sys, status};
 use crate::mode::Mode;
@@ -39,7 +39,12 @@ impl Guest for Mips {
         for i in 0..self.regs.table.slots.len() {
             self.set(state, tinamou_ir::Slot(i as u16), 0);
         }
+        let last_gen = self.sys.mmu.last_gen;
         self.sys = Sys::new(&self.model, self.big_endian);
+        // Code of the time before the reset must not look checked.
+        self.sys.mmu.last_gen = last_gen;
+        (0..256).for_each(|a| self.sys.mmu.renew(a));
+        state.write32(layout::CODE_GEN, self.code_generation(state));
         self.watched = false;
         self.put_status(state, status::BEV | status::ERL);
         state.set_pc(self.compat(0xbfc0_0000));

@@ -1,8 +1,8 @@
 //! Address spaces and the TLB (MD00090 and MD00091, chapters 4 and "TLB" of the operation descriptions).
 //!
 //! Beside the architectural entries there are up to [`GHOSTS`] ghosts: entries that TLBWR displaced stay usable, as if random replacement had
-//! not hit them, until something could notice: TLBWI, a new entry that overlaps, TLBP on one, or a fault other than refill (then the ghost is
-//! taken as gone and the fault is a refill). Ghosts are state: deterministic, saved and loaded.
+//! not hit them, until something could notice: TLBWI or TLBR on the index it had, a new entry that overlaps, TLBP on one, or a fault other than
+//! refill (then the ghost is taken as gone and the fault is a refill). Ghosts are state: deterministic, saved and loaded.
 //!
 //! Each ASID has a code generation, renewed when an entry that served a fetch goes away, so that translated code rechecks its mappings.
 //!
@@ -47,6 +47,8 @@ pub struct Entry {
     pub g: bool,
     /// Even and odd page.
     pub half: [Half; 2],
+    /// A ghost's former index.
+    pub index: u8,
     /// It translated something since it was written.
     pub used: bool,
     /// It translated a fetch since it was written.
@@ -111,8 +113,9 @@ impl Mmu {
         Mmu {
             entries: (0..model.tlb_entries as u64).map(entry).collect(),
             ghosts: VecDeque::new(),
-            code_gen: vec![2; 256],
-            last_gen: 2,
+            // Distinct: a check made in one address space says nothing about another.
+            code_gen: (2..258).collect(),
+            last_gen: 257,
             vpn_mask,
         }
     }
@@ -134,7 +137,8 @@ impl Mmu {
         }
     }
 
-    fn renew(&mut self, asid: usize) {
+    /// Gives `asid` a new code generation.
+    pub fn renew(&mut self, asid: usize) {
         self.last_gen = if self.last_gen >= u32::MAX - 1 {
             2
         } else {
@@ -228,7 +232,8 @@ impl Mips {
                 if !half.v || write && !half.d {
                     let ghost = !entries.contains(&std::ptr::from_ref(e));
                     if ghost {
-                        e.dead = true;
+                        // Lifting ahead fetches where the guest may never go: that must not show.
+                        e.dead |= access != Access::Fetch;
                         return Err(refill);
                     }
                     return Err(Fault {
@@ -250,8 +255,15 @@ impl Mips {
         }
     }
 
-    /// Physical address of `va` as a load would find it, without any effect.
-    pub(crate) fn peek(&self, state: &State, va: u64, mmu: u8) -> Result<u64, ()> {
+    /// Physical address of `va` as a load in MMU index `mmu` would find it, without any effect (for debuggers).
+    ///
+    /// # Errors
+    /// When the load would fault.
+    #[allow(
+        clippy::result_unit_err,
+        reason = "which fault it would be does not matter here"
+    )]
+    pub fn peek(&self, state: &State, va: u64, mmu: u8) -> Result<u64, ()> {
         match self.segment(state, va, mmu).ok_or(())? {
             Segment::Unmapped(pa) => Ok(pa),
             Segment::Mapped => {
@@ -291,6 +303,11 @@ impl Mips {
         if self.model.wide { v } else { v as u32 as u64 }
     }
 
+    /// The code generation in force.
+    pub fn code_generation(&self, state: &State) -> u32 {
+        self.sys.mmu.code_gen[self.asid(state) as usize]
+    }
+
     fn publish_gen(&self, cx: &mut dyn Cx) {
         let asid = self.asid(cx.state());
         cx.set_code_gen(self.sys.mmu.code_gen[asid as usize]);
@@ -298,7 +315,8 @@ impl Mips {
 
     /// Drops what depends on entries that are gone.
     fn retire(&mut self, cx: &mut dyn Cx, e: &Entry) {
-        if e.used {
+        // What other address spaces cached was dropped when they were left.
+        if e.used && (e.g || e.asid == self.asid(cx.state())) {
             let bytes = e.low() + 1;
             let mut va = e.vpn;
             if self.model.wide && va >> 62 == 3 {
@@ -324,19 +342,8 @@ impl Mips {
         if !self.sys.mmu.ghosts.iter().any(&gone) {
             return;
         }
-        let ghosts = std::mem::take(&mut self.sys.mmu.ghosts);
-        let (out, keep): (Vec<Entry>, VecDeque<Entry>) = {
-            let mut out = Vec::new();
-            let mut keep = VecDeque::with_capacity(GHOSTS);
-            for e in ghosts {
-                if gone(&e) {
-                    out.push(e);
-                } else {
-                    keep.push_back(e);
-                }
-            }
-            (out, keep)
-        };
+        let all = std::mem::take(&mut self.sys.mmu.ghosts);
+        let (out, keep): (VecDeque<Entry>, VecDeque<Entry>) = all.into_iter().partition(&gone);
         self.sys.mmu.ghosts = keep;
         for e in &out {
             self.retire(cx, e);
@@ -361,6 +368,7 @@ impl Mips {
             asid: hi as u8,
             g: lo[0] & lo[1] & 1 != 0,
             half,
+            index: 0,
             used: false,
             fetched: false,
             dead: false,
@@ -377,10 +385,6 @@ impl Mips {
         let same = (old.vpn, old.mask, old.asid, old.g) == (new.vpn, new.mask, new.asid, new.g);
         let grows = |a: &Half, b: &Half| !a.v || b.v && a.pa == b.pa && (b.d || !a.d);
         if same && old.half.iter().zip(&new.half).all(|(a, b)| grows(a, b)) {
-            if old.used {
-                // The cached translations lack the new rights.
-                cx.flush_range(new.vpn, new.low() + 1);
-            }
             self.sys.mmu.entries[index as usize] = Entry {
                 used: old.used,
                 fetched: old.fetched,
@@ -389,7 +393,7 @@ impl Mips {
             self.retire_ghosts(cx, |g| g.overlaps(&new));
             return;
         }
-        self.retire_ghosts(cx, |_| true);
+        self.retire_ghosts(cx, |g| g.index as u32 == index || g.overlaps(&new));
         self.sys.mmu.entries[index as usize] = new;
         self.retire(cx, &old);
     }
@@ -409,7 +413,10 @@ impl Mips {
         {
             self.retire(cx, &first);
         }
-        self.sys.mmu.ghosts.push_back(old);
+        self.sys.mmu.ghosts.push_back(Entry {
+            index: index as u8,
+            ..old
+        });
     }
 
     /// TLBP.
@@ -436,6 +443,7 @@ impl Mips {
     pub(crate) fn tlbr(&mut self, cx: &mut dyn Cx) {
         let index =
             (self.get(cx.state(), self.regs.index) as u32 & 0x7fff_ffff) % self.sys.mmu.size();
+        self.retire_ghosts(cx, |g| g.index as u32 == index);
         let e = self.sys.mmu.entries[index as usize];
         let r = self.regs.clone();
         let lo = |h: &Half| {

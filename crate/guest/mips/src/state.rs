@@ -1,4 +1,6 @@
-//! Save and load of what is not in slots. Little-endian fields in a fixed order, behind a version and the model's name.
+//! Save and load of what is not in slots. Little-endian fields in a fixed order, behind a version and the model's PRId. What depends on the
+//! caches above (which entries were used, code generations) is not state: after loading every entry counts as used, and every ASID has a new
+//! generation; whoever loads drops all cached translations and code and publishes [`Mips::code_generation`].
 
 use std::collections::VecDeque;
 
@@ -48,17 +50,17 @@ impl Codec<'_> {
         self.u32(&mut e.mask)?;
         let mut bits = e.asid as u32
             | (e.g as u32) << 8
-            | (e.used as u32) << 9
-            | (e.fetched as u32) << 10
-            | (e.dead as u32) << 11
+            | (e.dead as u32) << 9
             | half_bits(e, 0) << 12
-            | half_bits(e, 1) << 17;
+            | half_bits(e, 1) << 17
+            | (e.index as u32) << 24;
         self.u32(&mut bits)?;
         e.asid = bits as u8;
+        e.index = (bits >> 24) as u8;
         e.g = bits & 1 << 8 != 0;
-        e.used = bits & 1 << 9 != 0;
-        e.fetched = bits & 1 << 10 != 0;
-        e.dead = bits & 1 << 11 != 0;
+        e.dead = bits & 1 << 9 != 0;
+        e.used = true;
+        e.fetched = true;
         e.mask &= 0x1fff_e000;
         for (i, h) in e.half.iter_mut().enumerate() {
             let b = bits >> (12 + 5 * i);
@@ -119,10 +121,6 @@ impl Codec<'_> {
             self.entry(e)?;
         }
         s.mmu.ghosts = ghosts;
-        self.u32(&mut s.mmu.last_gen)?;
-        for g in &mut s.mmu.code_gen {
-            self.u32(g)?;
-        }
         Ok(())
     }
 }
@@ -176,6 +174,9 @@ pub fn load(cpu: &mut Mips, bytes: &[u8]) -> Result<(), String> {
     sys.srsctl = sys.srsctl & !15 | (sys.srsctl & 15).min(cpu.model.srs_max as u32);
     cpu.count_hz = hz;
     cpu.watched = sys.watchlo.iter().any(|lo| lo & 7 != 0);
+    // Generations go on from what this process gave out.
+    sys.mmu.last_gen = cpu.sys.mmu.last_gen;
+    (0..256).for_each(|a| sys.mmu.renew(a));
     cpu.sys = sys;
     Ok(())
 }

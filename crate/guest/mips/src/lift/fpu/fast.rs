@@ -148,7 +148,8 @@ fn pair(l: &mut Lifter<'_>, insn: &Insn, kind: Kind) {
 
 fn compute(l: &mut Lifter<'_>, fmt: Fmt, kind: Kind, [a, b, c]: Operands) -> Val {
     match kind {
-        Kind::Add | Kind::Sub | Kind::Mul | Kind::Div | Kind::Sqrt => basic(l, fmt, kind, a, b),
+        Kind::Add | Kind::Sub | Kind::Mul | Kind::Div => basic(l, fmt, kind, a, b),
+        Kind::Sqrt => basic(l, fmt, kind, a, a),
         Kind::Recip => {
             let one = one(l, fmt);
             basic(l, fmt, Kind::Div, one, a)

@@ -13,6 +13,7 @@ pub mod guest;
 pub mod interp;
 pub mod layout;
 pub mod ops;
+pub mod passes;
 pub mod region;
 pub mod text;
 pub mod types;

@@ -1,0 +1,52 @@
+//! Dead slot writes: a `set` is dropped if another `set` of the slot follows in the block before anybody can look: before any
+//! `get` of it, access, exit, trap, helper that reads slots or may fault, or the end of an instruction after which the block may
+//! be left.
+
+use crate::block::Block;
+use crate::ops::{Effect, Op};
+use crate::types::{HelperDesc, SlotSet, SlotTable};
+
+pub fn run(block: &mut Block, slots: &SlotTable, helpers: &[HelperDesc]) {
+    // An access or a helper that may fault may ask to leave the block, which then happens at the next marker.
+    let mut may_leave = Vec::with_capacity(block.insn_count as usize);
+    let mut leaves = false;
+    for inst in &block.insts {
+        match inst.op {
+            Op::Insn => {
+                may_leave.push(leaves);
+                leaves = false;
+            }
+            Op::Load | Op::Store | Op::StoreIf | Op::Probe => leaves = true,
+            Op::Call => leaves |= helpers[inst.imm as usize].faults,
+            _ => {}
+        }
+    }
+    // Backwards: in which round each slot was last known to be overwritten later; a new round forgets all.
+    let mut overwritten = vec![0u32; slots.slots.len()];
+    let mut round = 1;
+    let mut drop = vec![false; block.insts.len()];
+    for (i, inst) in block.insts.iter().enumerate().rev() {
+        let looks = match inst.op {
+            Op::Set => {
+                let slot = &mut overwritten[inst.imm as usize];
+                drop[i] = *slot == round;
+                *slot = round;
+                false
+            }
+            Op::Get => {
+                overwritten[inst.imm as usize] = 0;
+                false
+            }
+            Op::Insn => may_leave.pop().unwrap_or(true),
+            Op::Call => {
+                let helper = &helpers[inst.imm as usize];
+                helper.reads != SlotSet::None || helper.writes != SlotSet::None || helper.faults
+            }
+            Op::CallIf => false,
+            op => op.info().effect != Effect::Pure,
+        };
+        round += looks as u32;
+    }
+    // Nobody refers to a `set`, but what follows it is renumbered.
+    super::dead_code::remove(block, |i, _| drop[i]);
+}

@@ -23,8 +23,9 @@ use super::{Engine, EngineError, EngineStats, Features, HelperHost, ModuleSource
 const RETIRED_LIMIT: usize = 1000;
 /// Instances that a store may hold.
 const INSTANCE_LIMIT: usize = 1 << 20;
-/// Pages of the arena: 4 GiB.
-const ARENA_PAGES: u32 = 65536;
+/// `(module (memory (export "m") 65536 65536))`: all of the arena.
+const MEMORY_MODULE: &[u8] =
+    b"\0asm\x01\0\0\0\x05\x08\x01\x01\x80\x80\x04\x80\x80\x04\x07\x05\x01\x01m\x02\0";
 /// The table grows by at least this many entries.
 const TABLE_STEP: u32 = 4096;
 
@@ -172,8 +173,12 @@ impl Generation {
         let limits = StoreLimitsBuilder::new().instances(INSTANCE_LIMIT).build();
         let mut store = Store::new(engine, limits);
         store.limiter(|limits| limits);
-        let memory = Memory::new(&mut store, MemoryType::new(ARENA_PAGES, Some(ARENA_PAGES)))
-            .map_err(create)?;
+        // Only a memory that a module defines is asked of the host memory creator.
+        let module = Module::new(engine, MEMORY_MODULE).map_err(create)?;
+        let instance = Instance::new(&mut store, &module, &[]).map_err(create)?;
+        let memory = instance
+            .get_memory(&mut store, "m")
+            .ok_or_else(|| EngineError::Create("the memory is missing".into()))?;
         let table = Table::new(
             &mut store,
             TableType::new(RefType::FUNCREF, table_entries, None),

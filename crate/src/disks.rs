@@ -1,0 +1,244 @@
+//! Disk images of the command line as back ends for the board's disk slots.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use tinamou_core::{BlockBackend, BlockError};
+use tinamou_hw::block::overlay::Overlay;
+use tinamou_hw::block::qcow2;
+use tinamou_hw::block::raw::{BlockFile, Image, Immediate, Raw};
+
+use crate::host::why;
+use crate::options::Options;
+use crate::options::drive::{Drive, Format, Media};
+
+/// The slot of the board's CD drive; the others are disks.
+const CD_SLOT: u32 = 2;
+const SLOTS: u32 = 4;
+
+/// A disk for a slot.
+pub type Disk = (u32, Box<dyn BlockBackend>);
+
+/// A file of the host.
+struct HostFile {
+    file: File,
+    bytes: u64,
+    read_only: bool,
+}
+
+impl HostFile {
+    fn open(path: &Path, read_only: bool) -> Result<HostFile, BlockError> {
+        let trouble = |e: std::io::Error| BlockError::Io(why(&e));
+        let file = File::options()
+            .read(true)
+            .write(!read_only)
+            .open(path)
+            .map_err(trouble)?;
+        let meta = file.metadata().map_err(trouble)?;
+        if meta.is_dir() {
+            return Err(BlockError::Io("Is a directory".into()));
+        }
+        Ok(HostFile {
+            file,
+            bytes: meta.len(),
+            read_only,
+        })
+    }
+}
+
+impl BlockFile for HostFile {
+    fn read_at(&mut self, at: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.file
+            .read_exact_at(buf, at)
+            .map_err(|e| BlockError::Io(why(&e)))
+    }
+
+    fn write_at(&mut self, at: u64, data: &[u8]) -> Result<(), BlockError> {
+        if self.read_only {
+            return Err(BlockError::ReadOnly);
+        }
+        self.file
+            .write_all_at(data, at)
+            .map_err(|e| BlockError::Io(why(&e)))
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    fn flush(&mut self) -> Result<(), BlockError> {
+        self.file.sync_data().map_err(|e| BlockError::Io(why(&e)))
+    }
+
+    fn read_only(&self) -> bool {
+        self.read_only
+    }
+}
+
+/// The slot of each drive.
+fn slots(drives: &[Drive]) -> Result<Vec<u32>, String> {
+    let mut taken: Vec<u32> = drives.iter().filter_map(|d| d.index).collect();
+    let mut slots = Vec::new();
+    for d in drives {
+        let free = |n: &u32| !taken.contains(n);
+        let slot = match (d.index, d.media) {
+            (Some(n), _) => n,
+            (None, Media::Cdrom) => CD_SLOT,
+            (None, Media::Disk) => {
+                let n = (0..SLOTS)
+                    .filter(|n| *n != CD_SLOT)
+                    .find(free)
+                    .ok_or("too many drives: the board has three disks and a CD")?;
+                taken.push(n);
+                n
+            }
+        };
+        if slot >= SLOTS {
+            return Err(format!(
+                "index {slot}: the board has drives 0 to {}",
+                SLOTS - 1
+            ));
+        }
+        if (slot == CD_SLOT) != (d.media == Media::Cdrom) {
+            return Err(format!(
+                "index {slot}: the board's CD drive is number {CD_SLOT}, its disks are the others"
+            ));
+        }
+        if slots.contains(&slot) {
+            return Err(format!("two drives with index {slot}"));
+        }
+        slots.push(slot);
+    }
+    Ok(slots)
+}
+
+/// Opens all drives.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn open(options: &Options, warnings: &mut Vec<String>) -> Result<Vec<Disk>, String> {
+    let mut disks = Vec::new();
+    for (drive, slot) in options.drives.iter().zip(slots(&options.drives)?) {
+        if let Some(path) = &drive.file {
+            let image = image(drive, path, options.snapshot, warnings)
+                .map_err(|e| format!("could not open '{path}': {e}"))?;
+            disks.push((
+                slot,
+                Box::new(Immediate::new(image)) as Box<dyn BlockBackend>,
+            ));
+        }
+    }
+    Ok(disks)
+}
+
+fn image(
+    drive: &Drive,
+    path: &str,
+    snapshot: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Box<dyn Image>, BlockError> {
+    let path = Path::new(path);
+    let snapshot = drive.snapshot.unwrap_or(snapshot);
+    let mut magic = [0; 4];
+    let is_qcow2 =
+        HostFile::open(path, true)?.read_at(0, &mut magic).is_ok() && magic == *b"QFI\xfb";
+    let read_only = drive.readonly || drive.media == Media::Cdrom;
+    match drive.format {
+        Some(Format::Qcow2) if !is_qcow2 => {
+            return Err(BlockError::Corrupt("not in qcow2 format".into()));
+        }
+        Some(Format::Raw) => {
+            let raw = Raw(HostFile::open(path, read_only || snapshot)?);
+            return Ok(if snapshot && !read_only {
+                Box::new(Overlay::new(raw))
+            } else {
+                Box::new(raw)
+            });
+        }
+        _ => {}
+    }
+    if is_qcow2 && !snapshot && !read_only {
+        warnings.push(format!(
+            "'{}': what is written to a qcow2 image is kept in memory and lost at exit",
+            path.display()
+        ));
+    }
+    let file = Box::new(HostFile::open(path, read_only || snapshot || is_qcow2)?);
+    // Backing files are named relative to the image that names them.
+    let directory: Rc<RefCell<PathBuf>> = Rc::new(RefCell::new(
+        path.parent().map(Path::to_owned).unwrap_or_default(),
+    ));
+    let mut resolve = |name: &str| -> Result<Box<dyn BlockFile>, BlockError> {
+        let name = name.strip_prefix("file:").unwrap_or(name);
+        let path = directory.borrow().join(name);
+        let file = HostFile::open(&path, true)
+            .map_err(|e| BlockError::Io(format!("backing file '{}': {e}", path.display())))?;
+        *directory.borrow_mut() = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Box::new(file))
+    };
+    let image = qcow2::open(file, snapshot && !read_only, &mut resolve)?;
+    Ok(if read_only {
+        Box::new(ReadOnly(image))
+    } else {
+        image
+    })
+}
+
+/// An image that refuses writes, whatever is below.
+struct ReadOnly(Box<dyn Image>);
+
+impl Image for ReadOnly {
+    fn sectors(&self) -> u64 {
+        self.0.sectors()
+    }
+    fn read_only(&self) -> bool {
+        true
+    }
+    fn read(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.0.read(lba, buf)
+    }
+    fn write(&mut self, _: u64, _: &[u8]) -> Result<(), BlockError> {
+        Err(BlockError::ReadOnly)
+    }
+    fn flush(&mut self) -> Result<(), BlockError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(drives: &[(Option<u32>, Media)]) -> Result<Vec<u32>, String> {
+        let drives: Vec<_> = drives
+            .iter()
+            .map(|&(index, media)| Drive {
+                index,
+                ..Drive::at(0, media, "x")
+            })
+            .collect();
+        slots(&drives)
+    }
+
+    #[test]
+    fn drives_find_their_slots() {
+        let (disk, cd) = (Media::Disk, Media::Cdrom);
+        assert_eq!(
+            places(&[(None, disk), (None, disk), (None, cd), (None, disk)]),
+            Ok(vec![0, 1, 2, 3])
+        );
+        assert_eq!(places(&[(None, disk), (Some(0), disk)]), Ok(vec![1, 0]));
+        for bad in [
+            &[(Some(2), disk)][..],
+            &[(Some(0), cd)],
+            &[(Some(0), disk), (Some(0), disk)],
+            &[(Some(4), disk)],
+            &[(None, disk); 4],
+        ] {
+            assert!(places(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The command line: QEMU's options for the programs this one stands for. [`table`] is the only list of them.
+//!
+//! Parsing opens no file and touches no machine; what comes out is [`Options`], or text to print.
+
+use tinamou_machine::{Accel, Target};
+
+pub mod chardev;
+pub mod drive;
+pub mod keyval;
+pub mod log;
+pub mod program;
+pub mod rtc;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use chardev::Chardev;
+use drive::Drive;
+use rtc::RtcBase;
+use table::{Arg, Opt, TABLE};
+
+/// `-icount`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Icount {
+    /// log2 of the nanoseconds of one instruction.
+    pub shift: u32,
+    /// Whether an idle machine sleeps in real time.
+    pub sleep: bool,
+}
+
+/// Everything asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The emulated architecture.
+    pub target: &'static Target,
+    /// Board.
+    pub machine: String,
+    /// CPU model; empty for the default.
+    pub cpu: String,
+    /// RAM; `None` for the board's default.
+    pub ram_bytes: Option<u64>,
+    /// Kernel file.
+    pub kernel: Option<String>,
+    /// Initial RAM disk file.
+    pub initrd: Option<String>,
+    /// Kernel command line.
+    pub append: Option<String>,
+    /// Device tree file.
+    pub dtb: Option<String>,
+    /// Firmware file.
+    pub bios: Option<String>,
+    /// Serial ports as asked for, in order.
+    pub serial: Vec<Chardev>,
+    /// `-nographic`.
+    pub nographic: bool,
+    /// `-display none`.
+    pub display_none: bool,
+    /// `-nodefaults`.
+    pub nodefaults: bool,
+    /// The monitor's place, if named.
+    pub monitor: Option<Chardev>,
+    /// Drives, in order.
+    pub drives: Vec<Drive>,
+    /// `-snapshot`.
+    pub snapshot: bool,
+    /// `-d`.
+    pub log: log::Items,
+    /// `-D`.
+    pub log_file: Option<String>,
+    /// `-icount`.
+    pub icount: Option<Icount>,
+    /// `-accel`.
+    pub accel: Accel,
+    /// Exit where the guest resets.
+    pub no_reboot: bool,
+    /// Stay where the guest powers off.
+    pub no_shutdown: bool,
+    /// `-rtc`.
+    pub rtc_base: Option<RtcBase>,
+    /// Our own, for scripts.
+    pub x: Own,
+}
+
+/// Options of our own, for tests and benchmarks: not in `-h`.
+#[derive(Clone, Default, Debug)]
+pub struct Own {
+    /// Print figures at exit.
+    pub stats: bool,
+    /// Print the state hash at exit.
+    pub state_hash: bool,
+    /// Exit when the console has said this.
+    pub exit_on: Option<String>,
+    /// Script of what is typed when.
+    pub input: Option<String>,
+    /// Give up after this many instructions.
+    pub max_insns: Option<u64>,
+}
+
+impl Options {
+    /// The defaults of a program.
+    pub fn new(target: &'static Target) -> Options {
+        Options {
+            target,
+            machine: "malta".into(),
+            cpu: String::new(),
+            ram_bytes: None,
+            kernel: None,
+            initrd: None,
+            append: None,
+            dtb: None,
+            bios: None,
+            serial: Vec::new(),
+            nographic: false,
+            display_none: false,
+            nodefaults: false,
+            monitor: None,
+            drives: Vec::new(),
+            snapshot: false,
+            log: log::Items::default(),
+            log_file: None,
+            icount: None,
+            accel: Accel::Jit,
+            no_reboot: false,
+            no_shutdown: false,
+            rtc_base: None,
+            x: Own::default(),
+        }
+    }
+
+    /// Where each serial port leads: as asked for, else the first one to this terminal.
+    ///
+    /// Without `-display none` it is as with `-nographic`, since there is no display yet.
+    pub fn serial_ports(&self) -> Vec<Chardev> {
+        if !self.serial.is_empty() {
+            return self.serial.clone();
+        }
+        let display_none = self.display_none && !self.nographic;
+        if display_none || self.nodefaults {
+            return Vec::new();
+        }
+        // With a monitor elsewhere QEMU does not multiplex this terminal.
+        vec![Chardev::Stdio {
+            mux: self.monitor.is_none(),
+        }]
+    }
+}
+
+/// What the command line comes to.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Run a machine; with warnings to show first.
+    Run(Box<Options>, Vec<String>),
+    /// Print this and exit.
+    Print(String),
+}
+
+/// How one option ends the parsing.
+enum Stop {
+    /// Print this and exit.
+    Print(String),
+    /// A mistake.
+    Error(String),
+}
+
+impl From<String> for Stop {
+    fn from(message: String) -> Stop {
+        Stop::Error(message)
+    }
+}
+
+/// What options are applied to.
+struct Parser {
+    name: String,
+    options: Options,
+    warnings: Vec<String>,
+}
+
+/// Reads the whole command line, `args[0]` included.
+///
+/// # Errors
+/// One line for the user.
+pub fn parse(args: &[String]) -> Result<Parsed, String> {
+    let (program, name, rest) = program::find(args)?;
+    let target = match program {
+        program::Program::System(target) => target,
+        program::Program::Itself => return itself(&rest[0]),
+    };
+    let mut parser = Parser {
+        name,
+        options: Options::new(target),
+        warnings: Vec::new(),
+    };
+    match parser.all(rest).and_then(|()| Ok(parser.check()?)) {
+        Ok(()) => Ok(Parsed::Run(Box::new(parser.options), parser.warnings)),
+        Err(Stop::Print(text)) => Ok(Parsed::Print(text)),
+        Err(Stop::Error(message)) => Err(message),
+    }
+}
+
+/// Options before any program's name.
+fn itself(word: &str) -> Result<Parsed, String> {
+    match word.trim_start_matches('-') {
+        "h" | "help" => Ok(Parsed::Print(format!(
+            "usage: tinamou PROGRAM [options]\n\nPROGRAM is QEMU's program name without `qemu-`; tinamou PROGRAM -h lists its options.\n{}\n",
+            program::programs()
+        ))),
+        "version" | "V" => Ok(Parsed::Print(version("tinamou"))),
+        _ => Err(format!(
+            "{word}: the program's name comes first; {}",
+            program::programs()
+        )),
+    }
+}
+
+fn version(name: &str) -> String {
+    format!(
+        "{name}: Tinamou {}, options as QEMU's\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+impl Parser {
+    fn all(&mut self, args: &[String]) -> Result<(), Stop> {
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let Some(word) = arg.strip_prefix('-').filter(|w| !w.is_empty()) else {
+                // A bare word is a disk, as with QEMU.
+                self.options
+                    .drives
+                    .push(Drive::at(0, drive::Media::Disk, arg));
+                continue;
+            };
+            let word = word.strip_prefix('-').unwrap_or(word);
+            let opt =
+                find(word).ok_or_else(|| format!("{arg}: invalid option; use -h for the list"))?;
+            let value = match opt.arg {
+                Arg::None => "",
+                Arg::Takes(_) => args
+                    .next()
+                    .ok_or_else(|| format!("{arg}: requires an argument"))?,
+            };
+            (opt.apply)(self, value).map_err(|stop| match stop {
+                Stop::Error(message) if value.is_empty() => {
+                    Stop::Error(format!("{arg}: {message}"))
+                }
+                Stop::Error(message) => Stop::Error(format!("{arg} {value}: {message}")),
+                print => print,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What only the whole command line shows.
+    fn check(&mut self) -> Result<(), String> {
+        let o = &self.options;
+        if o.kernel.is_none() {
+            for (given, name) in [
+                (&o.initrd, "-initrd"),
+                (&o.append, "-append"),
+                (&o.dtb, "-dtb"),
+            ] {
+                if given.is_some() {
+                    return Err(format!("{name} only allowed with -kernel option"));
+                }
+            }
+        }
+        let here = |c: &Chardev| matches!(c, Chardev::Stdio { .. });
+        if o.serial.iter().filter(|c| here(c)).count() > 1 {
+            return Err("cannot use stdio by multiple character devices".into());
+        }
+        if let Some(monitor) = o
+            .monitor
+            .as_ref()
+            .filter(|m| !matches!(m, Chardev::None | Chardev::Null))
+        {
+            let what = if here(monitor) {
+                "-monitor stdio"
+            } else {
+                "-monitor"
+            };
+            self.warnings.push(format!(
+                "{what}: there is no monitor yet; use -monitor none"
+            ));
+        }
+        if o.dtb.is_some() {
+            self.warnings
+                .push("-dtb: Malta kernels get no device tree from the board; ignored".into());
+        }
+        for &(item, name, _) in log::ITEMS {
+            if item != log::Item::GuestErrors && o.log.has(item) {
+                self.warnings.push(format!("-d {name}: not recorded yet"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find(word: &str) -> Option<&'static Opt> {
+    TABLE.iter().find(|o| o.names.contains(&word))
+}

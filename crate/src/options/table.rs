@@ -1,0 +1,488 @@
+//! The options, each with its names, argument, help and meaning. `-h` prints this table.
+
+use tinamou_machine::Accel;
+use tinamou_machine::malta::MALTA;
+
+use super::drive::{Drive, Media};
+use super::keyval::{self, Pair, on_off, unknown};
+use super::{Icount, Parser, Stop, chardev, drive, log, rtc, version};
+
+type Applied = Result<(), Stop>;
+
+/// Whether an option has an argument.
+pub(super) enum Arg {
+    /// It has none.
+    None,
+    /// It takes one, shown thus.
+    Takes(&'static str),
+}
+
+/// An option.
+pub(super) struct Opt {
+    /// Its names, without dashes.
+    pub names: &'static [&'static str],
+    /// Its argument.
+    pub arg: Arg,
+    /// Its line in `-h`; none for options of our own.
+    pub help: &'static str,
+    /// What it does.
+    pub apply: fn(&mut Parser, &str) -> Applied,
+}
+
+const fn flag(
+    names: &'static [&'static str],
+    help: &'static str,
+    apply: fn(&mut Parser, &str) -> Applied,
+) -> Opt {
+    Opt {
+        names,
+        arg: Arg::None,
+        help,
+        apply,
+    }
+}
+
+const fn opt(
+    names: &'static [&'static str],
+    arg: &'static str,
+    help: &'static str,
+    apply: fn(&mut Parser, &str) -> Applied,
+) -> Opt {
+    Opt {
+        names,
+        arg: Arg::Takes(arg),
+        help,
+        apply,
+    }
+}
+
+/// An option of QEMU's that is not there yet.
+fn later(_: &mut Parser, _: &str) -> Applied {
+    Err(Stop::Error("not supported yet".into()))
+}
+
+/// An option whose only supported argument is `none`.
+fn only_none(_: &mut Parser, value: &str) -> Applied {
+    match value {
+        "none" => Ok(()),
+        _ => Err(Stop::Error("only 'none' is supported yet".into())),
+    }
+}
+
+pub(super) static TABLE: &[Opt] = &[
+    flag(&["h", "help"], "print this help and exit", |p, _| {
+        Err(Stop::Print(help(&p.name)))
+    }),
+    flag(&["version"], "print the version and exit", |p, _| {
+        Err(Stop::Print(version(&p.name)))
+    }),
+    opt(
+        &["M", "machine"],
+        "[type=]NAME[,accel=interp|jit]",
+        "the board (-M help for the list)",
+        machine,
+    ),
+    opt(
+        &["cpu"],
+        "MODEL",
+        "the CPU model (-cpu help for the list)",
+        cpu,
+    ),
+    opt(
+        &["accel"],
+        "interp|jit",
+        "interpret, or recompile to WebAssembly (default)",
+        |p, v| {
+            for pair in keyval::parse(v, Some("accel"))? {
+                match pair.key.as_str() {
+                    "accel" => accel(p, &pair.value)?,
+                    // Of QEMU's TCG; there is nothing to set here.
+                    "thread" | "tb-size" | "split-wx" => {}
+                    _ => return Err(unknown(&pair).into()),
+                }
+            }
+            Ok(())
+        },
+    ),
+    opt(&["smp"], "1", "number of CPUs (one so far)", smp),
+    opt(
+        &["m"],
+        "[size=]MEGS",
+        "memory, with a suffix k, M or G if not in MiB (default 128)",
+        memory,
+    ),
+    opt(&["kernel"], "FILE", "start this kernel", |p, v| {
+        set(&mut p.options.kernel, v)
+    }),
+    opt(&["initrd"], "FILE", "with this initial RAM disk", |p, v| {
+        set(&mut p.options.initrd, v)
+    }),
+    opt(&["append"], "LINE", "and this command line", |p, v| {
+        set(&mut p.options.append, v)
+    }),
+    opt(&["dtb"], "FILE", "and this device tree", |p, v| {
+        set(&mut p.options.dtb, v)
+    }),
+    opt(&["bios"], "FILE", "firmware in the boot flash", |p, v| {
+        set(&mut p.options.bios, v)
+    }),
+    opt(&["hda"], "FILE", "IDE disk 0", |p, v| {
+        drive_at(p, 0, Media::Disk, v)
+    }),
+    opt(&["hdb"], "FILE", "IDE disk 1", |p, v| {
+        drive_at(p, 1, Media::Disk, v)
+    }),
+    opt(&["hdc"], "FILE", "IDE disk 2", |p, v| {
+        drive_at(p, 2, Media::Disk, v)
+    }),
+    opt(&["hdd"], "FILE", "IDE disk 3", |p, v| {
+        drive_at(p, 3, Media::Disk, v)
+    }),
+    opt(&["cdrom"], "FILE", "CD in IDE place 2", |p, v| {
+        drive_at(p, 2, Media::Cdrom, v)
+    }),
+    opt(
+        &["drive"],
+        "file=FILE[,format=raw|qcow2][,if=ide][,index=N][,media=disk|cdrom][,readonly=on][,snapshot=on]",
+        "a drive (writes to qcow2 images stay in memory)",
+        |p, v| {
+            p.options.drives.push(drive::parse(v)?);
+            Ok(())
+        },
+    ),
+    flag(
+        &["snapshot"],
+        "keep what is written to disks in memory",
+        |p, _| on(&mut p.options.snapshot),
+    ),
+    flag(
+        &["nographic"],
+        "no display: first serial port on this terminal (default)",
+        |p, _| on(&mut p.options.nographic),
+    ),
+    opt(
+        &["display"],
+        "none",
+        "no display and no serial port on this terminal",
+        |p, v| {
+            only_none(p, v)?;
+            on(&mut p.options.display_none)
+        },
+    ),
+    opt(
+        &["serial"],
+        "DEV",
+        "where the next serial port leads: stdio, mon:stdio, file:PATH, pty, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,...], null, none",
+        |p, v| {
+            let port = chardev::parse(v)?;
+            if p.options.serial.len() >= MALTA.consoles as usize {
+                return Err(format!("the board has {} serial ports", MALTA.consoles).into());
+            }
+            p.options.serial.push(port);
+            Ok(())
+        },
+    ),
+    opt(
+        &["monitor"],
+        "DEV",
+        "where the monitor leads (there is none yet)",
+        |p, v| {
+            // Addresses that serial ports cannot have (telnet) are as good as any here.
+            p.options.monitor = Some(chardev::parse(v).or_else(|e| {
+                if v.starts_with("telnet:") {
+                    Ok(chardev::Chardev::Pty)
+                } else {
+                    Err(e)
+                }
+            })?);
+            Ok(())
+        },
+    ),
+    opt(
+        &["nic", "net", "vga"],
+        "none",
+        "no network, no graphics card (there are none yet)",
+        only_none,
+    ),
+    flag(&["no-reboot"], "exit instead of rebooting", |p, _| {
+        on(&mut p.options.no_reboot)
+    }),
+    flag(
+        &["no-shutdown"],
+        "stop instead of exiting when the guest powers off",
+        |p, _| on(&mut p.options.no_shutdown),
+    ),
+    opt(
+        &["rtc"],
+        "base=utc|localtime|DATE",
+        "what the real-time clock shows",
+        |p, v| {
+            p.options.rtc_base = Some(rtc::parse(v)?);
+            Ok(())
+        },
+    ),
+    opt(
+        &["icount"],
+        "[shift=]N[,sleep=on|off]",
+        "virtual time counts instructions of 2^N ns; runs are deterministic; sleep=off skips idle time",
+        icount,
+    ),
+    opt(
+        &["d"],
+        "ITEM,...",
+        "log these items (-d help for the list)",
+        |p, v| match log::parse(v)? {
+            None => Err(Stop::Print(log::help())),
+            Some(items) => {
+                p.options.log = items;
+                Ok(())
+            }
+        },
+    ),
+    opt(
+        &["D"],
+        "FILE",
+        "log into a file (default: stderr)",
+        |p, v| set(&mut p.options.log_file, v),
+    ),
+    flag(&["nodefaults"], "no default devices", |p, _| {
+        on(&mut p.options.nodefaults)
+    }),
+    flag(
+        &["no-user-config"],
+        "accepted: there are no configuration files",
+        |_, _| Ok(()),
+    ),
+    opt(&["name"], "NAME", "accepted", |_, _| Ok(())),
+    // Of QEMU's, not there yet: they are no typing mistakes.
+    flag(
+        &[
+            "S",
+            "s",
+            "daemonize",
+            "enable-kvm",
+            "semihosting",
+            "curses",
+            "usb",
+            "preconfig",
+        ],
+        "",
+        later,
+    ),
+    opt(
+        &[
+            "gdb",
+            "qmp",
+            "device",
+            "netdev",
+            "chardev",
+            "mon",
+            "object",
+            "blockdev",
+            "loadvm",
+            "incoming",
+            "global",
+            "trace",
+            "parallel",
+            "semihosting-config",
+            "boot",
+            "set",
+            "sd",
+            "mtdblock",
+            "pflash",
+            "fda",
+            "fdb",
+            "audio",
+            "k",
+            "L",
+            "numa",
+            "watchdog-action",
+        ],
+        "",
+        "",
+        later,
+    ),
+    // Our own.
+    flag(&["x-stats"], "", |p, _| on(&mut p.options.x.stats)),
+    flag(&["x-state-hash"], "", |p, _| {
+        on(&mut p.options.x.state_hash)
+    }),
+    opt(&["x-exit-on"], "TEXT", "", |p, v| {
+        set(&mut p.options.x.exit_on, v)
+    }),
+    opt(&["x-input"], "FILE", "", |p, v| {
+        set(&mut p.options.x.input, v)
+    }),
+    opt(&["x-max-insns"], "N", "", |p, v| {
+        p.options.x.max_insns = Some(v.parse().map_err(|_| format!("'{v}' is not a number"))?);
+        Ok(())
+    }),
+];
+
+fn set(slot: &mut Option<String>, value: &str) -> Applied {
+    *slot = Some(value.to_owned());
+    Ok(())
+}
+
+fn on(slot: &mut bool) -> Applied {
+    *slot = true;
+    Ok(())
+}
+
+fn drive_at(p: &mut Parser, index: u32, media: Media, file: &str) -> Applied {
+    p.options.drives.push(Drive::at(index, media, file));
+    Ok(())
+}
+
+fn machine(p: &mut Parser, value: &str) -> Applied {
+    for pair in keyval::parse(value, Some("type"))? {
+        match (pair.key.as_str(), pair.value.as_str()) {
+            ("type", "help" | "?") | ("help", _) => {
+                return Err(Stop::Print(format!(
+                    "Supported machines are:\n{:<20} {} (default)\n",
+                    MALTA.name, MALTA.what
+                )));
+            }
+            ("type", name) if name == MALTA.name => p.options.machine = name.into(),
+            ("type", _) => {
+                return Err(Stop::Error(
+                    "unsupported machine type; use -M help for the list".into(),
+                ));
+            }
+            ("accel", name) => accel(p, name)?,
+            ("usb" | "graphics", _) => {
+                if on_off(&pair)? {
+                    return Err(Stop::Error(format!("{}=on is not supported yet", pair.key)));
+                }
+            }
+            _ => return Err(unknown(&pair).into()),
+        }
+    }
+    Ok(())
+}
+
+fn accel(p: &mut Parser, value: &str) -> Applied {
+    p.options.accel = match value {
+        "help" | "?" => {
+            return Err(Stop::Print(
+                "Accelerators supported:\ninterp\njit (QEMU's name tcg means the same)\n".into(),
+            ));
+        }
+        "interp" => Accel::Interp,
+        "jit" | "tcg" => Accel::Jit,
+        other => {
+            return Err(Stop::Error(format!(
+                "invalid accelerator '{other}' (interp, jit)"
+            )));
+        }
+    };
+    Ok(())
+}
+
+fn cpu(p: &mut Parser, value: &str) -> Applied {
+    let names = p.options.target.cpu_names();
+    if value == "help" || value == "?" {
+        return Err(Stop::Print(
+            names.iter().map(|n| format!("MIPS '{n}'\n")).collect(),
+        ));
+    }
+    if !names.contains(&value) {
+        return Err(Stop::Error(format!(
+            "unable to find CPU model '{value}'; use -cpu help for the list"
+        )));
+    }
+    p.options.cpu = value.into();
+    Ok(())
+}
+
+fn memory(p: &mut Parser, value: &str) -> Applied {
+    for pair in keyval::parse(value, Some("size"))? {
+        match pair.key.as_str() {
+            "size" => p.options.ram_bytes = Some(keyval::size(&pair.value, 1 << 20)?),
+            "slots" | "maxmem" => {
+                return Err(Stop::Error(format!("{} is not supported", pair.key)));
+            }
+            _ => return Err(unknown(&pair).into()),
+        }
+    }
+    // Zero means the default, as with QEMU.
+    p.options.ram_bytes = p.options.ram_bytes.filter(|n| *n != 0);
+    match p.options.ram_bytes.map(MALTA.check_ram) {
+        Some(Err(why)) => Err(Stop::Error(format!("memory: {why}"))),
+        _ => Ok(()),
+    }
+}
+
+fn smp(_: &mut Parser, value: &str) -> Applied {
+    for pair in keyval::parse(value, Some("cpus"))? {
+        match (pair.key.as_str(), pair.value.parse::<u32>()) {
+            ("cpus" | "maxcpus" | "sockets" | "dies" | "clusters" | "cores" | "threads", Ok(1)) => {
+            }
+            ("cpus" | "maxcpus" | "sockets" | "dies" | "clusters" | "cores" | "threads", Ok(_)) => {
+                return Err(Stop::Error("more than one CPU is not supported yet".into()));
+            }
+            (_, Err(_)) => return Err(Stop::Error(format!("'{}' is not a number", pair.value))),
+            _ => return Err(unknown(&pair).into()),
+        }
+    }
+    Ok(())
+}
+
+fn icount(p: &mut Parser, value: &str) -> Applied {
+    let mut icount = Icount {
+        shift: 0,
+        sleep: true,
+    };
+    let mut shift = None;
+    let off = |pair: &Pair, what: &str| match on_off(pair) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(format!("{what}=on is not supported yet")),
+        Err(e) => Err(e),
+    };
+    for pair in keyval::parse(value, Some("shift"))? {
+        match pair.key.as_str() {
+            "shift" if pair.value == "auto" => {
+                return Err(Stop::Error(
+                    "shift=auto is not supported: name a shift from 0 to 10".into(),
+                ));
+            }
+            "shift" => {
+                let n = pair.value.parse().ok().filter(|n| *n <= 10);
+                shift =
+                    Some(n.ok_or_else(|| format!("'{}' is not a shift from 0 to 10", pair.value))?);
+            }
+            "sleep" => icount.sleep = on_off(&pair)?,
+            "align" => off(&pair, "align")?,
+            _ => return Err(unknown(&pair).into()),
+        }
+    }
+    icount.shift = shift.ok_or("needs shift=N")?;
+    p.options.icount = Some(icount);
+    Ok(())
+}
+
+impl From<&str> for Stop {
+    fn from(message: &str) -> Stop {
+        Stop::Error(message.into())
+    }
+}
+
+/// What `-h` prints.
+fn help(name: &str) -> String {
+    let mut text = format!("usage: {name} [options] [disk image]\n\n");
+    for o in TABLE.iter().filter(|o| !o.help.is_empty()) {
+        let names: Vec<_> = o.names.iter().map(|n| format!("-{n}")).collect();
+        let arg = match o.arg {
+            Arg::None => String::new(),
+            Arg::Takes(arg) => format!(" {arg}"),
+        };
+        let head = format!("{}{arg}", names.join(" or "));
+        if head.len() < 30 {
+            text += &format!("{head:<30}{}\n", o.help);
+        } else {
+            text += &format!("{head}\n{:30}{}\n", "", o.help);
+        }
+    }
+    text += "\nIn the terminal: Ctrl-a x quits, Ctrl-a h lists the other keys.\n";
+    text
+}

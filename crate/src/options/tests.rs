@@ -1,0 +1,264 @@
+//! Tables of command lines and what they come to.
+
+use tinamou_machine::Accel;
+
+use super::chardev::Chardev;
+use super::drive::{Drive, Format, Media};
+use super::log::Item;
+use super::{Icount, Options, Parsed, parse};
+
+fn words(line: &[&str]) -> Vec<String> {
+    ["tinamou", "system-mipsel"]
+        .iter()
+        .chain(line)
+        .map(|s| s.to_string())
+        .collect()
+}
+
+fn run(line: &[&str]) -> (Options, Vec<String>) {
+    match parse(&words(line)) {
+        Ok(Parsed::Run(options, warnings)) => (*options, warnings),
+        other => panic!("{line:?}: {other:?}"),
+    }
+}
+
+fn options(line: &[&str]) -> Options {
+    run(line).0
+}
+
+#[test]
+fn a_whole_line() {
+    let o = options(&[
+        "-M",
+        "malta",
+        "-cpu",
+        "24Kf",
+        "-m",
+        "256",
+        "-kernel",
+        "vmlinux",
+        "-initrd",
+        "initrd.gz",
+        "-append",
+        "a b",
+        "-nographic",
+        "-no-reboot",
+    ]);
+    assert_eq!(o.target.name, "mipsel");
+    assert_eq!(
+        (o.machine.as_str(), o.cpu.as_str(), o.ram_bytes),
+        ("malta", "24Kf", Some(256 << 20))
+    );
+    assert_eq!(
+        (
+            o.kernel.as_deref(),
+            o.initrd.as_deref(),
+            o.append.as_deref()
+        ),
+        (Some("vmlinux"), Some("initrd.gz"), Some("a b"))
+    );
+    assert!(o.no_reboot && o.nographic && !o.no_shutdown);
+    assert_eq!(o.serial_ports(), [Chardev::Stdio { mux: true }]);
+}
+
+#[test]
+fn machines_and_accelerators() {
+    assert_eq!(options(&[]).accel, Accel::Jit);
+    for line in [
+        &["-accel", "interp"][..],
+        &["--accel", "interp"],
+        &["-M", "malta,accel=interp"],
+        &["-machine", "type=malta,accel=interp"],
+    ] {
+        assert_eq!(options(line).accel, Accel::Interp, "{line:?}");
+    }
+    assert_eq!(options(&["-accel", "tcg,thread=single"]).accel, Accel::Jit);
+}
+
+#[test]
+fn memory() {
+    for (text, want) in [
+        ("256", 256),
+        ("256M", 256),
+        ("1G", 1024),
+        ("size=64", 64),
+        ("size=2G", 2048),
+    ] {
+        assert_eq!(options(&["-m", text]).ram_bytes, Some(want << 20), "{text}");
+    }
+    assert_eq!(options(&["-m", "0"]).ram_bytes, None);
+}
+
+#[test]
+fn serial_ports() {
+    let mux = Chardev::Stdio { mux: true };
+    let plain = Chardev::Stdio { mux: false };
+    for (line, want) in [
+        (&[][..], vec![mux.clone()]),
+        (&["-nographic", "-monitor", "none"], vec![plain.clone()]),
+        (&["-display", "none"], vec![]),
+        (&["-display", "none", "-serial", "stdio"], vec![plain]),
+        (&["-display", "none", "-nographic"], vec![mux.clone()]),
+        (&["-nodefaults"], vec![]),
+        (
+            &["-serial", "null", "-serial", "mon:stdio"],
+            vec![Chardev::Null, mux],
+        ),
+    ] {
+        assert_eq!(options(line).serial_ports(), want, "{line:?}");
+    }
+}
+
+#[test]
+fn counted_time() {
+    for (text, shift, sleep) in [
+        ("5", 5, true),
+        ("shift=0,sleep=off", 0, false),
+        ("10,align=off", 10, true),
+    ] {
+        assert_eq!(
+            options(&["-icount", text]).icount,
+            Some(Icount { shift, sleep }),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn drives() {
+    let o = options(&[
+        "-hda",
+        "a",
+        "-cdrom",
+        "b",
+        "-drive",
+        "file=c,format=qcow2,index=3",
+        "d",
+        "-snapshot",
+    ]);
+    let want = [
+        Drive::at(0, Media::Disk, "a"),
+        Drive::at(2, Media::Cdrom, "b"),
+        Drive {
+            format: Some(Format::Qcow2),
+            ..Drive::at(3, Media::Disk, "c")
+        },
+        Drive::at(0, Media::Disk, "d"),
+    ];
+    assert_eq!(o.drives, want);
+    assert!(o.snapshot);
+}
+
+#[test]
+fn logs() {
+    let o = options(&["-d", "guest_errors,int", "-D", "log"]);
+    assert!(o.log.has(Item::GuestErrors) && o.log.has(Item::Int) && !o.log.has(Item::Exec));
+    assert_eq!(o.log_file.as_deref(), Some("log"));
+}
+
+#[test]
+fn printed() {
+    for (line, part) in [
+        (&["-h"][..], "-kernel FILE"),
+        (&["--help"], "usage: tinamou system-mipsel"),
+        (&["-version"], env!("CARGO_PKG_VERSION")),
+        (&["-M", "help"], "malta"),
+        (&["-cpu", "help"], "24Kf"),
+        (&["-accel", "help"], "interp"),
+        (&["-d", "help"], "in_asm"),
+        // What follows is not looked at.
+        (&["-h", "-frob"], "usage"),
+    ] {
+        match parse(&words(line)) {
+            Ok(Parsed::Print(text)) => assert!(
+                text.contains(part) && text.ends_with('\n'),
+                "{line:?}: {text}"
+            ),
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+    let Ok(Parsed::Print(help)) = parse(&words(&["-h"])) else {
+        panic!("no help")
+    };
+    assert!(!help.contains("-x-") && !help.contains("-gdb"));
+}
+
+#[test]
+fn warnings() {
+    assert!(
+        run(&["-monitor", "none", "-d", "guest_errors"])
+            .1
+            .is_empty()
+    );
+    for line in [
+        &["-monitor", "stdio"][..],
+        &["-monitor", "telnet::1,server"],
+        &["-kernel", "k", "-dtb", "x"],
+    ] {
+        assert_eq!(run(line).1.len(), 1, "{line:?}");
+    }
+}
+
+#[test]
+fn mistakes() {
+    for (line, message) in [
+        (&["-foo"][..], "-foo: invalid option"),
+        (&["-"], "?"),
+        (&["-m"], "-m: requires an argument"),
+        (&["-m", "abc"], "-m abc: 'abc' is not a size"),
+        (&["-m", "3G"], "-m 3G: memory: at most 2048 MiB"),
+        (&["-m", "slots=2"], "-m slots=2: slots is not supported"),
+        (&["-M", "foo"], "-M foo: unsupported machine type"),
+        (
+            &["-M", "malta,frob=1"],
+            "-M malta,frob=1: unknown parameter 'frob'",
+        ),
+        (&["-cpu", "foo"], "-cpu foo: unable to find CPU model 'foo'"),
+        (&["-cpu", "5Kc"], "-cpu 5Kc: unable to find CPU model"),
+        (&["-accel", "kvm"], "-accel kvm: invalid accelerator"),
+        (&["-smp", "2"], "-smp 2: more than one CPU"),
+        (&["-serial", "bogus"], "-serial bogus: 'bogus' is not"),
+        (
+            &["-serial", "stdio", "-serial", "mon:stdio"],
+            "cannot use stdio by multiple",
+        ),
+        (
+            &[
+                "-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null",
+            ],
+            "-serial null: the board has 3",
+        ),
+        (&["-icount", "11"], "-icount 11: '11' is not a shift"),
+        (&["-icount", "auto"], "-icount auto: shift=auto"),
+        (
+            &["-icount", "sleep=off"],
+            "-icount sleep=off: needs shift=N",
+        ),
+        (&["-d", "frob"], "-d frob: unknown log item"),
+        (&["-display", "gtk"], "-display gtk: only 'none'"),
+        (&["-nic", "user"], "-nic user: only 'none'"),
+        (&["-rtc", "base=xx"], "-rtc base=xx: base= expects"),
+        (&["-S"], "-S: not supported yet"),
+        (&["-gdb", "tcp::1"], "-gdb tcp::1: not supported yet"),
+        (&["-initrd", "x"], "-initrd only allowed with -kernel"),
+        (&["-append", "x"], "-append only allowed with -kernel"),
+        (
+            &["-drive", "foo=1"],
+            "-drive foo=1: unknown parameter 'foo'",
+        ),
+        (
+            &["-x-max-insns", "x"],
+            "-x-max-insns x: 'x' is not a number",
+        ),
+    ] {
+        match parse(&words(line)) {
+            Err(e) => {
+                assert!(e.starts_with(message), "{line:?}: {e}");
+                assert!(!e.contains('\n'), "{line:?}: {e}");
+            }
+            // A lone dash is a file's name.
+            Ok(Parsed::Run(o, _)) if message == "?" => assert_eq!(o.drives.len(), 1),
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+}

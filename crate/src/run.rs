@@ -1,0 +1,267 @@
+//! The run loop of the command line: slices of the machine, console bytes to and fro, and time.
+//!
+//! Without `-icount` virtual time follows the wall clock: an idle machine sleeps, a slow one is moved forward at the ends of
+//! slices. With it, time is a matter of instructions alone: slices end at multiples of a fixed count, so that what a script
+//! types (`-x-input`) comes at the same instruction in every run.
+
+use std::time::{Duration, Instant};
+
+use tinamou_machine::{Machine, SliceEnd};
+
+use crate::host::clock::{Pace, nanos};
+use crate::host::escape::{self, Command};
+use crate::host::serial::Port;
+use crate::host::signals::Signals;
+use crate::host::wait::Set;
+use crate::logfile::Log;
+use crate::options::Icount;
+use crate::script::{Script, Watch};
+
+/// Instructions of a slice with `-icount`.
+const COUNTED_SLICE: u64 = 200_000;
+/// Instructions of a slice in real time: short, since the clock is put right between slices.
+const WALL_SLICE: u64 = 100_000;
+/// Bytes typed ahead, beyond which the terminal is not read.
+const TYPED_AHEAD: usize = 1024;
+/// How long to wait for a disk before looking again.
+const DISK_WAIT: Duration = Duration::from_millis(1);
+
+/// Why the run is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The guest powered the machine off.
+    Shutdown,
+    /// The guest reset it, and `-no-reboot` was given.
+    Reset,
+    /// A device stopped it.
+    Panic,
+    /// Ctrl-a x.
+    Quit,
+    /// A signal.
+    Signal(u8),
+    /// `-x-exit-on`'s text came.
+    Text,
+    /// `-x-max-insns`.
+    Limit,
+}
+
+impl End {
+    /// A word for the figures.
+    pub fn name(&self) -> &'static str {
+        match self {
+            End::Shutdown => "shutdown",
+            End::Reset => "reset",
+            End::Panic => "panic",
+            End::Quit => "quit",
+            End::Signal(_) => "signal",
+            End::Text => "text",
+            End::Limit => "limit",
+        }
+    }
+}
+
+/// What came of the guest's output.
+#[derive(Clone, Copy, Default, Debug)]
+struct Heard {
+    /// The text to exit on came.
+    over: bool,
+    /// The script typed something.
+    typed: bool,
+}
+
+/// How to run.
+pub struct Session {
+    /// The serial ports' other ends.
+    pub ports: Vec<Port>,
+    /// Counted time, if asked for.
+    pub icount: Option<Icount>,
+    /// What is typed when.
+    pub script: Option<Script>,
+    /// What ends the run.
+    pub exit_on: Option<Watch>,
+    /// Instructions after which to give up.
+    pub max_insns: Option<u64>,
+    /// Exit at a reset.
+    pub no_reboot: bool,
+    /// Stay at a power-off.
+    pub no_shutdown: bool,
+    /// Where guest errors go.
+    pub log: Log,
+    /// What ends the program.
+    pub signals: Signals,
+}
+
+impl Session {
+    /// Runs until something ends it.
+    pub fn run(&mut self, machine: &mut Machine) -> End {
+        let mut pace = Pace::new(Instant::now(), machine.now_ns());
+        loop {
+            let insns = self.slice(machine);
+            if insns == 0 {
+                return End::Limit;
+            }
+            let end = machine.run_slice(insns);
+            let heard = self.output(machine);
+            if heard.over {
+                return End::Text;
+            }
+            match end {
+                SliceEnd::Shutdown if self.no_shutdown => return self.stay(),
+                SliceEnd::Shutdown => return End::Shutdown,
+                SliceEnd::Reset if self.no_reboot => return End::Reset,
+                SliceEnd::Panic => return End::Panic,
+                SliceEnd::Budget
+                | SliceEnd::Reset
+                | SliceEnd::Halted { .. }
+                | SliceEnd::WaitingForHost => {}
+            }
+            let stop = match end {
+                SliceEnd::Halted { until_ns } if !heard.typed => {
+                    self.idle(machine, &mut pace, until_ns)
+                }
+                SliceEnd::WaitingForHost => self.wait(machine, Some(DISK_WAIT)).err(),
+                _ => {
+                    if self.icount.is_none() {
+                        let due = pace.due(Instant::now(), machine.now_ns());
+                        machine.skip_to(due);
+                    }
+                    self.wait(machine, Some(Duration::ZERO)).err()
+                }
+            };
+            if let Some(end) = stop {
+                return end;
+            }
+        }
+    }
+
+    /// Instructions of the next slice; 0 at the limit.
+    fn slice(&self, machine: &Machine) -> u64 {
+        let done = machine.icount();
+        let insns = match self.icount {
+            Some(_) => COUNTED_SLICE - done % COUNTED_SLICE,
+            None => WALL_SLICE,
+        };
+        insns.min(
+            self.max_insns
+                .map_or(u64::MAX, |max| max.saturating_sub(done)),
+        )
+    }
+
+    /// Carries what the guest said to the ports, types the script's answers.
+    fn output(&mut self, machine: &mut Machine) -> Heard {
+        let mut heard = Heard::default();
+        for port in 0..machine.bus_mut().board().consoles {
+            let bytes = machine.take_serial_output(port);
+            if port == 0 && !bytes.is_empty() {
+                if let Some(script) = &mut self.script {
+                    let typed = script.hear(&bytes);
+                    machine.serial_input(0, &typed);
+                    heard.typed = !typed.is_empty();
+                }
+                heard.over = self.exit_on.as_mut().is_some_and(|w| w.hear(&bytes));
+            }
+            if let Some(p) = self
+                .ports
+                .get_mut(port as usize)
+                .filter(|_| !bytes.is_empty())
+            {
+                p.write(&bytes);
+            }
+        }
+        for line in machine.take_guest_errors() {
+            self.log.line(&line);
+        }
+        heard
+    }
+
+    /// The guest waits: so do we, until its next event or until something is typed.
+    fn idle(
+        &mut self,
+        machine: &mut Machine,
+        pace: &mut Pace,
+        until_ns: Option<u64>,
+    ) -> Option<End> {
+        let now = machine.now_ns();
+        let (due, timeout) = match (self.icount, until_ns) {
+            (_, None) => (now, None),
+            (Some(Icount { sleep: false, .. }), Some(ns)) => (ns, Some(Duration::ZERO)),
+            (Some(_), Some(ns)) => (now, Some(Duration::from_nanos(ns.saturating_sub(now)))),
+            (None, Some(ns)) => {
+                let due = pace.due(Instant::now(), now);
+                (due, Some(Duration::from_nanos(ns.saturating_sub(due))))
+            }
+        };
+        let before = Instant::now();
+        let typed = match self.wait(machine, timeout) {
+            Ok(typed) => typed,
+            Err(end) => return Some(end),
+        };
+        let Some(until) = until_ns else {
+            if self.icount.is_none() {
+                machine.skip_to(pace.due(Instant::now(), now));
+            }
+            return None;
+        };
+        let slept = due.saturating_add(nanos(before.elapsed()));
+        machine.skip_to(if typed { slept.min(until) } else { until });
+        None
+    }
+
+    /// Waits for something to do, then reads what was typed. True if anything reached the guest.
+    fn wait(&mut self, machine: &mut Machine, timeout: Option<Duration>) -> Result<bool, End> {
+        let mut set = Set::default();
+        set.read(std::os::fd::AsFd::as_fd(&self.signals));
+        for (n, port) in self.ports.iter().enumerate() {
+            port.watch(&mut set, machine.serial_backlog(n as u32) < TYPED_AHEAD);
+        }
+        // A guest that talks faster than its listener reads has to wait.
+        let full = self.ports.iter().any(Port::is_full);
+        if !set.wait(if full { None } else { timeout }) {
+            return Ok(false);
+        }
+        if let Some(signal) = self.signals.take() {
+            return Err(End::Signal(signal));
+        }
+        let mut typed = false;
+        for (n, port) in self.ports.iter_mut().enumerate() {
+            port.flush();
+            if machine.serial_backlog(n as u32) >= TYPED_AHEAD {
+                continue;
+            }
+            let (bytes, commands) = port.read();
+            for command in commands {
+                match command {
+                    Command::Quit => return Err(End::Quit),
+                    Command::Monitor => port.write(b"\r\n(there is no monitor yet; Ctrl-a x quits, Ctrl-a h lists the keys)\r\n"),
+                    Command::Help => port.write(escape::HELP.replace('\n', "\r\n").as_bytes()),
+                }
+            }
+            if !bytes.is_empty() {
+                machine.serial_input(n as u32, &bytes);
+                typed = true;
+            }
+        }
+        Ok(typed)
+    }
+
+    /// The machine is off, and the user wants to look at what it said.
+    fn stay(&mut self) -> End {
+        loop {
+            let mut set = Set::default();
+            set.read(std::os::fd::AsFd::as_fd(&self.signals));
+            for port in &self.ports {
+                port.watch(&mut set, true);
+            }
+            set.wait(None);
+            if let Some(signal) = self.signals.take() {
+                return End::Signal(signal);
+            }
+            for port in &mut self.ports {
+                port.flush();
+                if port.read().1.contains(&Command::Quit) {
+                    return End::Quit;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! From options to a machine: reads the files, makes the machine, puts in its disks.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tinamou::lab;
+use tinamou_arena::Arena;
+use tinamou_jit::engine::Engine;
+use tinamou_jit::engine::wasmtime::WasmtimeEngine;
+use tinamou_machine::malta::boot::ImageError;
+use tinamou_machine::{Config, Machine, MachineError};
+
+use crate::disks;
+use crate::host::why;
+use crate::options::Options;
+use crate::options::log::Item;
+use crate::options::rtc::RtcBase;
+
+/// One nanosecond per instruction where time follows the wall clock: no guest of ours runs much faster than that, so that virtual
+/// time does not run ahead.
+const WALL_SHIFT: u32 = 0;
+
+/// Makes the machine.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn machine(options: &Options, warnings: &mut Vec<String>) -> Result<Machine, String> {
+    let mut config = Config::new(options.target);
+    config.machine = options.machine.clone();
+    config.cpu = options.cpu.clone();
+    config.ram_bytes = options.ram_bytes.unwrap_or(config.ram_bytes);
+    config.accel = options.accel;
+    config.log_guest_errors = options.log.has(Item::GuestErrors);
+    config.icount_shift = options.icount.map_or(WALL_SHIFT, |i| i.shift);
+    config.append = options.append.clone().unwrap_or_default();
+    config.initrd = read(&options.initrd, "initrd")?;
+    config.bios = read(&options.bios, "firmware")?;
+    read(&options.dtb, "device tree")?;
+    match read(&options.kernel, "kernel")? {
+        Some(kernel) => {
+            config.kernel = Some(kernel);
+            config.kernel_name = options.kernel.clone().unwrap_or_default();
+        }
+        None if config.bios.is_none() => {
+            warnings.push("no -kernel and no -bios: this is the built-in lab guest".into());
+            config.kernel = Some(lab::image(options.target.big_endian).to_vec());
+            config.kernel_name = "lab".into();
+        }
+        None => {}
+    }
+    if let Some(seconds) = rtc_seconds(options) {
+        config.rtc_base = seconds;
+    }
+    let disks = disks::open(options, warnings)?;
+    let mut machine =
+        Machine::new(&config, engine).map_err(|e| match (&e, &options.kernel, &options.bios) {
+            (MachineError::Image(ImageError::Firmware(_)), _, Some(path)) => {
+                format!("could not load firmware '{path}': {e}")
+            }
+            (MachineError::Image(_), Some(path), _) => {
+                format!("could not load kernel '{path}': {e}")
+            }
+            _ => e.to_string(),
+        })?;
+    if !disks.is_empty() {
+        for (slot, disk) in disks {
+            machine.bus_mut().set_disk(slot, Some(disk));
+        }
+        // The drives look at their disks on reset.
+        machine.reset();
+    }
+    Ok(machine)
+}
+
+fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    match WasmtimeEngine::new(arena, cpus.saturating_sub(1).clamp(1, 4)) {
+        Ok(engine) => Ok(Box::new(engine)),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+fn read(path: &Option<String>, what: &str) -> Result<Option<Vec<u8>>, String> {
+    let Some(path) = path else { return Ok(None) };
+    std::fs::read(path)
+        .map(Some)
+        .map_err(|e| format!("could not load {what} '{path}': {}", why(&e)))
+}
+
+/// What the real-time clock shows at first; `None` for the fixed date of deterministic runs.
+fn rtc_seconds(options: &Options) -> Option<u64> {
+    let utc = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    match options.rtc_base {
+        Some(RtcBase::At(seconds)) => Some(seconds),
+        Some(RtcBase::Localtime) => Some(utc.saturating_add_signed(local_offset(utc))),
+        Some(RtcBase::Utc) => Some(utc),
+        None => options.icount.is_none().then_some(utc),
+    }
+}
+
+/// Seconds that local time is ahead of UTC.
+fn local_offset(utc: u64) -> i64 {
+    let seconds = utc as libc::time_t;
+    // SAFETY: both pointers are to live values; a zeroed tm is valid.
+    unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        if libc::localtime_r(&raw const seconds, &raw mut tm).is_null() {
+            return 0;
+        }
+        tm.tm_gmtoff as i64
+    }
+}

@@ -381,7 +381,7 @@ impl Machine {
     /// Alignment and the pages touched: true if the access goes to the device.
     fn check(&self, va: u64, mem: MemArg, write: bool) -> Result<bool, Stop> {
         let bytes = mem.bytes() as u64;
-        if mem.aligned && va % bytes != 0 {
+        if mem.aligned && !va.is_multiple_of(bytes) {
             return Err(Fault {
                 code: 3,
                 va,

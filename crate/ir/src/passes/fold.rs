@@ -228,7 +228,9 @@ fn with_const(rw: &mut Rewrite, i: &Inst, ty: Type, c: u64) -> Step {
     let ones = u64::MAX >> (64 - width);
     match i.op {
         Op::Add | Op::Sub | Op::Or | Op::Xor if c == 0 => Step::Value(x),
-        Op::Shl | Op::Shr | Op::Sar | Op::Rotl | Op::Rotr if c % width == 0 => Step::Value(x),
+        Op::Shl | Op::Shr | Op::Sar | Op::Rotl | Op::Rotr if c.is_multiple_of(width) => {
+            Step::Value(x)
+        }
         Op::And | Op::Mul if c == 0 => Step::Const(0),
         Op::And if c == ones => Step::Value(x),
         Op::And if c == 1 && is_bool(rw, x) => Step::Value(x),

@@ -349,14 +349,7 @@ impl BlockCode<'_, '_> {
             self.f.store_budget(back);
         }
         self.f.i().local_get(VCPU).i32_const(inst.imm as i32);
-        for &v in &inst.args {
-            if v.is_some() {
-                self.push(v);
-                self.widen(self.def(v).ty);
-            } else {
-                self.f.i().i64_const(0);
-            }
-        }
+        inst.args.iter().for_each(|&v| self.operand(v));
         self.f.i().call(module::CALL);
         if h.writes == tinamou_ir::types::SlotSet::All {
             self.f.reload_slots();
@@ -370,14 +363,21 @@ impl BlockCode<'_, '_> {
         }
     }
 
+    /// Pushes a helper's operand, 0 where there is none.
+    fn operand(&mut self, v: Val) {
+        if v.is_some() {
+            self.push(v);
+            self.widen(self.def(v).ty);
+        } else {
+            self.f.i().i64_const(0);
+        }
+    }
+
     fn call_if(&mut self, inst: &Inst) {
         self.push(inst.args[0]);
         self.f.open_cold(BlockType::Result(ValType::I64));
         self.f.i().local_get(VCPU).i32_const(inst.imm as i32);
-        for &v in &inst.args[1..] {
-            self.push(v);
-            self.widen(self.def(v).ty);
-        }
+        inst.args[1..].iter().for_each(|&v| self.operand(v));
         self.f
             .i()
             .i64_const(inst.aux as i64)

@@ -116,7 +116,7 @@ pub fn compile(
     f.link_func = f.new_local(Type::I32);
     f.link_entry = f.new_local(Type::I32);
     f.next = f.new_local(Type::I32);
-    f.prologue(index);
+    f.prologue(index, first_exit);
     f.i().block(BlockType::Empty);
     f.labels.push(Label::Exit);
     f.entry();
@@ -245,7 +245,7 @@ impl Func<'_> {
             .local_set(exit);
     }
 
-    fn prologue(&mut self, index: u32) {
+    fn prologue(&mut self, index: u32, first_exit: u32) {
         let entries = &self.region.entries;
         let first_check = self.exits.len() as u32;
         for k in 0..entries.len() as u32 {
@@ -258,7 +258,7 @@ impl Func<'_> {
             self.i().local_get(VCPU).i32_load(at(layout::CODE_GEN));
         }
         self.i().i32_ne();
-        self.return_entry_exit(first_check);
+        self.return_entry_exit(first_exit + first_check);
 
         let budget = self.budget;
         self.i()
@@ -280,7 +280,7 @@ impl Func<'_> {
                 .local_get(budget)
                 .i32_const(longest as i32)
                 .i32_lt_s();
-            self.return_entry_exit(first);
+            self.return_entry_exit(first_exit + first);
         }
         for s in self.slots.used.iter().collect::<Vec<_>>() {
             self.slot_locals[s] = self.new_local(self.env.slots.slots[s].ty);

@@ -1,15 +1,64 @@
 #!/usr/bin/env node
 // @ts-check
-/** All that runs in Chromium: the page's own tests, the engine suite, the guests. */
+/** All that runs in Chromium: the page's own tests, the engine suite, the guests in their worker. */
+
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { launchChromium } from './browser.mjs';
-import { pageTests } from './page.mjs';
-import { close } from './report.mjs';
+import { golden, sessions } from './guests.mjs';
+import { pageTests, shows } from './page.mjs';
+import { close, same, take, test } from './report.mjs';
+import { startReporting } from './reporting.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const browser = await launchChromium();
+const server = await startReporting({ '/suite/': `${ROOT}/build/web-suite/` });
+
+/** Opens a page of `pages/` and waits for its report. @param {string} path */
+async function report(path) {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const reported = server.report();
+    await page.goto(`${server.url}tests/web/pages/${path}`);
+    return await reported;
+  } finally {
+    await context.close();
+  }
+}
+
 try {
   await pageTests(browser);
+
+  await test('chromium: the page boots the lab guest and runs what is typed', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await shows(page, 'lab>');
+    await page.keyboard.type('info\r');
+    await shows(page, 'little-endian');
+    await page.waitForFunction(() => document.getElementById('state')?.textContent === 'Running');
+    await context.close();
+  });
+
+  const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
+  await take(await report(`suite.html?files=${files.join(',')}`), 'chromium suite: ');
+
+  for (const session of sessions()) {
+    await test(`chromium: ${session.guest}`, async () => {
+      const config = encodeURIComponent(JSON.stringify(session.config ?? {}));
+      const done = await report(`boot.html?guest=${session.guest}&steps=/${session.steps}&config=${config}`);
+      if (done.error) throw new Error(done.error);
+      same(session.cut(done.transcript), golden(session));
+      if (!done.stats?.jitInsns) throw new Error('nothing was compiled');
+      console.log(`        first byte ${done.firstByteMs.toFixed(0)} ms, all ${(done.wallMs / 1000).toFixed(1)} s, ` +
+        `longest slice ${done.stats.longestSliceMs.toFixed(0)} ms, ${done.stats.modules} modules`);
+    });
+  }
 } finally {
   await browser.close();
+  server.close();
 }
 close();

@@ -1,1 +1,29 @@
-//! Placeholder head; see DESIGN.md.
+//! The emulator as a JavaScript module: an opaque [`Machine`] handle, and nothing that knows what a machine does.
+//!
+//! Loose options become a strict configuration in [`options`], Rust errors become JS errors in [`error`], and nowhere else. The
+//! module is made for a worker: a slice blocks its thread for as long as it runs. It must not depend on the DOM.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(target_arch = "wasm32")]
+
+mod error;
+mod machine;
+mod options;
+mod panic;
+
+pub use machine::Machine;
+pub use panic::take_panic;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Called by wasm-bindgen when the module is loaded.
+#[wasm_bindgen(start)]
+pub fn start() {
+    panic::install();
+}
+
+/// Version of the emulator.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

@@ -1,14 +1,16 @@
-//! Generated code on wasmtime as a runner. A small run loop stands in for the real one: what an exit leaves to be done is
+//! Generated code on an engine as a runner: on wasmtime natively, on V8 through `tests/web/suite`. A small run loop stands in for the real one: what an exit leaves to be done is
 //! done by the interpreter, block by block, until a block that is an entry comes up.
 //!
 //! One case can be compiled in several shapes, which must all show the same.
 
+use tinamou_arena::Arena;
 use tinamou_ir::guest::{Fault, State, Stop};
 use tinamou_ir::interp::{ExecCx, Outcome, Translator, run};
 use tinamou_ir::layout::{self, jump_cache as jc, pending};
 use tinamou_ir::ops::Effect;
 use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
 use tinamou_ir::{HelperId, MemArg, Type};
+#[cfg(not(target_arch = "wasm32"))]
 use tinamou_jit::engine::wasmtime::WasmtimeEngine;
 use tinamou_jit::engine::{Engine, HelperHost, ModuleSource};
 use tinamou_wasm::{CompiledModule, Env, Features, compile_module};
@@ -31,7 +33,7 @@ pub enum Shape {
 /// One address type's world.
 struct World {
     machine: Machine,
-    engine: WasmtimeEngine,
+    engine: Box<dyn Engine>,
     jump_cache: u32,
     cells: u32,
 }
@@ -40,6 +42,7 @@ const CELLS_BYTES: u32 = 65536;
 
 /// The runner.
 pub struct WasmtimeRunner {
+    name: &'static str,
     worlds: [World; 2],
     translator: Translator,
     /// Shape of the modules.
@@ -53,15 +56,31 @@ pub struct WasmtimeRunner {
 }
 
 impl WasmtimeRunner {
-    /// A runner for modules of this shape.
+    /// A runner on wasmtime for modules of this shape.
     ///
     /// # Panics
     /// When there is no engine on this host.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new(shape: Shape, inline_slow: bool) -> WasmtimeRunner {
+        WasmtimeRunner::on("wasmtime", shape, inline_slow, |arena| {
+            Box::new(WasmtimeEngine::synchronous(arena).expect("wasmtime"))
+        })
+    }
+
+    /// A runner called `name` on engines that publish at once, for modules of this shape.
+    ///
+    /// # Panics
+    /// When the arena has no room.
+    pub fn on(
+        name: &'static str,
+        shape: Shape,
+        inline_slow: bool,
+        engine: impl Fn(&Arena) -> Box<dyn Engine>,
+    ) -> WasmtimeRunner {
         let world = |va_type| {
             let machine = Machine::new(va_type);
             let arena = &machine.state.arena;
-            let engine = WasmtimeEngine::synchronous(arena).expect("wasmtime");
+            let engine = engine(arena);
             let jump_cache = arena.alloc(jc::BYTES as u64, 64).expect("room");
             let cells = arena.alloc(CELLS_BYTES as u64, 64).expect("room");
             World {
@@ -72,6 +91,7 @@ impl WasmtimeRunner {
             }
         };
         WasmtimeRunner {
+            name,
             worlds: [world(Type::I32), world(Type::I64)],
             translator: Translator::default(),
             shape,
@@ -212,7 +232,7 @@ fn link(
 
 impl Runner for WasmtimeRunner {
     fn name(&self) -> &'static str {
-        "wasmtime"
+        self.name
     }
 
     fn run(&mut self, case: &Case) -> Observed {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Boots the guest named in the address (`?guest=lab&steps=/steps/file`), types the steps at it, and posts
- * `{ transcript, error, stats, hash }` to `/report`. Further parameters replace parts of the configuration (`accel`, `icount`, `idle`).
+ * `{ transcript, error, stats }` to `/report`. `&config={...}` replaces parts of the configuration.
  * It uses the page's own protocol and worker, so any browser can run it, with or without a driver.
  */
 
@@ -42,9 +42,7 @@ async function boot(query) {
       if (!check()) reject(new Error(`the guest ended, not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`));
     });
     const { id, title, note, files, ...config } = guest;
-    /** @type {any} */
-    const more = Object.fromEntries(['accel', 'idle'].filter((k) => query.has(k)).map((k) => [k, query.get(k)]));
-    if (query.has('icount')) more.icount = Number(query.get('icount'));
+    const more = JSON.parse(query.get('config') ?? '{}');
     fetchImages(guest, () => {})
       .then((images) => client.call('boot', { ...config, ...images, ...more }, Object.values(images)))
       .catch(reject);

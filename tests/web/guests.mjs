@@ -1,0 +1,66 @@
+// @ts-check
+/** The guests' scripted sessions and their golden transcripts. */
+
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** @param {string} file */
+const read = (file) => fs.readFileSync(`${ROOT}/${file}`, 'utf8');
+
+/**
+ * @typedef {object} Session
+ * @property {string} guest id in the page's list
+ * @property {string} steps path from the root
+ * @property {string} golden path from the root
+ * @property {Partial<import('../../www/protocol.js').BootConfig>} [config] what differs from the page's configuration
+ * @property {(transcript: string) => string} cut what is compared
+ */
+
+/** The golden text without its first line, the command. @param {Session} session */
+export const golden = (session) => session.cut(read(session.golden).replace(/^#.*\n/, ''));
+
+/** @param {Session} session */
+export const steps = (session) => read(session.steps);
+
+/** The lab guest: all but its notes, on which QEMU and we differ. @param {string} text */
+const lab = (text) =>
+  text
+    .replaceAll('\r', '')
+    .split('\n')
+    .filter((line) => !line.startsWith('note '))
+    .join('\n')
+    .trimEnd();
+
+/** Linux: the scripted part, without the kernel's own lines. @param {string} release */
+const linux = (release) => (/** @type {string} */ text) => {
+  const clean = text.replaceAll('\r', '');
+  const from = clean.indexOf('GUEST-BOOT-OK');
+  const to = clean.indexOf('GUEST-POWEROFF');
+  return clean
+    .slice(from, to < 0 ? undefined : to)
+    .split('\n')
+    .filter((line) => !/^\[ *\d+\.\d+\] /.test(line))
+    .join('\n')
+    .replaceAll(release, '@RELEASE@')
+    .trimEnd();
+};
+
+/** @returns {Session[]} those whose files are there */
+export function sessions() {
+  /** @param {string} id @param {string} arch @returns {Session} */
+  const labGuest = (id, arch) => ({
+    guest: id, steps: 'tests/lab/lab.steps', golden: `tests/lab/golden/lab-${arch}.txt`, cut: lab,
+    config: { ramMib: 256, append: 'one two' },
+  });
+  /** @param {string} arch @returns {Session[]} */
+  const debian = (arch) => {
+    const file = `build/guests/${arch}/release`;
+    if (!fs.existsSync(`${ROOT}/${file}`)) return [];
+    return [{
+      guest: `debian-${arch}`, steps: 'tests/guests/session.steps', golden: `tests/guests/golden/${arch}.txt`,
+      cut: linux(read(file).trim()),
+    }];
+  };
+  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el')];
+}

@@ -1,0 +1,8 @@
+// @ts-check
+/** Starts the suite's worker and posts its results to `/report`: browsers compile synchronously in workers only. */
+
+const worker = new Worker(`suite-worker.js${location.search}`, { type: 'module' });
+/** @param {unknown} report */
+const post = (report) => fetch('/report', { method: 'POST', body: JSON.stringify(report) });
+worker.onmessage = (ev) => post(ev.data);
+worker.onerror = (ev) => post([{ name: 'worker', error: ev.message || 'it could not be loaded' }]);

@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+// @ts-check
+/** All that runs in Node: steps files, the engine suite on V8, the guests driven without a worker, options and errors. */
+
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { Drive } from './drive.js';
+import { golden, sessions, steps } from './guests.mjs';
+import { driveMachine } from './machine.js';
+import { close, same, take, test } from './report.mjs';
+import { runSuite } from './suite.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** More than any session needs. */
+const MOST_INSNS = 20e9;
+
+await test('steps: what is typed and what is waited for', () => {
+  let typed = '';
+  const drive = new Drive('# a comment\nexpect a>\ntype x\\x41\\b\nsend hi\nexpect a>\nend\n', (b) => (typed += String.fromCharCode(...b)));
+  drive.feed(new TextEncoder().encode('say a'));
+  same(typed, '');
+  drive.feed(new TextEncoder().encode('> '));
+  same(typed, 'xA\bhi\r');
+  drive.feed(new TextEncoder().encode('a>'));
+  if (drive.done) throw new Error('it waits for the end');
+  drive.ended();
+  if (!drive.done) throw new Error('it ended');
+});
+
+// Engine suite.
+const suite = await import(/** @type {any} */ (`${ROOT}/build/web-suite/tinamou_web_suite.js`));
+await suite.default({ module_or_path: fs.readFileSync(`${ROOT}/build/web-suite/tinamou_web_suite_bg.wasm`) });
+const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
+/** @type {[string, string][]} */
+const texts = files.map((f) => [f, fs.readFileSync(`${ROOT}/tests/filetests/${f}`, 'utf8')]);
+await take(runSuite(suite, texts), 'node suite: ');
+
+// Machines.
+const { default: init, Machine } = await import('../../www/pkg/tinamou_web.js');
+await init({ module_or_path: fs.readFileSync(`${ROOT}/www/pkg/tinamou_web_bg.wasm`) });
+/** @type {{ guests: import('../../www/guests.js').Guest[] }} */
+const { guests } = JSON.parse(fs.readFileSync(`${ROOT}/www/guests/index.json`, 'utf8'));
+
+/** @param {string} id @param {object} [more] */
+function make(id, more = {}) {
+  const guest = guests.find((g) => g.id === id);
+  if (!guest) throw new Error(`the page has no guest ${id}`);
+  const { id: _, title, note, files: named, ...config } = guest;
+  const images = Object.fromEntries(Object.entries(named).map(([k, f]) => [k, fs.readFileSync(`${ROOT}/www/guests/${f}`)]));
+  return new Machine(/** @type {any} */ ({ ...config, ...images, ...more }));
+}
+
+/** @param {object} options @param {string} wanted part of the message */
+const refuses = (options, wanted) =>
+  test(`options: ${wanted}`, () => {
+    try {
+      new Machine(/** @type {any} */ (options)).free();
+    } catch (e) {
+      if (e instanceof Error && e.message.includes(wanted)) return;
+      throw e;
+    }
+    throw new Error('they were accepted');
+  });
+await refuses({}, 'target');
+await refuses({ target: 'z80' }, 'no target `z80`');
+await refuses({ target: 'mips', kernal: null }, 'no `kernal`');
+await refuses({ target: 'mips', kernel: 'vmlinux' }, '`kernel` must be');
+await refuses({ target: 'mips', cpu: 'Z80' }, 'CPU model');
+await refuses({ target: 'mips', machine: 'pc' }, 'machine type');
+await refuses({ target: 'mips', kernel: new Uint8Array([1, 2, 3]) }, '');
+
+for (const session of sessions()) {
+  for (const accel of session.guest.startsWith('lab') ? ['jit', 'interp'] : ['jit']) {
+    await test(`node: ${session.guest}, ${accel}`, () => {
+      const machine = make(session.guest, { ...session.config, accel });
+      same(session.cut(driveMachine(machine, steps(session), MOST_INSNS).transcript), golden(session));
+      if (accel === 'jit' && machine.stats().jitInsns === 0) throw new Error('nothing was compiled');
+      machine.free();
+    });
+  }
+}
+
+await test('node: two runs and both tiers end in the same state', () => {
+  /** @param {object} more */
+  const hash = (more) => {
+    const machine = make('lab', more);
+    driveMachine(machine, 'expect lab>\nsend selftest\nexpect SELFTEST\nexpect lab>\n', MOST_INSNS);
+    const result = machine.stateHash();
+    machine.free();
+    return result;
+  };
+  const first = hash({});
+  same(hash({}), first);
+  same(hash({ accel: 'interp' }), first);
+});
+
+close();

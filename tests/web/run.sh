@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Runs all tests of the web build: types, Node, Chromium, and Firefox where it is installed. Needs ./build.sh web before.
+# The last line is `N passed, N failed`.
+set -uo pipefail
+cd "$(dirname "$0")"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0
+
+# suite NAME COMMAND...: runs it and adds up its closing line; one that dies without one counts as a failure.
+suite() {
+  local name=$1 status closing
+  shift
+  "$@" 2>&1 | tee "$log" | sed '/^[0-9]* passed, [0-9]* failed$/d'
+  status=${PIPESTATUS[0]}
+  closing=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -1)
+  if [ -n "$closing" ]; then
+    passed=$((passed + $(cut -d' ' -f1 <<<"$closing")))
+    failed=$((failed + $(cut -d' ' -f3 <<<"$closing")))
+  elif [ "$status" != 0 ]; then
+    echo "FAILED  $name"
+    failed=$((failed + 1))
+  fi
+}
+
+types() { (cd ../../www && npm run --silent check) && echo '1 passed, 0 failed'; }
+
+suite types types
+if node build-suite.mjs; then
+  suite node node run-node.mjs
+  suite chromium node run-chromium.mjs
+  suite firefox node run-firefox.mjs
+else
+  echo 'FAILED  building the engine suite'
+  failed=$((failed + 1))
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -22,6 +22,10 @@ impl BlockCode<'_, '_> {
                 self.f.i().local_get(local);
                 return;
             }
+            Op::Bswap => {
+                self.push(a);
+                return if wide { self.swap64() } else { self.swap32() };
+            }
             Op::DivU | Op::DivS | Op::RemU | Op::RemS => return self.divide(inst.op, a, b, ty),
             Op::MulhU | Op::MulhS => return self.mul_high(a, b, inst.op == Op::MulhS),
             // `c` comes last on the wasm stack.
@@ -124,10 +128,9 @@ impl BlockCode<'_, '_> {
             Op::Bits64 => i.i64_reinterpret_f64(),
             Op::Float32 => i.f32_reinterpret_i32(),
             Op::Float64 => i.f64_reinterpret_i64(),
-            Op::Bswap if wide => return self.swap64(),
-            Op::Bswap => return self.swap32(),
             Op::Const
             | Op::Get
+            | Op::Bswap
             | Op::DivU
             | Op::DivS
             | Op::RemU
@@ -163,11 +166,7 @@ impl BlockCode<'_, '_> {
                 bits as i32 as i64
             }
         });
-        let safe = match (op, known) {
-            (_, None | Some(0)) => false,
-            (Op::DivS, Some(-1)) => false,
-            _ => true,
-        };
+        let safe = !matches!((op, known), (_, None | Some(0)) | (Op::DivS, Some(-1)));
         if safe {
             self.push(a);
             self.push(b);

@@ -12,6 +12,7 @@ const SLICE_MS = 8;
 const STATS_EVERY_MS = 250;
 /** Bounds of a slice in instructions: the first slices run cold code, the later ones hot code, 1000 times faster. */
 const MIN_INSNS = 2_000;
+const FIRST_INSNS = 5_000;
 const MAX_INSNS = 20_000_000;
 /** A sleeping guest is looked at this often at least. */
 const LONGEST_NAP_MS = 1000;
@@ -25,7 +26,7 @@ let machine = null;
 let state = 'off';
 /** @type {'wait' | 'warp'} */
 let idle = 'wait';
-let sliceInsns = 20_000;
+let sliceInsns = FIRST_INSNS;
 let busyMs = 0;
 let longestSliceMs = 0;
 let lastStats = 0;
@@ -58,7 +59,7 @@ const emit = serve(/** @type {any} */ (self), {
     state = 'off';
     machine = new Machine(options);
     idle = whenIdle ?? 'wait';
-    sliceInsns = 20_000;
+    sliceInsns = FIRST_INSNS;
     busyMs = longestSliceMs = 0;
     state = paused ? 'paused' : 'running';
     schedule();

@@ -14,6 +14,8 @@ const read = (file) => fs.readFileSync(`${ROOT}/${file}`, 'utf8');
  * @property {string} steps path from the root
  * @property {string} golden path from the root
  * @property {Partial<import('../../www/protocol.js').BootConfig>} [config] what differs from the page's configuration
+ * @property {number} mostInsns a run of more instructions hangs
+ * @property {number} limitMs so does a boot in a browser that takes longer
  * @property {(transcript: string) => string} cut what is compared
  */
 
@@ -51,7 +53,7 @@ export function sessions() {
   /** @param {string} id @param {string} arch @returns {Session} */
   const labGuest = (id, arch) => ({
     guest: id, steps: 'tests/lab/lab.steps', golden: `tests/lab/golden/lab-${arch}.txt`, cut: lab,
-    config: { ramMib: 256, append: 'one two' },
+    config: { ramMib: 256, append: 'one two' }, mostInsns: 2e9, limitMs: 180_000,
   });
   /** @param {string} arch @returns {Session[]} */
   const debian = (arch) => {
@@ -59,7 +61,7 @@ export function sessions() {
     if (!fs.existsSync(`${ROOT}/${file}`)) return [];
     return [{
       guest: `debian-${arch}`, steps: 'tests/guests/session.steps', golden: `tests/guests/golden/${arch}.txt`,
-      cut: linux(read(file).trim()),
+      cut: linux(read(file).trim()), mostInsns: 20e9, limitMs: 570_000,
     }];
   };
   return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el')];

@@ -49,7 +49,7 @@ try {
   for (const session of sessions()) {
     await test(`chromium: ${session.guest}`, async () => {
       const config = encodeURIComponent(JSON.stringify(session.config ?? {}));
-      const done = await report(`boot.html?guest=${session.guest}&steps=/${session.steps}&config=${config}`);
+      const done = await report(`boot.html?guest=${session.guest}&steps=/${session.steps}&limit=${session.limitMs}&config=${config}`);
       if (done.error) throw new Error(done.error);
       same(session.cut(done.transcript), golden(session));
       if (!done.stats?.jitInsns) throw new Error('nothing was compiled');

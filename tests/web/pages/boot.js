@@ -1,15 +1,14 @@
 // @ts-check
 /**
  * Boots the guest named in the address (`?guest=lab&steps=/steps/file`), types the steps at it, and posts
- * `{ transcript, error, stats }` to `/report`. `&config={...}` replaces parts of the configuration.
+ * `{ transcript, error, stats }` to `/report`. `&config={...}` replaces parts of the configuration;
+ * `&limit=` is how many milliseconds it may take.
  * It uses the page's own protocol and worker, so any browser can run it, with or without a driver.
  */
 
 import { fetchImages, loadGuests } from '../../../www/guests.js';
 import { Client } from '../../../www/protocol.js';
 import { Drive } from '../drive.js';
-
-const LIMIT_MS = 570_000;
 
 /** @param {URLSearchParams} query */
 async function boot(query) {
@@ -29,7 +28,7 @@ async function boot(query) {
       if (drive.done) resolve(null);
       return drive.done;
     };
-    setTimeout(() => reject(new Error(`not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`)), LIMIT_MS);
+    setTimeout(() => reject(new Error(`not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`)), Number(query.get('limit')));
     client.on('output', ({ port, data }) => {
       firstByteMs ||= performance.now() - began;
       if (port === 0) drive.feed(data);

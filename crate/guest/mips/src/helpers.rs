@@ -52,8 +52,6 @@ helpers! {
     CACHE = "cache" [reads faults];
     /// SYNCI at address `a`.
     SYNCI = "synci" [reads faults];
-    /// Raises what fetching at `a` raises, else throws away the block that asks, whose branch is at `b`.
-    RETRY_SLOT = "retry_slot" [reads faults];
     /// Watch exception for a fetch at `a`.
     WATCH_FETCH = "watch_fetch" [reads faults];
     /// Register `a` of the previous shadow set.
@@ -92,15 +90,6 @@ impl Mips {
             WAIT => self.sys.halted = true,
             CACHE => cache::operate(self, cx, a as u32, b)?,
             SYNCI => cache::synci(self, cx, a)?,
-            RETRY_SLOT => {
-                let mmu = self.mmu_now(cx.state());
-                let state = cx.state().clone();
-                self.check_watch(&state, a, Access::Fetch)?;
-                self.map(&state, a, Access::Fetch, mmu)?;
-                if let Ok(t) = self.map(&state, b, Access::Fetch, mmu) {
-                    cx.invalidate_code(t.gpa, 4);
-                }
-            }
             WATCH_FETCH => {
                 let state = cx.state().clone();
                 self.check_watch(&state, a, Access::Fetch)?;

@@ -2,8 +2,8 @@
 //! have a file each, whose functions read like the manual's pseudocode.
 //!
 //! Branches: condition and target go to hidden slots before the delay slot's marker and are read after it, so no value lives across a marker.
-//! A branch in a delay slot raises Reserved Instruction. When a delay slot cannot be fetched, the block ends in a helper that raises the fault
-//! with the branch's address, or retries once it can be fetched.
+//! A branch in a delay slot raises Reserved Instruction. A block never ends between a branch and its delay slot: when the slot of its first
+//! instruction cannot be fetched, lifting fails with that fault, and the run loop raises it at the slot's address with note 1.
 
 mod arith;
 mod branch;
@@ -56,7 +56,7 @@ pub struct Lifter<'a> {
 /// Lifts a block.
 ///
 /// # Errors
-/// The fault of fetching the first instruction.
+/// The fault of fetching the first instruction or its delay slot.
 pub fn block(
     cpu: &Mips,
     code: &mut dyn CodeFetch,
@@ -94,15 +94,15 @@ pub fn block(
     let mut end = start;
     loop {
         let is_branch = l.is_branch(word);
-        let mut slot = None;
+        let mut slot = 0;
         if is_branch {
             match fetch(l.pc_after(4)) {
-                Ok(w) => slot = Some(w),
+                Ok(w) => slot = w,
                 Err(_) if l.b.insn_count() > 0 => {
                     l.b.jump(l.pc);
                     break;
                 }
-                Err(_) => {}
+                Err(f) => return Err(f),
             }
         }
         l.open(0);
@@ -206,17 +206,9 @@ impl Lifter<'_> {
     }
 
     /// The delay slot of the branch just lifted, and the block's end.
-    fn delay_slot(&mut self, slot: Option<u32>) {
-        let branch_pc = self.pc;
+    fn delay_slot(&mut self, word: u32) {
         self.pc = self.pc_after(4);
         self.in_slot = true;
-        let Some(word) = slot else {
-            self.b.insn(self.pc, 1);
-            let (slot_va, branch_va) = (self.b.va(self.pc), self.b.va(branch_pc));
-            self.b.call(helpers::RETRY_SLOT, &[slot_va, branch_va]);
-            self.b.leave(branch_pc);
-            return;
-        };
         self.open(1);
         self.one(word);
         if self.b.is_done() {

@@ -276,7 +276,8 @@ impl Machine {
         );
         let block = match block {
             Ok(b) => b,
-            Err(f) => return self.cpu.raise(&mut self.hw, f, pc, 0),
+            // A fault elsewhere than at the pc is the delay slot's.
+            Err(f) => return self.cpu.raise(&mut self.hw, f, f.va, (f.va != pc) as u64),
         };
         let slots = self.cpu.slots();
         check_block(&self.cpu, &block);

@@ -228,6 +228,9 @@ impl Regions {
         if irs.is_empty() {
             return;
         }
+        for ir in &mut irs {
+            tinamou_ir::passes::optimise(ir, &slots, guest.helpers());
+        }
         let env = Env {
             slots: &slots,
             helpers: guest.helpers(),

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use common::{Scratch, repository, text, tinamou};
 
 /// More than any session here needs.
-const MAX_INSNS: &str = "4000000000";
+const MAX_INSNS: &str = "100000000";
 
 /// `tests/lab/lab.steps` as a script for `-x-input`.
 fn script() -> String {

@@ -358,8 +358,10 @@ impl Regions {
 
     /// An exit of a region keeps reaching a device at `pc`: compile it again with an inline slow path there.
     pub fn mark_device_site(&mut self, blocks: &mut Blocks, arena: &Arena, region: u32, pc: u64) {
-        if self.device_sites.insert(pc) {
-            let head = self.list[region as usize].entries[0];
+        self.device_sites.insert(pc);
+        let compiled = &self.list[region as usize];
+        if compiled.valid {
+            let head = compiled.entries[0];
             self.discard(blocks, arena, region);
             self.enqueue(blocks, head);
         }

@@ -54,5 +54,11 @@ fn main() {
     eprintln!("{stats:?}\n{:?}", start.elapsed());
     let state = machine.vcpu_mut().state().clone();
     eprintln!("{}", machine.vcpu_mut().guest().dump(&state));
+    for w in -8i64..8 {
+        let pc = state.pc() as i64 + w * 4;
+        let mut b = [0; 4];
+        machine.bus_mut().read_memory(tinamou_core::Gpa((pc & 0x1fff_ffff) as u64), &mut b);
+        eprintln!("{pc:x}: {:08x}", u32::from_le_bytes(b));
+    }
     eprintln!("hash {:016x}", machine.state_hash());
 }

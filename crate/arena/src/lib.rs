@@ -61,7 +61,13 @@ impl Arena {
     pub fn new() -> Result<Arena, std::io::Error> {
         let map = Mapping::new()?;
         let base = map.base();
-        Ok(Arena { inner: Rc::new(Inner { map, allocated_bytes: Cell::new(0) }), base })
+        Ok(Arena {
+            inner: Rc::new(Inner {
+                map,
+                allocated_bytes: Cell::new(0),
+            }),
+            base,
+        })
     }
 
     /// Hands out `bytes` zeroed bytes aligned to `align` (a power of two, at most 64 KiB) and returns their offset.
@@ -69,9 +75,18 @@ impl Arena {
     /// # Errors
     /// [`ArenaFull`] when the block does not fit into what is left below 4 GiB.
     pub fn alloc(&self, bytes: u64, align: u64) -> Result<u32, ArenaFull> {
-        assert!(align.is_power_of_two() && align <= 65536, "alignment {align}");
-        let offset = self.inner.map.alloc(bytes, align).ok_or(ArenaFull { bytes })?;
-        self.inner.allocated_bytes.set(self.inner.allocated_bytes.get() + bytes);
+        assert!(
+            align.is_power_of_two() && align <= 65536,
+            "alignment {align}"
+        );
+        let offset = self
+            .inner
+            .map
+            .alloc(bytes, align)
+            .ok_or(ArenaFull { bytes })?;
+        self.inner
+            .allocated_bytes
+            .set(self.inner.allocated_bytes.get() + bytes);
         Ok(offset)
     }
 
@@ -87,9 +102,14 @@ impl Arena {
     /// # Panics
     /// When the range passes the end of the 4 GiB address space: a bug of the caller.
     pub fn read_bytes(&self, offset: u32, buf: &mut [u8]) {
-        assert!(offset as u64 + buf.len() as u64 <= 1 << 32, "arena read past its end");
+        assert!(
+            offset as u64 + buf.len() as u64 <= 1 << 32,
+            "arena read past its end"
+        );
         // SAFETY: the range was checked; `buf` is a distinct Rust allocation or, on wasm32, a live one that blocks never overlap.
-        unsafe { core::ptr::copy_nonoverlapping(map::at(self.base, offset), buf.as_mut_ptr(), buf.len()) }
+        unsafe {
+            core::ptr::copy_nonoverlapping(map::at(self.base, offset), buf.as_mut_ptr(), buf.len())
+        }
     }
 
     /// Copies bytes into the arena.
@@ -97,9 +117,14 @@ impl Arena {
     /// # Panics
     /// When the range passes the end of the 4 GiB address space: a bug of the caller.
     pub fn write_bytes(&self, offset: u32, buf: &[u8]) {
-        assert!(offset as u64 + buf.len() as u64 <= 1 << 32, "arena write past its end");
+        assert!(
+            offset as u64 + buf.len() as u64 <= 1 << 32,
+            "arena write past its end"
+        );
         // SAFETY: as for `read_bytes`.
-        unsafe { core::ptr::copy_nonoverlapping(buf.as_ptr(), map::at(self.base, offset), buf.len()) }
+        unsafe {
+            core::ptr::copy_nonoverlapping(buf.as_ptr(), map::at(self.base, offset), buf.len())
+        }
     }
 
     /// Sets `bytes` bytes to `value`.
@@ -107,7 +132,10 @@ impl Arena {
     /// # Panics
     /// When the range passes the end of the 4 GiB address space: a bug of the caller.
     pub fn fill(&self, offset: u32, bytes: u32, value: u8) {
-        assert!(offset as u64 + bytes as u64 <= 1 << 32, "arena fill past its end");
+        assert!(
+            offset as u64 + bytes as u64 <= 1 << 32,
+            "arena fill past its end"
+        );
         // SAFETY: the range was checked.
         unsafe { core::ptr::write_bytes(map::at(self.base, offset), value, bytes as usize) }
     }

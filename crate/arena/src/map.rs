@@ -31,11 +31,16 @@ mod imp {
                 return Err(std::io::Error::last_os_error());
             }
             // SAFETY: the range is the one just reserved. One page beyond 4 GiB is opened too, for the last unaligned access.
-            if unsafe { libc::mprotect(base, BYTES + 4096, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
+            if unsafe { libc::mprotect(base, BYTES + 4096, libc::PROT_READ | libc::PROT_WRITE) }
+                != 0
+            {
                 return Err(std::io::Error::last_os_error());
             }
             // The first 64 KiB stay unused, so that offset 0 can mean "none".
-            Ok(Mapping { base: base.cast(), next: Cell::new(65536) })
+            Ok(Mapping {
+                base: base.cast(),
+                next: Cell::new(65536),
+            })
         }
 
         pub fn base(&self) -> *mut u8 {
@@ -79,7 +84,9 @@ mod imp {
 
     impl Mapping {
         pub fn new() -> Result<Mapping, std::io::Error> {
-            Ok(Mapping { blocks: RefCell::new(Vec::new()) })
+            Ok(Mapping {
+                blocks: RefCell::new(Vec::new()),
+            })
         }
 
         pub fn base(&self) -> *mut u8 {
@@ -87,7 +94,9 @@ mod imp {
         }
 
         pub fn alloc(&self, bytes: u64, align: u64) -> Option<u32> {
-            let layout = Layout::from_size_align(usize::try_from(bytes.max(1)).ok()?, align as usize).ok()?;
+            let layout =
+                Layout::from_size_align(usize::try_from(bytes.max(1)).ok()?, align as usize)
+                    .ok()?;
             // SAFETY: the layout's size is not zero.
             let block = unsafe { alloc_zeroed(layout) };
             if block.is_null() {

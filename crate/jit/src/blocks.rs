@@ -50,14 +50,20 @@ impl Place {
     pub fn pieces(&self) -> impl Iterator<Item = (u32, u32)> {
         let room = PAGE_SIZE as u32 - self.gpa.page_offset();
         let first = (self.host, self.bytes.min(room));
-        let second = self.next_page.map(|_| (self.next_host, self.bytes.saturating_sub(room)));
-        core::iter::once(first).chain(second).filter(|&(_, bytes)| bytes > 0)
+        let second = self
+            .next_page
+            .map(|_| (self.next_host, self.bytes.saturating_sub(room)));
+        core::iter::once(first)
+            .chain(second)
+            .filter(|&(_, bytes)| bytes > 0)
     }
 
     /// (virtual page, physical page) pairs the code relies on.
     pub fn pairs(&self) -> impl Iterator<Item = (u64, u64)> {
         let page = self.pc & PAGE_MASK;
-        let second = self.next_page.map(|gpa| (page.wrapping_add(PAGE_SIZE), gpa.0));
+        let second = self
+            .next_page
+            .map(|gpa| (page.wrapping_add(PAGE_SIZE), gpa.0));
         core::iter::once((page, self.gpa.0 & PAGE_MASK)).chain(second)
     }
 }
@@ -111,12 +117,19 @@ pub struct Blocks {
 
 impl Default for Blocks {
     fn default() -> Self {
-        let empty = FrontEntry { pc: u64::MAX, mode: 0, generation: 0, block: BlockId(0) };
+        let empty = FrontEntry {
+            pc: u64::MAX,
+            mode: 0,
+            generation: 0,
+            block: BlockId(0),
+        };
         Blocks {
             list: Vec::new(),
             by_place: FxHashMap::default(),
             by_pc: FxHashMap::default(),
-            by_page: FxHashMap::default(), front: vec![empty; FRONT] }
+            by_page: FxHashMap::default(),
+            front: vec![empty; FRONT],
+        }
     }
 }
 
@@ -156,19 +169,28 @@ impl Blocks {
         let e = &self.front[front_index(pc)];
         if e.pc == pc && e.mode == mode {
             let block = self.list.get(e.block.0 as usize)?;
-            return (block.alive && (block.place.fixed || e.generation == generation)).then_some(e.block);
+            return (block.alive && (block.place.fixed || e.generation == generation))
+                .then_some(e.block);
         }
         None
     }
 
     /// Remembers a block under the mapping generation in force.
     pub fn set_front(&mut self, pc: u64, mode: u32, generation: u32, block: BlockId) {
-        self.front[front_index(pc)] = FrontEntry { pc, mode, generation, block };
+        self.front[front_index(pc)] = FrontEntry {
+            pc,
+            mode,
+            generation,
+            block,
+        };
     }
 
     /// The live block at this place.
     pub fn find(&self, gpa: Gpa, pc: u64, mode: u32) -> Option<BlockId> {
-        self.by_place.get(&(gpa.0, pc, mode)).copied().filter(|&id| self.get(id).alive)
+        self.by_place
+            .get(&(gpa.0, pc, mode))
+            .copied()
+            .filter(|&id| self.get(id).alive)
     }
 
     /// The live block at `pc` that code at `from` reaches without any new translation: on a page whose physical address is
@@ -184,14 +206,24 @@ impl Blocks {
     }
 
     /// Adds a block and marks its pages as code.
-    pub fn add(&mut self, place: Place, block: &Block, code: Code, pages: &mut CodePages) -> BlockId {
+    pub fn add(
+        &mut self,
+        place: Place,
+        block: &Block,
+        code: Code,
+        pages: &mut CodePages,
+    ) -> BlockId {
         let id = BlockId(self.list.len() as u32);
         for (at, bytes) in place.pieces() {
             pages.add(at, bytes);
             self.by_page.entry(at & !0xfff).or_default().push(id);
         }
-        let calls = matches!(block.terminator().op, Op::Jump | Op::JumpInd | Op::Leave | Op::Raise);
-        self.by_place.insert((place.gpa.0, place.pc, block.mode), id);
+        let calls = matches!(
+            block.terminator().op,
+            Op::Jump | Op::JumpInd | Op::Leave | Op::Raise
+        );
+        self.by_place
+            .insert((place.gpa.0, place.pc, block.mode), id);
         self.by_pc.insert((place.pc, block.mode), id);
         self.list.push(Cached {
             place,
@@ -212,7 +244,9 @@ impl Blocks {
     pub fn drop_dirty(&mut self, dirty: &[Dirty]) -> Vec<BlockId> {
         let mut dropped = Vec::new();
         for d in dirty {
-            let Some(ids) = self.by_page.get_mut(&d.page) else { continue };
+            let Some(ids) = self.by_page.get_mut(&d.page) else {
+                continue;
+            };
             let list = &mut self.list;
             ids.retain(|&id| {
                 let block = &mut list[id.0 as usize];
@@ -270,12 +304,22 @@ impl CodeFetch for PlaceFetch<'_> {
                 }
             }
         };
-        Ok(fetch_phys(self.bus, self.arena, Gpa(phys | (va & !PAGE_MASK)), bytes))
+        Ok(fetch_phys(
+            self.bus,
+            self.arena,
+            Gpa(phys | (va & !PAGE_MASK)),
+            bytes,
+        ))
     }
 }
 
 /// Reads code bytes at a physical address, from RAM or a device; what nothing answers reads as zeros.
-pub fn fetch_phys(bus: &mut dyn Platform, arena: &tinamou_arena::Arena, gpa: Gpa, bytes: u32) -> u32 {
+pub fn fetch_phys(
+    bus: &mut dyn Platform,
+    arena: &tinamou_arena::Arena,
+    gpa: Gpa,
+    bytes: u32,
+) -> u32 {
     match bus.page(gpa) {
         RamPage::Ram { arena: host, .. } => {
             let at = (host & !0xfff) + gpa.page_offset();

@@ -46,7 +46,8 @@ impl Core {
 
     /// Sets bits of the pending word.
     pub fn pend(&self, bits: u32) {
-        self.state.write32(layout::PENDING, self.state.read32(layout::PENDING) | bits);
+        self.state
+            .write32(layout::PENDING, self.state.read32(layout::PENDING) | bits);
     }
 
     /// Shortens the slice so that it ends when `icount` instructions have run in all, if it would last longer.
@@ -74,7 +75,13 @@ impl Run<'_> {
         self.bus.ns_at(self.core.icount())
     }
 
-    fn translate(&mut self, guest: &mut dyn Guest, va: u64, access: Access, mmu: u8) -> Result<Translation, Fault> {
+    fn translate(
+        &mut self,
+        guest: &mut dyn Guest,
+        va: u64,
+        access: Access,
+        mmu: u8,
+    ) -> Result<Translation, Fault> {
         let tr = guest.translate(&self.core.state, va, access, mmu)?;
         let (read, write) = (tr.cache_read, tr.cache_write && access == Access::Write);
         self.core.uncacheable = true;
@@ -82,9 +89,16 @@ impl Run<'_> {
             let write = write && writable && !self.core.pages.has_code(arena);
             if (read || write) && access != Access::Fetch {
                 self.core.uncacheable = access == Access::Write && !write;
-                let fill = Fill { page: va & PAGE_MASK, host: arena & !0xfff, read, write, fixed: tr.fixed };
+                let fill = Fill {
+                    page: va & PAGE_MASK,
+                    host: arena & !0xfff,
+                    read,
+                    write,
+                    fixed: tr.fixed,
+                };
                 if self.core.mmu.fill(&self.core.state, mmu, fill).is_err() {
-                    self.bus.guest_error("no room in the arena for a page map: accesses stay slow");
+                    self.bus
+                        .guest_error("no room in the arena for a page map: accesses stay slow");
                 }
             }
         }
@@ -109,13 +123,26 @@ impl Run<'_> {
         self.heed();
         match value {
             Ok(v) => Ok(v),
-            Err(_) => guest.bus_error(va, Access::Read).map_or(Ok(0), |f| Err(Stop::Fault(f))),
+            Err(_) => guest
+                .bus_error(va, Access::Read)
+                .map_or(Ok(0), |f| Err(Stop::Fault(f))),
         }
     }
 
     /// Writes within one page, after translation.
-    fn write_phys(&mut self, guest: &dyn Guest, gpa: Gpa, va: u64, bytes: u32, value: u64) -> Result<(), Stop> {
-        if let RamPage::Ram { arena, writable: true } = self.bus.page(gpa) {
+    fn write_phys(
+        &mut self,
+        guest: &dyn Guest,
+        gpa: Gpa,
+        va: u64,
+        bytes: u32,
+        value: u64,
+    ) -> Result<(), Stop> {
+        if let RamPage::Ram {
+            arena,
+            writable: true,
+        } = self.bus.page(gpa)
+        {
             let at = (arena & !0xfff) + gpa.page_offset();
             let mem = &self.core.state.arena;
             match bytes {
@@ -135,7 +162,9 @@ impl Run<'_> {
         self.heed();
         match done {
             Ok(()) => Ok(()),
-            Err(_) => guest.bus_error(va, Access::Write).map_or(Ok(()), |f| Err(Stop::Fault(f))),
+            Err(_) => guest
+                .bus_error(va, Access::Write)
+                .map_or(Ok(()), |f| Err(Stop::Fault(f))),
         }
     }
 
@@ -166,17 +195,31 @@ impl Run<'_> {
             }
             raw
         };
-        Ok(if mem.big_endian { swap(raw, bytes) } else { raw })
+        Ok(if mem.big_endian {
+            swap(raw, bytes)
+        } else {
+            raw
+        })
     }
 
     /// Slow path of a store.
-    pub fn store_slow(&mut self, guest: &mut dyn Guest, va: u64, value: u64, mem: MemArg) -> Result<(), Stop> {
+    pub fn store_slow(
+        &mut self,
+        guest: &mut dyn Guest,
+        va: u64,
+        value: u64,
+        mem: MemArg,
+    ) -> Result<(), Stop> {
         self.core.slow_accesses += 1;
         let bytes = mem.bytes();
         if mem.aligned && va & (bytes as u64 - 1) != 0 {
             return Err(guest.misaligned(va, Access::Write).into());
         }
-        let raw = if mem.big_endian { swap(value, bytes) } else { value };
+        let raw = if mem.big_endian {
+            swap(value, bytes)
+        } else {
+            value
+        };
         let tr = self.translate(guest, va, Access::Write, mem.mmu)?;
         if tr.gpa.page_offset() as u64 + bytes as u64 <= PAGE_SIZE {
             return self.write_phys(guest, tr.gpa, va, bytes, raw);
@@ -192,7 +235,11 @@ impl Run<'_> {
 
     /// Slow path of a probe.
     pub fn probe_slow(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<(), Stop> {
-        let access = if mem.probe_write { Access::Write } else { Access::Read };
+        let access = if mem.probe_write {
+            Access::Write
+        } else {
+            Access::Read
+        };
         if mem.aligned && va & (mem.bytes() as u64 - 1) != 0 {
             return Err(guest.misaligned(va, access).into());
         }
@@ -208,13 +255,21 @@ impl Run<'_> {
 /// Address of the page after the one of `va`, wrapping at the guest's address width.
 fn next_page(guest: &dyn Guest, va: u64) -> u64 {
     let next = (va & PAGE_MASK).wrapping_add(PAGE_SIZE);
-    if guest.va_type() == tinamou_ir::Type::I32 { next & 0xffff_ffff } else { next }
+    if guest.va_type() == tinamou_ir::Type::I32 {
+        next & 0xffff_ffff
+    } else {
+        next
+    }
 }
 
 /// Where byte `i` of an access across two pages lies.
 fn split(first: &Translation, second: &Translation, i: u64, va: u64, next: u64) -> (Gpa, u64) {
     let room = PAGE_SIZE - (va & !PAGE_MASK);
-    if i < room { (Gpa(first.gpa.0 + i), va + i) } else { (Gpa(second.gpa.0 + i - room), next + i - room) }
+    if i < room {
+        (Gpa(first.gpa.0 + i), va + i)
+    } else {
+        (Gpa(second.gpa.0 + i - room), next + i - room)
+    }
 }
 
 /// Reverses the low `bytes` bytes.
@@ -235,7 +290,13 @@ impl Cx for Run<'_> {
         self.load_slow(guest, va, mem)
     }
 
-    fn store(&mut self, guest: &mut dyn Guest, va: u64, value: u64, mem: MemArg) -> Result<(), Stop> {
+    fn store(
+        &mut self,
+        guest: &mut dyn Guest,
+        va: u64,
+        value: u64,
+        mem: MemArg,
+    ) -> Result<(), Stop> {
         self.store_slow(guest, va, value, mem)
     }
 
@@ -273,7 +334,10 @@ impl Cx for Run<'_> {
 
     fn invalidate_code(&mut self, gpa: Gpa, bytes: u32) {
         if let RamPage::Ram { arena, .. } = self.bus.page(gpa)
-            && self.core.pages.note_store((arena & !0xfff) + gpa.page_offset(), bytes)
+            && self
+                .core
+                .pages
+                .note_store((arena & !0xfff) + gpa.page_offset(), bytes)
         {
             self.core.pend(pending::LEAVE);
         }
@@ -297,7 +361,11 @@ impl Exec<'_> {
     fn keep<T: Default>(&mut self, result: Result<T, Stop>) -> T {
         result.unwrap_or_else(|stop| {
             self.run.core.stopped = Some(stop);
-            self.run.core.pend(if stop == Stop::Wait { pending::WAIT } else { pending::FAULT });
+            self.run.core.pend(if stop == Stop::Wait {
+                pending::WAIT
+            } else {
+                pending::FAULT
+            });
             T::default()
         })
     }
@@ -327,22 +395,30 @@ impl ExecCx for Exec<'_> {
 
 impl HelperHost for Exec<'_> {
     fn call(&mut self, helper: u32, a: u64, b: u64, c: u64) -> u64 {
-        let result = self.guest.helper(&mut self.run, HelperId(helper as u16), [a, b, c]);
+        let result = self
+            .guest
+            .helper(&mut self.run, HelperId(helper as u16), [a, b, c]);
         self.keep(result)
     }
 
     fn load(&mut self, va: u64, mem: u32) -> u64 {
-        let result = self.run.load_slow(self.guest, va, MemArg::unpack(mem as u64));
+        let result = self
+            .run
+            .load_slow(self.guest, va, MemArg::unpack(mem as u64));
         self.keep(result)
     }
 
     fn store(&mut self, va: u64, value: u64, mem: u32) {
-        let result = self.run.store_slow(self.guest, va, value, MemArg::unpack(mem as u64));
+        let result = self
+            .run
+            .store_slow(self.guest, va, value, MemArg::unpack(mem as u64));
         self.keep(result);
     }
 
     fn probe(&mut self, va: u64, mem: u32) {
-        let result = self.run.probe_slow(self.guest, va, MemArg::unpack(mem as u64));
+        let result = self
+            .run
+            .probe_slow(self.guest, va, MemArg::unpack(mem as u64));
         self.keep(result);
     }
 }

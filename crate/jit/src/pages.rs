@@ -45,13 +45,19 @@ fn mask(offset: u32, bytes: u32) -> u64 {
     let first = offset >> GRANULE_BITS;
     let last = (offset + bytes.max(1) - 1).min(0xfff) >> GRANULE_BITS;
     let count = last - first + 1;
-    (if count == 64 { u64::MAX } else { (1 << count) - 1 }) << first
+    (if count == 64 {
+        u64::MAX
+    } else {
+        (1 << count) - 1
+    }) << first
 }
 
 impl CodePages {
     /// Whether the page of arena offset `at` holds translated code.
     pub fn has_code(&self, at: u32) -> bool {
-        self.pages.get(&(at >> PAGE_BITS)).is_some_and(|p| p.code != 0)
+        self.pages
+            .get(&(at >> PAGE_BITS))
+            .is_some_and(|p| p.code != 0)
     }
 
     /// Code was translated from `bytes` bytes at `at`, all in one page.
@@ -61,7 +67,9 @@ impl CodePages {
 
     /// Memory at `at` was written, in one page. True if code was hit: the running block must end.
     pub fn note_store(&mut self, at: u32, bytes: u32) -> bool {
-        let Some(page) = self.pages.get_mut(&(at >> PAGE_BITS)) else { return false };
+        let Some(page) = self.pages.get_mut(&(at >> PAGE_BITS)) else {
+            return false;
+        };
         if page.code == 0 {
             return false;
         }
@@ -78,7 +86,10 @@ impl CodePages {
             page.code
         };
         page.code &= !granules;
-        self.dirty.push(Dirty { page: at & !PAGE_LOW, granules });
+        self.dirty.push(Dirty {
+            page: at & !PAGE_LOW,
+            granules,
+        });
         true
     }
 
@@ -127,7 +138,9 @@ mod tests {
     fn a_page_written_beside_its_code_gives_the_code_up() {
         let mut pages = CodePages::default();
         pages.add(0x1000, 64);
-        let hits = (0..PATIENCE).filter(|_| pages.note_store(0x1800, 4)).count();
+        let hits = (0..PATIENCE)
+            .filter(|_| pages.note_store(0x1800, 4))
+            .count();
         assert_eq!(hits, 1);
         assert!(!pages.has_code(0x1000));
     }

@@ -128,7 +128,11 @@ impl Regions {
             tickets: Vec::new(),
             by_block: FxHashMap::default(),
             device_sites: FxHashSet::default(),
-            cells: CellPool { chunks: Vec::new(), used: 0, current: 0 },
+            cells: CellPool {
+                chunks: Vec::new(),
+                used: 0,
+                current: 0,
+            },
             age: 0,
             live_insns: 0,
             stats: CompileStats::default(),
@@ -162,7 +166,9 @@ impl Regions {
     /// Takes up what the engine has finished.
     pub fn collect(&mut self, blocks: &mut Blocks) {
         while let Some((ticket, result)) = self.engine.poll() {
-            let Some(regions) = self.waiting.remove(&ticket) else { continue };
+            let Some(regions) = self.waiting.remove(&ticket) else {
+                continue;
+            };
             let Ok(base) = result else { continue };
             for (k, region) in regions.into_iter().enumerate() {
                 let compiled = &mut self.list[region as usize];
@@ -173,7 +179,10 @@ impl Regions {
                 for (entry, &id) in compiled.entries.iter().enumerate() {
                     let block = blocks.get_mut(id);
                     if entry == 0 || block.entry.is_none() {
-                        block.entry = Some(EntryPoint { region, entry: entry as u32 });
+                        block.entry = Some(EntryPoint {
+                            region,
+                            entry: entry as u32,
+                        });
                     }
                     if entry == 0 {
                         block.queued = false;
@@ -184,7 +193,14 @@ impl Regions {
     }
 
     /// Called once a slice: compiles the queue when it is long or old enough.
-    pub fn pump(&mut self, guest: &dyn Guest, blocks: &mut Blocks, bus: &mut dyn Platform, arena: &Arena, tuning: &Tuning) {
+    pub fn pump(
+        &mut self,
+        guest: &dyn Guest,
+        blocks: &mut Blocks,
+        bus: &mut dyn Platform,
+        arena: &Arena,
+        tuning: &Tuning,
+    ) {
         if self.queue.is_empty() {
             return;
         }
@@ -212,7 +228,8 @@ impl Regions {
         let mut compiled: Vec<Compiled> = Vec::new();
         let mut taken: FxHashSet<BlockId> = FxHashSet::default();
         for &head in heads {
-            if !blocks.get(head).alive || blocks.get(head).entry.is_some() || taken.contains(&head) {
+            if !blocks.get(head).alive || blocks.get(head).entry.is_some() || taken.contains(&head)
+            {
                 blocks.get_mut(head).queued = false;
                 continue;
             }
@@ -238,7 +255,9 @@ impl Regions {
             features: self.engine.features(),
         };
         let module = compile_module(&irs, &env);
-        let Some(cells) = self.cells.alloc(arena, module.cells_bytes()) else { return };
+        let Some(cells) = self.cells.alloc(arena, module.cells_bytes()) else {
+            return;
+        };
         let exit_base = self.exits.len() as u32;
         let mut regions = Vec::new();
         for (k, mut record) in compiled.into_iter().enumerate() {
@@ -246,8 +265,17 @@ impl Regions {
             record.check = cells + module.regions[k].check_cell;
             arena.write32(record.check, if record.fixed { CHECK_FIXED } else { 0 });
             for &exit in &module.regions[k].exits {
-                let link_cell = if let Exit::Edge { link, .. } = exit { cells + module.link_cell(link) } else { 0 };
-                self.exits.push(ExitRecord { region, exit, link_cell, device_hits: 0 });
+                let link_cell = if let Exit::Edge { link, .. } = exit {
+                    cells + module.link_cell(link)
+                } else {
+                    0
+                };
+                self.exits.push(ExitRecord {
+                    region,
+                    exit,
+                    link_cell,
+                    device_hits: 0,
+                });
             }
             for &id in &record.blocks {
                 self.by_block.entry(id).or_default().push(region);
@@ -260,7 +288,11 @@ impl Regions {
         }
         self.stats.modules += 1;
         self.stats.bytes += module.bytes.len() as u64;
-        let source = ModuleSource { bytes: module.bytes, functions: module.functions, cells };
+        let source = ModuleSource {
+            bytes: module.bytes,
+            functions: module.functions,
+            cells,
+        };
         let ticket = self.engine.publish(source, exit_base);
         self.waiting.insert(ticket, regions);
         self.tickets.push(ticket);
@@ -287,13 +319,23 @@ impl Regions {
             }
             let mut places = block.place.pairs();
             let page = places.next()?;
-            let mut fetch = PlaceFetch { bus: &mut *bus, arena, page, next: places.next(), missed: None };
-            let Ok(mut ir) = guest.lift(&mut fetch, block.place.pc, block.mode, block.insns) else { continue };
+            let mut fetch = PlaceFetch {
+                bus: &mut *bus,
+                arena,
+                page,
+                next: places.next(),
+                missed: None,
+            };
+            let Ok(mut ir) = guest.lift(&mut fetch, block.place.pc, block.mode, block.insns) else {
+                continue;
+            };
             let mut pc = 0;
             for inst in &mut ir.insts {
                 match inst.op {
                     Op::Insn => pc = inst.imm,
-                    Op::Load | Op::Store | Op::StoreIf | Op::Probe if self.device_sites.contains(&pc) => {
+                    Op::Load | Op::Store | Op::StoreIf | Op::Probe
+                        if self.device_sites.contains(&pc) =>
+                    {
                         let mut mem = inst.mem();
                         mem.inline_slow = true;
                         inst.imm = mem.pack();
@@ -325,7 +367,14 @@ impl Regions {
             insns: irs.iter().map(|b| b.insn_count).sum(),
             blocks: kept,
         };
-        Some((Region { blocks: irs, entries, fixed }, record))
+        Some((
+            Region {
+                blocks: irs,
+                entries,
+                fixed,
+            },
+            record,
+        ))
     }
 
     /// Code of these blocks was overwritten: the regions that contain them are entered no more.
@@ -423,7 +472,9 @@ fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning) -> Vec<BlockId> {
             if ids.len() >= tuning.region_blocks || !seen.insert(pc) {
                 continue;
             }
-            let Some(id) = blocks.near(&block.place, pc, block.mode) else { continue };
+            let Some(id) = blocks.near(&block.place, pc, block.mode) else {
+                continue;
+            };
             let found = blocks.get(id);
             let apart = block.calls && pc != behind && found.entry.is_some();
             if found.runs < warm || apart || insns + found.insns > tuning.region_insns {
@@ -461,9 +512,27 @@ fn predict_returns(blocks: &Blocks, ids: &[BlockId], irs: &mut [Block]) {
         for &pc in &points {
             let none = [Val::NONE; 3];
             let at = ir.insts.len() as u32;
-            ir.insts.push(Inst { op: Op::Const, ty: ir.va_type, args: none, imm: pc, aux: 0 });
-            ir.insts.push(Inst { op: Op::Eq, ty: Type::I32, args: [last.args[0], Val(at), Val::NONE], imm: 0, aux: 0 });
-            ir.insts.push(Inst { op: Op::ExitIf, ty: Type::I32, args: [Val(at + 1), Val::NONE, Val::NONE], imm: pc, aux: 0 });
+            ir.insts.push(Inst {
+                op: Op::Const,
+                ty: ir.va_type,
+                args: none,
+                imm: pc,
+                aux: 0,
+            });
+            ir.insts.push(Inst {
+                op: Op::Eq,
+                ty: Type::I32,
+                args: [last.args[0], Val(at), Val::NONE],
+                imm: 0,
+                aux: 0,
+            });
+            ir.insts.push(Inst {
+                op: Op::ExitIf,
+                ty: Type::I32,
+                args: [Val(at + 1), Val::NONE, Val::NONE],
+                imm: pc,
+                aux: 0,
+            });
         }
         ir.insts.push(last);
     }
@@ -471,7 +540,11 @@ fn predict_returns(blocks: &Blocks, ids: &[BlockId], irs: &mut [Block]) {
 
 /// Which blocks of a region may be entered: the head, loop headers and return points. Indices into `ids`.
 fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
-    let index: FxHashMap<u64, usize> = ids.iter().enumerate().map(|(i, &id)| (blocks.get(id).place.pc, i)).collect();
+    let index: FxHashMap<u64, usize> = ids
+        .iter()
+        .enumerate()
+        .map(|(i, &id)| (blocks.get(id).place.pc, i))
+        .collect();
     let mut entry = vec![false; ids.len()];
     // Depth-first search: a successor on the current path is a loop header.
     let mut state = vec![0u8; ids.len()];
@@ -509,7 +582,9 @@ fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
         }
     }
     entry[0] = false;
-    core::iter::once(0).chain((1..ids.len()).filter(|&i| entry[i]).map(|i| i as u32)).collect()
+    core::iter::once(0)
+        .chain((1..ids.len()).filter(|&i| entry[i]).map(|i| i as u32))
+        .collect()
 }
 
 /// Writes a link cell: from now on the exit goes straight to the function.

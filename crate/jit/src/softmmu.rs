@@ -81,8 +81,16 @@ impl Softmmu {
         let index = mmu as usize & (SETS - 1);
         if self.sets[index].read == 0 {
             let read = new_map(&self.arena, self.wide)?;
-            let write = if self.wide { read } else { new_map(&self.arena, false)? };
-            self.sets[index] = Set { read, write, ..Set::default() };
+            let write = if self.wide {
+                read
+            } else {
+                new_map(&self.arena, false)?
+            };
+            self.sets[index] = Set {
+                read,
+                write,
+                ..Set::default()
+            };
             state.write32(layout::MAPS + 8 * index as u32, read);
             state.write32(layout::MAPS + 8 * index as u32 + 4, write);
         }
@@ -94,11 +102,28 @@ impl Softmmu {
         if self.wide {
             let entry = set.read + tlb_offset(fill.page);
             let same = |tag: u64| tag == fill.page;
-            let (r, w) = (self.arena.read64(entry + tlb::TAG_READ), self.arena.read64(entry + tlb::TAG_WRITE));
+            let (r, w) = (
+                self.arena.read64(entry + tlb::TAG_READ),
+                self.arena.read64(entry + tlb::TAG_WRITE),
+            );
             let addend = fill.host.wrapping_sub(fill.page as u32);
             let keep = same(r) || same(w);
-            self.arena.write64(entry + tlb::TAG_READ, if fill.read || (keep && same(r)) { fill.page } else { tlb::EMPTY });
-            self.arena.write64(entry + tlb::TAG_WRITE, if fill.write || (keep && same(w)) { fill.page } else { tlb::EMPTY });
+            self.arena.write64(
+                entry + tlb::TAG_READ,
+                if fill.read || (keep && same(r)) {
+                    fill.page
+                } else {
+                    tlb::EMPTY
+                },
+            );
+            self.arena.write64(
+                entry + tlb::TAG_WRITE,
+                if fill.write || (keep && same(w)) {
+                    fill.page
+                } else {
+                    tlb::EMPTY
+                },
+            );
             self.arena.write32(entry + tlb::ADDEND, addend);
         } else {
             let value = fill.host.wrapping_sub(fill.page as u32);
@@ -110,7 +135,11 @@ impl Softmmu {
                 self.arena.write32(set.write + at, value);
             }
         }
-        let list = if fill.fixed { &mut set.fixed } else { &mut set.mapped };
+        let list = if fill.fixed {
+            &mut set.fixed
+        } else {
+            &mut set.mapped
+        };
         list.push(fill.page);
         if list.len() > 1 << 16 {
             list.sort_unstable();
@@ -185,13 +214,19 @@ impl Softmmu {
                 if self.wide {
                     let entry = set.read + tlb_offset(page);
                     if self.arena.read64(entry + tlb::TAG_WRITE) == page
-                        && self.arena.read32(entry + tlb::ADDEND).wrapping_add(page as u32) == host
+                        && self
+                            .arena
+                            .read32(entry + tlb::ADDEND)
+                            .wrapping_add(page as u32)
+                            == host
                     {
                         self.arena.write64(entry + tlb::TAG_WRITE, tlb::EMPTY);
                     }
                 } else {
                     let at = set.write + (page as u32 >> 12) * 4;
-                    if self.arena.read32(at) & flat::SLOW == 0 && self.arena.read32(at).wrapping_add(page as u32) == host {
+                    if self.arena.read32(at) & flat::SLOW == 0
+                        && self.arena.read32(at).wrapping_add(page as u32) == host
+                    {
                         self.arena.write32(at, flat::SLOW);
                     }
                 }
@@ -255,7 +290,10 @@ mod tests {
     fn machine(va_type: Type) -> (Arena, State, Softmmu) {
         let arena = Arena::new().unwrap();
         let base = arena.alloc(4096, 64).unwrap();
-        let state = State { arena: arena.clone(), base };
+        let state = State {
+            arena: arena.clone(),
+            base,
+        };
         let mmu = Softmmu::new(&arena, &state, va_type).unwrap();
         (arena, state, mmu)
     }
@@ -267,11 +305,24 @@ mod tests {
     #[test]
     fn flat_entries_are_filled_protected_and_flushed() {
         let (arena, state, mut mmu) = machine(Type::I32);
-        let fill = Fill { page: 0x8000_1000, host: 0x0050_0000, read: true, write: true, fixed: true };
+        let fill = Fill {
+            page: 0x8000_1000,
+            host: 0x0050_0000,
+            read: true,
+            write: true,
+            fixed: true,
+        };
         mmu.fill(&state, 0, fill).unwrap();
-        assert_eq!(write_entry(&arena, &state, 0x8000_1000).wrapping_add(0x8000_1000), 0x0050_0000);
+        assert_eq!(
+            write_entry(&arena, &state, 0x8000_1000).wrapping_add(0x8000_1000),
+            0x0050_0000
+        );
         mmu.flush_mapped();
-        assert_ne!(write_entry(&arena, &state, 0x8000_1000), flat::SLOW, "fixed segments survive");
+        assert_ne!(
+            write_entry(&arena, &state, 0x8000_1000),
+            flat::SLOW,
+            "fixed segments survive"
+        );
         mmu.protect(0x0050_0000);
         assert_eq!(write_entry(&arena, &state, 0x8000_1000), flat::SLOW);
         let read = arena.read32(state.read32(layout::MAPS) + (0x8000_1000 >> 12) * 4);
@@ -285,8 +336,30 @@ mod tests {
     fn tlb_entries_keep_the_other_access_of_the_same_page() {
         let (arena, state, mut mmu) = machine(Type::I64);
         let page = 0xffff_ffff_8000_3000;
-        mmu.fill(&state, 2, Fill { page, host: 0x60_0000, read: true, write: false, fixed: false }).unwrap();
-        mmu.fill(&state, 2, Fill { page, host: 0x60_0000, read: false, write: true, fixed: false }).unwrap();
+        mmu.fill(
+            &state,
+            2,
+            Fill {
+                page,
+                host: 0x60_0000,
+                read: true,
+                write: false,
+                fixed: false,
+            },
+        )
+        .unwrap();
+        mmu.fill(
+            &state,
+            2,
+            Fill {
+                page,
+                host: 0x60_0000,
+                read: false,
+                write: true,
+                fixed: false,
+            },
+        )
+        .unwrap();
         let entry = state.read32(layout::MAPS + 16) + tlb_offset(page);
         assert_eq!(arena.read64(entry + tlb::TAG_READ), page);
         assert_eq!(arena.read64(entry + tlb::TAG_WRITE), page);

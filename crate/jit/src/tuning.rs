@@ -44,6 +44,12 @@ impl Tuning {
 
     /// For a browser's engine.
     pub fn browser() -> Tuning {
-        Tuning { hot_runs: 150, batch: 16, batch_max: 32, modules: 20_000, ..Tuning::native() }
+        Tuning {
+            hot_runs: 150,
+            batch: 16,
+            batch_max: 32,
+            modules: 20_000,
+            ..Tuning::native()
+        }
     }
 }

@@ -87,9 +87,15 @@ impl Vcpu {
         tuning: Tuning,
     ) -> Result<Vcpu, ArenaFull> {
         let base = arena.alloc(guest.slots().state_bytes() as u64, 4096)?;
-        let state = State { arena: arena.clone(), base };
+        let state = State {
+            arena: arena.clone(),
+            base,
+        };
         let mmu = Softmmu::new(arena, &state, guest.va_type())?;
-        state.write32(layout::JUMP_CACHE, arena.alloc(jump_cache::BYTES as u64, 64)?);
+        state.write32(
+            layout::JUMP_CACHE,
+            arena.alloc(jump_cache::BYTES as u64, 64)?,
+        );
         guest.reset(&state);
         let core = Core {
             state,
@@ -104,7 +110,16 @@ impl Vcpu {
         };
         let translator = interp::Translator::default();
         let regions = engine.map(Regions::new);
-        Ok(Vcpu { guest, core, blocks: Blocks::default(), regions, tuning, translator, mode: 0, stats: RunStats::default() })
+        Ok(Vcpu {
+            guest,
+            core,
+            blocks: Blocks::default(),
+            regions,
+            tuning,
+            translator,
+            mode: 0,
+            stats: RunStats::default(),
+        })
     }
 
     /// The guest object.
@@ -177,7 +192,10 @@ impl Vcpu {
     /// The guest timer's deadline has come.
     pub fn fire_timer(&mut self, bus: &mut dyn Platform) {
         self.core.timer_ns = None;
-        self.guest.timer(&mut Run { core: &mut self.core, bus });
+        self.guest.timer(&mut Run {
+            core: &mut self.core,
+            bus,
+        });
     }
 
     fn drop_code(&mut self) {
@@ -186,7 +204,10 @@ impl Vcpu {
         }
         self.blocks.clear();
         self.core.pages.clear();
-        regions::clear_jumps(&self.core.state.arena, self.core.state.read32(layout::JUMP_CACHE));
+        regions::clear_jumps(
+            &self.core.state.arena,
+            self.core.state.read32(layout::JUMP_CACHE),
+        );
     }
 
     /// Runs up to `budget` instructions.
@@ -207,13 +228,24 @@ impl Vcpu {
         if self.blocks.is_full() {
             self.drop_code();
         }
-        let Some(regions) = &mut self.regions else { return };
+        let Some(regions) = &mut self.regions else {
+            return;
+        };
         if regions.is_full(&self.tuning) {
             regions.clear(&mut self.blocks);
-            regions::clear_jumps(&self.core.state.arena, self.core.state.read32(layout::JUMP_CACHE));
+            regions::clear_jumps(
+                &self.core.state.arena,
+                self.core.state.read32(layout::JUMP_CACHE),
+            );
         }
         regions.collect(&mut self.blocks);
-        regions.pump(&*self.guest, &mut self.blocks, bus, &self.core.state.arena, &self.tuning);
+        regions.pump(
+            &*self.guest,
+            &mut self.blocks,
+            bus,
+            &self.core.state.arena,
+            &self.tuning,
+        );
     }
 
     fn run_slice(&mut self, bus: &mut dyn Platform) -> SliceEnd {
@@ -237,7 +269,10 @@ impl Vcpu {
                     if bus.attention() {
                         return SliceEnd::Attention;
                     }
-                    if self.guest.take_interrupt(&mut Run { core: &mut self.core, bus }) {
+                    if self.guest.take_interrupt(&mut Run {
+                        core: &mut self.core,
+                        bus,
+                    }) {
                         self.stats.exceptions += 1;
                     }
                     if self.guest.is_halted() {
@@ -288,9 +323,17 @@ impl Vcpu {
     }
 
     /// Looks the block up by physical address, or lifts it. `None`: it must not be cached.
-    fn find(&mut self, bus: &mut dyn Platform, pc: u64, generation: u32) -> Result<Option<BlockId>, (Fault, u64, u64)> {
+    fn find(
+        &mut self,
+        bus: &mut dyn Platform,
+        pc: u64,
+        generation: u32,
+    ) -> Result<Option<BlockId>, (Fault, u64, u64)> {
         let (state, mmu) = (&self.core.state, self.guest.mmu_index(self.mode));
-        let tr = self.guest.translate(state, pc, Access::Fetch, mmu).map_err(|f| (f, pc, 0))?;
+        let tr = self
+            .guest
+            .translate(state, pc, Access::Fetch, mmu)
+            .map_err(|f| (f, pc, 0))?;
         if !matches!(bus.page(tr.gpa), RamPage::Ram { .. }) {
             return Ok(None);
         }
@@ -299,7 +342,10 @@ impl Vcpu {
             let same = match second {
                 None => true,
                 Some((va, page)) => {
-                    let tr2 = self.guest.translate(&self.core.state, va, Access::Fetch, mmu).map_err(|f| (f, va, 1))?;
+                    let tr2 = self
+                        .guest
+                        .translate(&self.core.state, va, Access::Fetch, mmu)
+                        .map_err(|f| (f, va, 1))?;
                     tr2.gpa.0 & PAGE_MASK == page
                 }
             };
@@ -325,16 +371,27 @@ impl Vcpu {
         max_insns: u32,
     ) -> Result<(Code, tinamou_ir::Block, Place), (Fault, u64, u64)> {
         let mmu = self.guest.mmu_index(self.mode);
-        let tr = self.guest.translate(&self.core.state, pc, Access::Fetch, mmu).map_err(|f| (f, pc, 0))?;
+        let tr = self
+            .guest
+            .translate(&self.core.state, pc, Access::Fetch, mmu)
+            .map_err(|f| (f, pc, 0))?;
         let mut next = None;
         loop {
             let arena = self.core.state.arena.clone();
             let page = (pc & PAGE_MASK, tr.gpa.0 & PAGE_MASK);
-            let mut fetch = PlaceFetch { bus: &mut *bus, arena: &arena, page, next, missed: None };
+            let mut fetch = PlaceFetch {
+                bus: &mut *bus,
+                arena: &arena,
+                page,
+                next,
+                missed: None,
+            };
             match self.guest.lift(&mut fetch, pc, self.mode, max_insns) {
                 Ok(block) => {
                     let room = PAGE_SIZE - (pc & !PAGE_MASK);
-                    let next_page = next.filter(|_| block.code_bytes as u64 > room).map(|(_, p)| Gpa(p));
+                    let next_page = next
+                        .filter(|_| block.code_bytes as u64 > room)
+                        .map(|(_, p)| Gpa(p));
                     let host = |gpa: Gpa| match bus.page(gpa) {
                         RamPage::Ram { arena, .. } => (arena & !0xfff) + gpa.page_offset(),
                         _ => 0,
@@ -348,12 +405,20 @@ impl Vcpu {
                         bytes: block.code_bytes,
                         fixed: tr.fixed,
                     };
-                    let code = self.translator.translate(&block, &self.guest.slots(), self.guest.helpers());
+                    let code = self.translator.translate(
+                        &block,
+                        &self.guest.slots(),
+                        self.guest.helpers(),
+                    );
                     return Ok((code, block, place));
                 }
                 Err(fault) => {
-                    let (Some(va), true) = (fetch.missed, next.is_none()) else { return Err((fault, pc, 0)) };
-                    let tr2 = self.guest.translate(&self.core.state, va, Access::Fetch, mmu);
+                    let (Some(va), true) = (fetch.missed, next.is_none()) else {
+                        return Err((fault, pc, 0));
+                    };
+                    let tr2 = self
+                        .guest
+                        .translate(&self.core.state, va, Access::Fetch, mmu);
                     let tr2 = tr2.map_err(|f| (f, va, (va != pc) as u64))?;
                     next = Some((va & PAGE_MASK, tr2.gpa.0 & PAGE_MASK));
                 }
@@ -371,12 +436,22 @@ impl Vcpu {
 
     fn spend(&self, insns: u32) {
         let left = self.core.state.read32(layout::BUDGET) as i32;
-        self.core.state.write32(layout::BUDGET, left.wrapping_sub(insns as i32) as u32);
+        self.core
+            .state
+            .write32(layout::BUDGET, left.wrapping_sub(insns as i32) as u32);
     }
 
     fn raise(&mut self, bus: &mut dyn Platform, fault: Fault, pc: u64, note: u64) -> Next {
         self.stats.exceptions += 1;
-        self.guest.raise(&mut Run { core: &mut self.core, bus }, fault, pc, note);
+        self.guest.raise(
+            &mut Run {
+                core: &mut self.core,
+                bus,
+            },
+            fault,
+            pc,
+            note,
+        );
         self.spend(1);
         Next::Look
     }
@@ -385,8 +460,19 @@ impl Vcpu {
         loop {
             let state = self.core.state.clone();
             let ran = {
-                let run = Run { core: &mut self.core, bus: &mut *bus };
-                interp::run(code, start, &state, &mut Exec { guest: &mut *self.guest, run })
+                let run = Run {
+                    core: &mut self.core,
+                    bus: &mut *bus,
+                };
+                interp::run(
+                    code,
+                    start,
+                    &state,
+                    &mut Exec {
+                        guest: &mut *self.guest,
+                        run,
+                    },
+                )
             };
             self.core.progress = 0;
             self.spend(ran.completed);
@@ -400,9 +486,14 @@ impl Vcpu {
                     state.set_pc(pc);
                     return Next::Look;
                 }
-                Outcome::Fault { fault, insn } => return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn)),
+                Outcome::Fault { fault, insn } => {
+                    return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn));
+                }
                 Outcome::Trap { code: number, insn } => {
-                    let fault = Fault { code: number, ..Fault::default() };
+                    let fault = Fault {
+                        code: number,
+                        ..Fault::default()
+                    };
                     return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn));
                 }
                 Outcome::Wait { insn } => {
@@ -434,7 +525,10 @@ impl Vcpu {
         if !region.fixed && arena.read32(region.check) != generation {
             let mmu = self.guest.mmu_index(self.mode);
             for &(va, page) in &region.pairs {
-                match self.guest.translate(&self.core.state, va, Access::Fetch, mmu) {
+                match self
+                    .guest
+                    .translate(&self.core.state, va, Access::Fetch, mmu)
+                {
                     Ok(tr) if tr.gpa.0 & PAGE_MASK == page => {}
                     _ => return None,
                 }
@@ -444,16 +538,36 @@ impl Vcpu {
         if link != 0 {
             regions::link(arena, link, func, entry.entry);
         }
-        regions::cache_jump(arena, self.core.state.read32(layout::JUMP_CACHE), pc, self.mode, func, entry.entry);
+        regions::cache_jump(
+            arena,
+            self.core.state.read32(layout::JUMP_CACHE),
+            pc,
+            self.mode,
+            func,
+            entry.entry,
+        );
         self.stats.calls += 1;
         let base = self.core.state.base;
-        let run = Run { core: &mut self.core, bus: &mut *bus };
-        let number = regions.engine().call(func, base, entry.entry, &mut Exec { guest: &mut *self.guest, run });
+        let run = Run {
+            core: &mut self.core,
+            bus: &mut *bus,
+        };
+        let number = regions.engine().call(
+            func,
+            base,
+            entry.entry,
+            &mut Exec {
+                guest: &mut *self.guest,
+                run,
+            },
+        );
         Some(self.take_exit(bus, number))
     }
 
     fn take_exit(&mut self, bus: &mut dyn Platform, number: u32) -> Next {
-        let Some(regions) = self.regions.as_mut() else { return Next::Look };
+        let Some(regions) = self.regions.as_mut() else {
+            return Next::Look;
+        };
         let record = *regions.exit(number);
         let region = regions.get(record.region);
         let id = match record.exit {
@@ -491,7 +605,10 @@ impl Vcpu {
                 next
             }
             Exit::Trap { insn, code, .. } => {
-                let fault = Fault { code, ..Fault::default() };
+                let fault = Fault {
+                    code,
+                    ..Fault::default()
+                };
                 let (pc, note) = self.position(id, insn);
                 self.raise(bus, fault, pc, note)
             }
@@ -523,7 +640,9 @@ impl Vcpu {
     }
 
     fn count_device_hit(&mut self, number: u32, pc: u64) {
-        let Some(regions) = self.regions.as_mut() else { return };
+        let Some(regions) = self.regions.as_mut() else {
+            return;
+        };
         let record = regions.exit(number);
         record.device_hits += 1;
         if record.device_hits == self.tuning.device_hits {

@@ -15,14 +15,25 @@ fn main() {
     if let Ok(cpu) = std::env::var("CPU") {
         config.cpu = cpu;
     }
-    config.accel = if args.get(6).is_some_and(|a| a == "jit") { Accel::Jit } else { Accel::Interp };
+    config.accel = if args.get(6).is_some_and(|a| a == "jit") {
+        Accel::Jit
+    } else {
+        Accel::Interp
+    };
     let mut machine = Machine::new(&config, |arena| {
-        Ok(Box::new(tinamou_jit::engine::wasmtime::WasmtimeEngine::new(arena, 1).map_err(|e| e.to_string())?))
+        Ok(Box::new(
+            tinamou_jit::engine::wasmtime::WasmtimeEngine::new(arena, 1)
+                .map_err(|e| e.to_string())?,
+        ))
     })
     .unwrap_or_else(|e| panic!("{e}"));
     let limit: u64 = args[5].parse().expect("insns");
     let start = std::time::Instant::now();
-    let mut script = std::env::var("TYPE").unwrap_or_default().split('|').map(str::to_owned).collect::<std::collections::VecDeque<_>>();
+    let mut script = std::env::var("TYPE")
+        .unwrap_or_default()
+        .split('|')
+        .map(str::to_owned)
+        .collect::<std::collections::VecDeque<_>>();
     let mut seen = String::new();
     while machine.icount() < limit {
         let end = machine.run_slice(10_000_000);
@@ -57,7 +68,9 @@ fn main() {
     for w in -8i64..8 {
         let pc = state.pc() as i64 + w * 4;
         let mut b = [0; 4];
-        machine.bus_mut().read_memory(tinamou_core::Gpa((pc & 0x1fff_ffff) as u64), &mut b);
+        machine
+            .bus_mut()
+            .read_memory(tinamou_core::Gpa((pc & 0x1fff_ffff) as u64), &mut b);
         eprintln!("{pc:x}: {:08x}", u32::from_le_bytes(b));
     }
     eprintln!("hash {:016x}", machine.state_hash());

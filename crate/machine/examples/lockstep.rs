@@ -18,7 +18,9 @@ fn main() {
         config.tuning.hot_runs = 30;
         config.tuning.batch = 1;
         Machine::new(&config, |arena| {
-            Ok(Box::new(WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?))
+            Ok(Box::new(
+                WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?,
+            ))
         })
         .unwrap_or_else(|e| panic!("{e}"))
     };
@@ -29,7 +31,10 @@ fn main() {
     let script: Vec<(String, String)> = std::env::var("TYPE")
         .unwrap_or_default()
         .split('|')
-        .filter_map(|l| l.split_once("=>").map(|(a, b)| (a.to_owned(), b.to_owned())))
+        .filter_map(|l| {
+            l.split_once("=>")
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        })
         .collect();
     let mut at = 0;
     let mut seen = String::new();
@@ -41,7 +46,13 @@ fn main() {
         seen.push_str(&String::from_utf8_lossy(&out.0));
         let (da, db) = (dump(&mut a), dump(&mut b));
         if da != db || ends.0 != ends.1 || out.0 != out.1 || a.icount() != b.icount() {
-            println!("\nDIFFER: icount {} {} {ends:?}\nbefore ({}):\n{}\ninterp:\n{da}\njit:\n{db}", a.icount(), b.icount(), before.1, before.0);
+            println!(
+                "\nDIFFER: icount {} {} {ends:?}\nbefore ({}):\n{}\ninterp:\n{da}\njit:\n{db}",
+                a.icount(),
+                b.icount(),
+                before.1,
+                before.0
+            );
             println!("{:?}", b.stats());
             std::process::exit(1);
         }

@@ -12,7 +12,10 @@ pub struct Clock {
 impl Clock {
     /// A clock at 0; one instruction takes `1 << shift` nanoseconds (at most 2^10).
     pub fn new(shift: u32) -> Clock {
-        Clock { shift: shift.min(10), base_ns: 0 }
+        Clock {
+            shift: shift.min(10),
+            base_ns: 0,
+        }
     }
 
     /// Time after `icount` instructions.

@@ -5,10 +5,10 @@
 pub mod bus;
 pub mod clock;
 pub mod config;
-pub mod machine;
-pub mod target;
 pub mod devices;
+pub mod machine;
 pub mod malta;
+pub mod target;
 
 pub use config::{Accel, Config, MachineError};
 pub use machine::{Machine, SliceEnd, Stats};

@@ -151,13 +151,23 @@ impl Machine {
     ///
     /// # Errors
     /// [`MachineError`]: a sentence for the user.
-    pub fn new(config: &Config, engine: impl FnOnce(&Arena) -> Result<Box<dyn Engine>, String>) -> Result<Machine, MachineError> {
+    pub fn new(
+        config: &Config,
+        engine: impl FnOnce(&Arena) -> Result<Box<dyn Engine>, String>,
+    ) -> Result<Machine, MachineError> {
         let arena = Arena::new().map_err(|e| MachineError::Host(e.to_string()))?;
         let target: &Target = config.target;
         if config.machine != malta::MALTA.name {
-            return Err(MachineError::UnknownMachine { name: config.machine.clone() });
+            return Err(MachineError::UnknownMachine {
+                name: config.machine.clone(),
+            });
         }
-        let board = BoardConfig { ram_bytes: config.ram_bytes, big_endian: target.big_endian, rtc_base: config.rtc_base, ..BoardConfig::default() };
+        let board = BoardConfig {
+            ram_bytes: config.ram_bytes,
+            big_endian: target.big_endian,
+            rtc_base: config.rtc_base,
+            ..BoardConfig::default()
+        };
         let mut bus = malta::new(board, Box::new(ArenaRam(arena.clone())))?;
         bus.log_guest_errors(config.log_guest_errors);
         if let Some(image) = &config.bios {
@@ -175,12 +185,24 @@ impl Machine {
         let guest = target.cpu(&config.cpu)?;
         let (engine, tuning) = match config.accel {
             Accel::Interp => (None, Tuning::native()),
-            Accel::Jit => (Some(engine(&arena).map_err(MachineError::Host)?), config.tuning.clone()),
+            Accel::Jit => (
+                Some(engine(&arena).map_err(MachineError::Host)?),
+                config.tuning.clone(),
+            ),
         };
-        let vcpu = Vcpu::new(guest, &arena, engine, tuning).map_err(|e| MachineError::Host(e.to_string()))?;
+        let vcpu = Vcpu::new(guest, &arena, engine, tuning)
+            .map_err(|e| MachineError::Host(e.to_string()))?;
         let bus_generation = bus.generation();
         let clock = Clock::new(config.icount_shift);
-        Ok(Machine { vcpu, bus, clock, arena, errors: Vec::new(), cpu_irq: 0, bus_generation })
+        Ok(Machine {
+            vcpu,
+            bus,
+            clock,
+            arena,
+            errors: Vec::new(),
+            cpu_irq: 0,
+            bus_generation,
+        })
     }
 
     /// Runs up to `insns` instructions, or until the host has something to do.
@@ -199,7 +221,11 @@ impl Machine {
                 None => u64::MAX,
             };
             let budget = (until.min(end) - icount).min(MAX_RUN_INSNS) as u32;
-            let mut around = Surroundings { bus: &mut self.bus, clock: &self.clock, errors: &mut self.errors };
+            let mut around = Surroundings {
+                bus: &mut self.bus,
+                clock: &self.clock,
+                errors: &mut self.errors,
+            };
             match self.vcpu.run(&mut around, budget) {
                 VcpuEnd::Budget | VcpuEnd::Attention => {}
                 VcpuEnd::Halted => {
@@ -208,7 +234,9 @@ impl Machine {
                         return stop;
                     }
                     if !self.wakes() {
-                        return SliceEnd::Halted { until_ns: self.next_event_ns() };
+                        return SliceEnd::Halted {
+                            until_ns: self.next_event_ns(),
+                        };
                     }
                 }
             }
@@ -225,7 +253,11 @@ impl Machine {
     fn attend(&mut self) -> Option<SliceEnd> {
         let now = self.now_ns();
         if self.vcpu.timer_ns().is_some_and(|ns| ns <= now) {
-            let mut around = Surroundings { bus: &mut self.bus, clock: &self.clock, errors: &mut self.errors };
+            let mut around = Surroundings {
+                bus: &mut self.bus,
+                clock: &self.clock,
+                errors: &mut self.errors,
+            };
             self.vcpu.fire_timer(&mut around);
         }
         if self.bus.next_deadline().is_some_and(|d| d.0 <= now) {
@@ -362,10 +394,21 @@ impl Machine {
         s.u64(state.pc());
         s.u64(self.vcpu.timer_ns().unwrap_or(u64::MAX));
         for slot in &self.vcpu.guest().slots().slots {
-            let bits = if slot.ty.bytes() == 4 { state.read32(slot.offset) as u64 } else { state.read64(slot.offset) };
+            let bits = if slot.ty.bytes() == 4 {
+                state.read32(slot.offset) as u64
+            } else {
+                state.read64(slot.offset)
+            };
             s.u64(bits);
         }
-        debug_assert!(self.vcpu.guest().slots().slots.iter().all(|s| s.offset >= layout::GUEST));
+        debug_assert!(
+            self.vcpu
+                .guest()
+                .slots()
+                .slots
+                .iter()
+                .all(|s| s.offset >= layout::GUEST)
+        );
         let mut guest = Vec::new();
         self.vcpu.guest().save(&mut guest);
         s.bytes(&guest);

@@ -19,16 +19,40 @@ pub struct Target {
 
 /// All targets.
 pub static TARGETS: &[Target] = &[
-    Target { name: "mipsel", big_endian: false, wide: false, default_cpu: "24Kf" },
-    Target { name: "mips", big_endian: true, wide: false, default_cpu: "24Kf" },
-    Target { name: "mips64el", big_endian: false, wide: true, default_cpu: "20Kc" },
-    Target { name: "mips64", big_endian: true, wide: true, default_cpu: "20Kc" },
+    Target {
+        name: "mipsel",
+        big_endian: false,
+        wide: false,
+        default_cpu: "24Kf",
+    },
+    Target {
+        name: "mips",
+        big_endian: true,
+        wide: false,
+        default_cpu: "24Kf",
+    },
+    Target {
+        name: "mips64el",
+        big_endian: false,
+        wide: true,
+        default_cpu: "20Kc",
+    },
+    Target {
+        name: "mips64",
+        big_endian: true,
+        wide: true,
+        default_cpu: "20Kc",
+    },
 ];
 
 impl Target {
     /// Names of the CPU models.
     pub fn cpu_names(&self) -> Vec<&'static str> {
-        tinamou_mips::models::MODELS.iter().filter(|m| self.wide || !m.wide).map(|m| m.name).collect()
+        tinamou_mips::models::MODELS
+            .iter()
+            .filter(|m| self.wide || !m.wide)
+            .map(|m| m.name)
+            .collect()
     }
 
     /// A CPU of this model.
@@ -36,9 +60,17 @@ impl Target {
     /// # Errors
     /// [`MachineError::UnknownCpu`].
     pub fn cpu(&self, name: &str) -> Result<Box<dyn Guest>, MachineError> {
-        let name = if name.is_empty() { self.default_cpu } else { name };
-        let model = tinamou_mips::models::MODELS.iter().find(|m| m.name == name && (self.wide || !m.wide));
-        let model = model.ok_or_else(|| MachineError::UnknownCpu { name: name.to_owned() })?;
+        let name = if name.is_empty() {
+            self.default_cpu
+        } else {
+            name
+        };
+        let model = tinamou_mips::models::MODELS
+            .iter()
+            .find(|m| m.name == name && (self.wide || !m.wide));
+        let model = model.ok_or_else(|| MachineError::UnknownCpu {
+            name: name.to_owned(),
+        })?;
         Ok(Box::new(tinamou_mips::Mips::new(model, self.big_endian)))
     }
 }

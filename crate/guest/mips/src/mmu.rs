@@ -99,19 +99,15 @@ enum Segment {
 }
 
 impl Mmu {
-    /// A TLB of the model's size. Entries start out distinct and invalid.
+    /// A TLB of the model's size. Entries start out zero, as QEMU's do: an address in the first two pages finds an invalid entry.
     pub fn new(model: &CpuModel) -> Mmu {
         let vpn_mask = if model.wide {
             3 << 62 | ((1u64 << model.seg_bits) - 1) & !0x1fff
         } else {
             0xffff_e000
         };
-        let entry = |i: u64| Entry {
-            vpn: 0x8000_0000 + (i << 13),
-            ..Entry::default()
-        };
         Mmu {
-            entries: (0..model.tlb_entries as u64).map(entry).collect(),
+            entries: vec![Entry::default(); model.tlb_entries as usize],
             ghosts: VecDeque::new(),
             // Distinct: a check made in one address space says nothing about another.
             code_gen: (2..258).collect(),

@@ -119,7 +119,7 @@ const BASE: CpuModel = CpuModel {
     count_resolution: 2,
 };
 
-const C1_24K: (u32, u32, u32) = (0, 4, 3);
+const C1_24K: (u32, u32, u32) = (0, 3, 1);
 const R2_32: CpuModel = CpuModel {
     release2: true,
     config: [C0 | C0_R2, 0, M, C3_VINT | C3_ULRI],

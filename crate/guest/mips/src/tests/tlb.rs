@@ -61,13 +61,16 @@ fn segments_of_32_bit_cpus() {
         Err(fault::ADES)
     );
     assert_eq!(
-        look(&mut m, 0x1234, Access::Read, KERNEL),
+        look(&mut m, 0x2234, Access::Read, KERNEL),
         Err(fault::TLBL | fault::REFILL)
     );
     assert_eq!(
-        look(&mut m, 0x1234, Access::Write, USER),
+        look(&mut m, 0x2234, Access::Write, USER),
         Err(fault::TLBS | fault::REFILL)
     );
+    // The entries of a reset TLB are zero: they match here, and are invalid.
+    let low = look(&mut m, 0x1234, Access::Read, KERNEL);
+    assert_eq!(low, Err(fault::TLBL));
     assert_eq!(look(&mut m, 0x1234, Access::Read, 3), Ok(0x1234));
     assert_eq!(
         look(&mut m, 0xc000_0000, Access::Read, 1),

@@ -1,12 +1,15 @@
 //! Where `-d` writes: `-D`'s file, or stderr.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::rc::Rc;
 
 use crate::host::why;
 
-/// An open log.
-pub struct Log(Option<BufWriter<File>>);
+/// An open log; clones write to the same place.
+#[derive(Clone)]
+pub struct Log(Option<Rc<RefCell<BufWriter<File>>>>);
 
 impl Log {
     /// Opens it.
@@ -19,21 +22,21 @@ impl Log {
         };
         let file = File::create(path)
             .map_err(|e| format!("could not open log file '{path}': {}", why(&e)))?;
-        Ok(Log(Some(BufWriter::new(file))))
+        Ok(Log(Some(Rc::new(RefCell::new(BufWriter::new(file))))))
     }
 
     /// Writes a line. A log that cannot be written stops nothing.
-    pub fn line(&mut self, text: &str) {
-        match &mut self.0 {
-            Some(file) => drop(writeln!(file, "{text}")),
-            None => eprintln!("{text}"),
+    pub fn line(&self, text: &str) {
+        match &self.0 {
+            Some(file) => drop(writeln!(file.borrow_mut(), "{text}")),
+            None => drop(writeln!(std::io::stderr(), "{text}")),
         }
     }
 
     /// Hands lines to the host.
-    pub fn flush(&mut self) {
-        if let Some(file) = &mut self.0 {
-            let _ = file.flush();
+    pub fn flush(&self) {
+        if let Some(file) = &self.0 {
+            let _ = file.borrow_mut().flush();
         }
     }
 }

@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod script;
 mod setup;
+mod trace;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
     for warning in &warnings {
         eprintln!("tinamou: warning: {warning}");
     }
+    let tracer = trace::tracer(options.log, &log);
+    machine.vcpu_mut().set_trace(tracer);
     let ports = open_ports(&options.serial_ports())?;
     let signals = Signals::catch().map_err(|e| format!("signals: {}", why(&e)))?;
     let mut session = Session {

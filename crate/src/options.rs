@@ -286,11 +286,6 @@ impl Parser {
             self.warnings
                 .push("-dtb: Malta kernels get no device tree from the board; ignored".into());
         }
-        for &(item, name, _) in log::ITEMS {
-            if item != log::Item::GuestErrors && o.log.has(item) {
-                self.warnings.push(format!("-d {name}: not recorded yet"));
-            }
-        }
         Ok(())
     }
 }

@@ -237,6 +237,10 @@ pub trait Guest {
     fn has_interrupt(&self) -> bool;
     /// Waiting for an interrupt.
     fn is_halted(&self) -> bool;
+    /// The manual's name of an exception, for logs.
+    fn exception_name(&self, code: u32) -> String {
+        format!("exception {code:#x}")
+    }
     /// One line or more of register dump, in the manner of QEMU's `info registers`.
     fn dump(&self, state: &State) -> String;
     /// Disassembles one instruction at `pc`: its length in bytes and its text.

@@ -11,6 +11,7 @@ use tinamou_wasm::{Env, compile_module};
 use crate::blocks::{BlockId, Blocks, EntryPoint, PlaceFetch};
 use crate::engine::{Engine, ModuleSource, Ticket};
 use crate::platform::Platform;
+use crate::trace::Tracer;
 use crate::tuning::Tuning;
 
 /// A region that was handed to the engine.
@@ -76,6 +77,8 @@ pub struct Regions {
     /// Slices since the oldest queued block.
     age: u32,
     live_insns: u64,
+    /// Hears of regions and modules.
+    pub trace: Option<Tracer>,
     /// Figures.
     pub stats: CompileStats,
 }
@@ -135,6 +138,7 @@ impl Regions {
             },
             age: 0,
             live_insns: 0,
+            trace: None,
             stats: CompileStats::default(),
         }
     }
@@ -247,6 +251,9 @@ impl Regions {
         }
         for ir in &mut irs {
             tinamou_ir::passes::optimise(ir, &slots, guest.helpers());
+            if let Some(trace) = &self.trace {
+                trace.borrow_mut().optimised(guest, ir);
+            }
         }
         let env = Env {
             slots: &slots,
@@ -255,6 +262,9 @@ impl Regions {
             features: self.engine.features(),
         };
         let module = compile_module(&irs, &env);
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().module(&module.bytes);
+        }
         let Some(cells) = self.cells.alloc(arena, module.cells_bytes()) else {
             return;
         };

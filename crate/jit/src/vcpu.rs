@@ -20,6 +20,7 @@ use crate::pages::CodePages;
 use crate::platform::Platform;
 use crate::regions::{self, Regions};
 use crate::softmmu::Softmmu;
+use crate::trace::Tracer;
 use crate::tuning::Tuning;
 
 /// Why a slice ended.
@@ -57,6 +58,9 @@ pub struct Vcpu {
     tuning: Tuning,
     translator: interp::Translator,
     mode: u32,
+    trace: Option<Tracer>,
+    /// The listener wants to hear of every block.
+    trace_blocks: bool,
     /// Figures.
     pub stats: RunStats,
 }
@@ -118,6 +122,8 @@ impl Vcpu {
             tuning,
             translator,
             mode: 0,
+            trace: None,
+            trace_blocks: false,
             stats: RunStats::default(),
         })
     }
@@ -130,6 +136,15 @@ impl Vcpu {
     /// The guest object.
     pub fn guest_mut(&mut self) -> &mut dyn Guest {
         &mut *self.guest
+    }
+
+    /// Lets `trace` hear what happens from now on.
+    pub fn set_trace(&mut self, trace: Option<Tracer>) {
+        self.trace_blocks = trace.as_ref().is_some_and(|t| t.borrow().wants_blocks());
+        if let Some(regions) = &mut self.regions {
+            regions.trace.clone_from(&trace);
+        }
+        self.trace = trace;
     }
 
     /// The vCPU state.
@@ -250,7 +265,7 @@ impl Vcpu {
 
     fn run_slice(&mut self, bus: &mut dyn Platform) -> SliceEnd {
         let mut next = Next::Look;
-        let mut drain = false;
+        let mut drain = self.trace_blocks;
         loop {
             if self.core.state.read32(layout::PENDING) != 0 {
                 self.core.state.write32(layout::PENDING, 0);
@@ -269,11 +284,13 @@ impl Vcpu {
                     if bus.attention() {
                         return SliceEnd::Attention;
                     }
+                    let pc = self.core.state.pc();
                     if self.guest.take_interrupt(&mut Run {
                         core: &mut self.core,
                         bus,
                     }) {
                         self.stats.exceptions += 1;
+                        self.trace_exception(None, pc);
                     }
                     if self.guest.is_halted() {
                         return SliceEnd::Halted;
@@ -388,6 +405,9 @@ impl Vcpu {
             };
             match self.guest.lift(&mut fetch, pc, self.mode, max_insns) {
                 Ok(block) => {
+                    if let Some(trace) = &self.trace {
+                        trace.borrow_mut().lifted(&*self.guest, &mut fetch, &block);
+                    }
                     let room = PAGE_SIZE - (pc & !PAGE_MASK);
                     let next_page = next
                         .filter(|_| block.code_bytes as u64 > room)
@@ -452,11 +472,25 @@ impl Vcpu {
             pc,
             note,
         );
+        self.trace_exception(Some(fault), pc);
         self.spend(1);
         Next::Look
     }
 
+    fn trace_exception(&self, fault: Option<Fault>, pc: u64) {
+        if let Some(trace) = &self.trace {
+            let mut trace = trace.borrow_mut();
+            trace.exception(&*self.guest, &self.core.state, fault, pc);
+        }
+    }
+
     fn interpret(&mut self, bus: &mut dyn Platform, code: &Rc<Code>, mut start: u32) -> Next {
+        if self.trace_blocks
+            && let Some(trace) = &self.trace
+        {
+            let mut trace = trace.borrow_mut();
+            trace.enter(&*self.guest, &self.core.state, self.mode);
+        }
         loop {
             let state = self.core.state.clone();
             let ran = {

@@ -60,3 +60,36 @@ pub fn exc_code(code: u32) -> u32 {
 pub fn coprocessor(code: u32) -> u32 {
     code >> 12 & 3
 }
+
+/// The manual's name of a code.
+pub fn name(code: u32) -> String {
+    match code {
+        DEBUG => return "Debug".into(),
+        NMI => return "NMI".into(),
+        SOFT_RESET => return "SoftReset".into(),
+        _ => {}
+    }
+    let name = match exc_code(code) {
+        INT => "Int",
+        MOD => "Mod",
+        TLBL => "TLBL",
+        TLBS => "TLBS",
+        ADEL => "AdEL",
+        ADES => "AdES",
+        IBE => "IBE",
+        DBE => "DBE",
+        SYS => "Sys",
+        BP => "Bp",
+        RI => "RI",
+        CPU => return format!("CpU {}", coprocessor(code)),
+        OV => "Ov",
+        TR => "Tr",
+        FPE => "FPE",
+        WATCH => "WATCH",
+        MCHECK => "MCheck",
+        CACHE_ERR => "CacheErr",
+        n => return format!("code {n}"),
+    };
+    let refill = if code & REFILL != 0 { " refill" } else { "" };
+    format!("{name}{refill}")
+}

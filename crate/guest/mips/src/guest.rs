@@ -153,6 +153,10 @@ impl Guest for Mips {
         self.sys.halted
     }
 
+    fn exception_name(&self, code: u32) -> String {
+        crate::fault::name(code)
+    }
+
     fn dump(&self, state: &State) -> String {
         disas::dump(self, state)
     }

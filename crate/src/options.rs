@@ -71,6 +71,8 @@ pub struct Options {
     pub icount: Option<Icount>,
     /// `-accel`.
     pub accel: Accel,
+    /// The board's network interface is there: neither `-net none` nor `-nic none`.
+    pub nic: bool,
     /// Exit where the guest resets.
     pub no_reboot: bool,
     /// Stay where the guest powers off.
@@ -120,6 +122,7 @@ impl Options {
             log_file: None,
             icount: None,
             accel: Accel::Jit,
+            nic: true,
             no_reboot: false,
             no_shutdown: false,
             rtc_base: None,
@@ -282,9 +285,9 @@ impl Parser {
                 "{what}: there is no monitor yet; use -monitor none"
             ));
         }
-        if o.dtb.is_some() {
-            self.warnings
-                .push("-dtb: Malta kernels get no device tree from the board; ignored".into());
+        if o.dtb.is_some() && (o.append.is_some() || o.initrd.is_some()) {
+            let why = "the kernel finds both in the tree's /chosen node";
+            return Err(format!("-dtb excludes -append and -initrd: {why}"));
         }
         Ok(())
     }

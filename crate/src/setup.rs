@@ -28,13 +28,14 @@ pub fn machine(options: &Options, warnings: &mut Vec<String>) -> Result<Machine,
     config.machine = options.machine.clone();
     config.cpu = options.cpu.clone();
     config.ram_bytes = options.ram_bytes.unwrap_or(config.ram_bytes);
+    config.nic = options.nic;
     config.accel = options.accel;
     config.log_guest_errors = options.log.has(Item::GuestErrors);
     config.icount_shift = options.icount.map_or(WALL_SHIFT, |i| i.shift);
     config.append = options.append.clone().unwrap_or_default();
     config.initrd = read(&options.initrd, "initrd")?;
     config.bios = read(&options.bios, "firmware")?;
-    read(&options.dtb, "device tree")?;
+    config.dtb = read(&options.dtb, "device tree")?;
     match read(&options.kernel, "kernel")? {
         Some(kernel) => {
             config.kernel = Some(kernel);
@@ -55,6 +56,10 @@ pub fn machine(options: &Options, warnings: &mut Vec<String>) -> Result<Machine,
         Machine::new(&config, engine).map_err(|e| match (&e, &options.kernel, &options.bios) {
             (MachineError::Image(ImageError::Firmware(_)), _, Some(path)) => {
                 format!("could not load firmware '{path}': {e}")
+            }
+            (MachineError::Image(ImageError::Tree(_)), ..) => {
+                let path = options.dtb.as_deref().unwrap_or_default();
+                format!("could not load device tree '{path}': {e}")
             }
             (MachineError::Image(_), Some(path), _) => {
                 format!("could not load kernel '{path}': {e}")

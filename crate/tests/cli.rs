@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Scratch, text, tinamou};
+use common::{Scratch, repository, text, tinamou};
 
 #[test]
 fn help_and_lists_go_to_stdout() {
@@ -32,6 +32,7 @@ fn mistakes_are_one_line_and_status_1() {
     let none = files.path("nothing-here");
     let words = files.file("words", b"not a kernel\n");
     let big = files.file("big", &vec![0; (4 << 20) + 1]);
+    let lab = repository("tests/lab/images/lab-mipsel.elf");
     let folder = files.path("");
     for (line, want) in [
         (vec![], "which program?"),
@@ -56,6 +57,10 @@ fn mistakes_are_one_line_and_status_1() {
         ),
         (
             vec!["system-mipsel", "-kernel", &words, "-dtb", &none],
+            "could not load device tree '",
+        ),
+        (
+            vec!["system-mipsel", "-kernel", &lab, "-dtb", &words],
             "could not load device tree '",
         ),
         (

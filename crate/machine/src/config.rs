@@ -34,12 +34,16 @@ pub struct Config {
     pub initrd: Option<Vec<u8>>,
     /// Kernel command line.
     pub append: String,
+    /// Flattened device tree for the kernel, which then gets neither command line nor RAM disk from us.
+    pub dtb: Option<Vec<u8>>,
     /// Firmware image.
     pub bios: Option<Vec<u8>>,
     /// log2 of the nanoseconds of one instruction.
     pub icount_shift: u32,
     /// Seconds since 1970 of the real-time clock at power-on.
     pub rtc_base: u64,
+    /// The board's network interface is there.
+    pub nic: bool,
     /// How code is run.
     pub accel: Accel,
     /// Numbers of the compiler.
@@ -60,9 +64,11 @@ impl Config {
             kernel_name: "vmlinux".into(),
             initrd: None,
             append: String::new(),
+            dtb: None,
             bios: None,
             icount_shift: 1,
             rtc_base: crate::devices::BoardConfig::default().rtc_base,
+            nic: true,
             accel: Accel::Jit,
             tuning: Tuning::native(),
             log_guest_errors: false,

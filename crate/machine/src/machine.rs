@@ -166,7 +166,7 @@ impl Machine {
             ram_bytes: config.ram_bytes,
             big_endian: target.big_endian,
             rtc_base: config.rtc_base,
-            ..BoardConfig::default()
+            nic: config.nic,
         };
         let mut bus = malta::new(board, Box::new(ArenaRam(arena.clone())))?;
         bus.log_guest_errors(config.log_guest_errors);
@@ -179,6 +179,7 @@ impl Machine {
                 name: &config.kernel_name,
                 initrd: config.initrd.as_deref(),
                 cmdline: &config.append,
+                dtb: config.dtb.as_deref(),
             };
             malta::boot::load_kernel(&mut bus, &kernel)?;
         }

@@ -193,7 +193,6 @@ fn warnings() {
     for line in [
         &["-monitor", "stdio"][..],
         &["-monitor", "telnet::1,server"],
-        &["-kernel", "k", "-dtb", "x"],
     ] {
         assert_eq!(run(line).1.len(), 1, "{line:?}");
     }
@@ -204,6 +203,10 @@ fn mistakes() {
     for (line, message) in [
         (&["-foo"][..], "-foo: invalid option"),
         (&["-"], "?"),
+        (
+            &["-kernel", "k", "-dtb", "x", "-append", "y"],
+            "-dtb excludes",
+        ),
         (&["-m"], "-m: requires an argument"),
         (&["-m", "abc"], "-m abc: 'abc' is not a size"),
         (&["-m", "3G"], "-m 3G: memory: at most 2048 MiB"),

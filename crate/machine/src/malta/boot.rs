@@ -41,6 +41,9 @@ pub enum ImageError {
         /// Size in memory.
         bytes: u64,
     },
+    /// A device tree that is none, or too large.
+    #[error("not a flattened device tree, or memory is too small for it ({0} bytes)")]
+    Tree(u64),
     /// No room for the initial RAM disk.
     #[error("memory is too small for the initrd of {0} bytes")]
     Initrd(u64),
@@ -63,6 +66,8 @@ pub struct Kernel<'a> {
     pub initrd: Option<&'a [u8]>,
     /// The command line.
     pub cmdline: &'a str,
+    /// A flattened device tree: the kernel is then started by the UHI protocol (MD01069, "boot protocols"), with this alone.
+    pub dtb: Option<&'a [u8]>,
 }
 
 /// Where a kernel went.
@@ -236,16 +241,33 @@ pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Loaded, ImageEr
     bus.add_image(RAM, ENV_PHYS, table)
         .map_err(|_| ImageError::CommandLine)?;
     let base = 0x8000_0000 + ENV_PHYS as u32;
+    let args = match kernel.dtb {
+        Some(tree) => [-2i32 as u32, load_tree(bus, tree, end)?, 0, 0],
+        None => [2, base, base + 8, low as u32],
+    };
     let code = stub::program(
         be,
         &stub::Start {
             entry: entry as u32,
-            args: [2, base, base + 8, low as u32],
+            args,
             stack: base - 64,
         },
     );
     set_flash(bus, &code);
     Ok(Loaded { entry, end, is_64 })
+}
+
+/// Puts a device tree behind the kernel, which ends at `end`; its address in kseg0.
+fn load_tree(bus: &mut Bus, tree: &[u8], end: u64) -> Result<u32, ImageError> {
+    let wrong = ImageError::Tree(tree.len() as u64);
+    let word = |at: usize| Some(u32::from_be_bytes(tree.get(at..at + 4)?.try_into().ok()?));
+    let at = end.next_multiple_of(INITRD_ALIGN);
+    let fits = at + tree.len() as u64 <= bus.config().ram_bytes.min(LOW_RAM);
+    if word(0) != Some(0xd00d_feed) || word(4) != Some(tree.len() as u32) || !fits {
+        return Err(wrong);
+    }
+    bus.add_image(RAM, at, tree.to_vec()).map_err(|_| wrong)?;
+    Ok(0x8000_0000 | at as u32)
 }
 
 /// The table at `ENV_PHYS`: argv[0], argv[1], then name and value pointers, a zero, and the strings.

@@ -57,6 +57,7 @@ fn kernel<'a>(elf: &'a [u8], initrd: Option<&'a [u8]>) -> Kernel<'a> {
         name: "vmlinux",
         initrd,
         cmdline: "console=ttyS0",
+        dtb: None,
     }
 }
 
@@ -121,6 +122,35 @@ fn kernel_and_environment() {
         );
         let rev = b.read(Gpa(0x1fc0_0010), 4).unwrap() as u32;
         assert_eq!(if be { rev.swap_bytes() } else { rev }, 0x420);
+    }
+}
+
+#[test]
+fn a_device_tree_is_handed_over() {
+    let f = elf(false, 0x1000, 0x8010_0000);
+    let mut tree = vec![9; 100];
+    tree[..8].copy_from_slice(&[0xd0, 0x0d, 0xfe, 0xed, 0, 0, 0, 100]);
+    let mut b = bus(false);
+    let mut load = |dtb: &[u8]| {
+        let with = Kernel {
+            dtb: Some(dtb),
+            ..kernel(&f, None)
+        };
+        load_kernel(&mut b, &with).map(|_| ())
+    };
+    for n in [0, 7, 99] {
+        assert_eq!(load(&tree[..n]), Err(ImageError::Tree(n as u64)));
+    }
+    let mut huge = vec![0; 16 << 20];
+    huge[..8].copy_from_slice(&[0xd0, 0x0d, 0xfe, 0xed, 1, 0, 0, 0]);
+    assert_eq!(load(&huge), Err(ImageError::Tree(16 << 20)));
+    load(&tree).unwrap();
+    assert_eq!(bytes(&b, 0x11_0000, 100), tree);
+    // lui and ori of a0 and a1 in the boot ROM's program.
+    let code = bytes(&b, 0x1fc0_0580, 1024);
+    for insn in [0x3c04_ffffu32, 0x3484_fffe, 0x3c05_8011, 0x34a5_0000] {
+        let insn = insn.to_le_bytes();
+        assert!(code.chunks(4).any(|w| w == insn), "{insn:x?}");
     }
 }
 

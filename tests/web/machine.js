@@ -1,12 +1,14 @@
 // @ts-check
 /**
- * Drives a machine without a worker, in slices of a fixed length, so that a run is the same everywhere: after each slice the output is
- * taken and the steps' answer typed at once; a halted machine jumps to its next event.
+ * Drives a machine without a worker, exactly as the command line does with `-icount shift=1,sleep=off -x-input`, so that a run is
+ * the same everywhere: slices end at multiples of a fixed count; after each the output is taken and the steps' answer typed at
+ * once; a halted machine jumps to its next event, unless something was typed.
  */
 
 import { Drive } from './drive.js';
 
-const SLICE_INSNS = 100_000;
+/** `COUNTED_SLICE` of the command line. */
+const SLICE_INSNS = 200_000;
 
 /**
  * @param {import('../../www/pkg/tinamou_web.js').Machine} machine
@@ -15,17 +17,40 @@ const SLICE_INSNS = 100_000;
  * @returns {Drive}
  */
 export function driveMachine(machine, steps, mostInsns) {
-  const drive = new Drive(steps, (bytes) => machine.serialInput(0, bytes));
-  for (let insns = 0; !drive.done && insns < mostInsns; insns += SLICE_INSNS) {
-    const end = machine.runSlice(SLICE_INSNS);
+  let typed = false;
+  const drive = new Drive(steps, (bytes) => {
+    machine.serialInput(0, bytes);
+    typed = true;
+  });
+  for (let icount = 0; !drive.done && icount < mostInsns; ) {
+    const end = machine.runSlice(SLICE_INSNS - (icount % SLICE_INSNS));
+    icount = end.icount;
+    typed = false;
     drive.feed(machine.takeSerialOutput(0));
     if (end.kind === 'shutdown') drive.ended();
     if (end.kind === 'shutdown' || end.kind === 'panic') break;
-    if (end.kind === 'halted' && !drive.done) {
+    if (end.kind === 'halted' && !typed && !drive.done) {
       if (end.untilNs === Infinity) break;
       machine.skipTo(end.untilNs);
     }
   }
   if (!drive.done) throw new Error(`not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`);
   return drive;
+}
+
+/** @typedef {{ transcript: string, stateHash: string, icount: number, virtualNs: number, jitInsns: number }} Outcome */
+
+/**
+ * Drives a machine and tells how it ended.
+ * @param {import('../../www/pkg/tinamou_web.js').Machine} machine freed afterwards
+ * @param {string} steps
+ * @param {number} mostInsns
+ * @returns {Outcome}
+ */
+export function outcome(machine, steps, mostInsns) {
+  const { transcript } = driveMachine(machine, steps, mostInsns);
+  const { guestInsns: icount, virtualNs, jitInsns } = machine.stats();
+  const stateHash = machine.stateHash();
+  machine.free();
+  return { transcript, stateHash, icount, virtualNs, jitInsns };
 }

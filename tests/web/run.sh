@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests of the web build: types, Node, Chromium, and Firefox where it is installed. Needs ./build.sh web before.
+# Runs all tests of the web build: types, Node, Chromium, and Firefox where it is installed, and that all of
+# them and the native program end in the same state. Needs ./build.sh web and a native build (cargo build -p tinamou) before.
 # The last line is `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -30,6 +31,7 @@ if node build-suite.mjs; then
   suite node node run-node.mjs
   suite chromium node run-chromium.mjs
   suite firefox node run-firefox.mjs
+  suite same node run-same.mjs
 else
   echo 'FAILED  building the engine suite'
   failed=$((failed + 1))

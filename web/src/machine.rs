@@ -25,9 +25,13 @@ export interface MachineOptions {
   accel?: 'jit' | 'interp';
 }
 
-/** Why a slice ended, and the virtual time; `untilNs` is the next event of a halted machine, infinite if only input wakes it. */
+/**
+ * Why a slice ended, and when, in instructions and in virtual time; `untilNs` is the next event of a halted machine, infinite if
+ * only input wakes it.
+ */
 export interface SliceEnd {
   kind: 'budget' | 'halted' | 'waiting' | 'shutdown' | 'reset' | 'panic';
+  icount: number;
   nowNs: number;
   untilNs: number;
 }
@@ -106,6 +110,7 @@ impl Machine {
         };
         object(&[
             ("kind", kind.into()),
+            ("icount", (self.machine.icount() as f64).into()),
             ("nowNs", (self.machine.now_ns() as f64).into()),
             ("untilNs", until_ns.into()),
         ])

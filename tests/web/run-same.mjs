@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * The same session, counted in instructions, on every host: transcript, instruction count, virtual time and state hash of Node,
+ * Chromium, Firefox where it is installed, and the native program (`cargo build -p tinamou`) are equal.
+ */
+
+import { firefoxPath, launchChromium, openFirefox } from './browser.mjs';
+import { golden, sessions, steps } from './guests.mjs';
+import { outcome } from './machine.js';
+import { nativePath, runNative } from './native.mjs';
+import { make } from './node.mjs';
+import { close, same, test } from './report.mjs';
+import { startReporting } from './reporting.mjs';
+
+/** A browser that hangs must not hang the tests. */
+const LIMIT_MS = 300_000;
+
+const server = await startReporting();
+
+/** The page that runs a session. @param {import('./guests.mjs').Session} session */
+const page = ({ guest, steps: file, mostInsns, config }) =>
+  `${server.url}tests/web/pages/counted.html?guest=${guest}&steps=/${file}&most=${mostInsns}` +
+  `&config=${encodeURIComponent(JSON.stringify(config ?? {}))}`;
+
+/**
+ * The next report, if it comes in time.
+ * @param {() => Promise<() => Promise<void>>} open opens the page, returns what closes it
+ * @returns {Promise<import('./machine.js').Outcome>}
+ */
+async function reported(open) {
+  const report = server.report();
+  const shut = await open();
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  try {
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('it did not report')), LIMIT_MS)));
+    const result = await Promise.race([report, late]);
+    if (result.error) throw new Error(result.error);
+    return result;
+  } finally {
+    clearTimeout(timer);
+    await shut();
+  }
+}
+
+/** What must be equal: all but how much of it was compiled. @param {import('./machine.js').Outcome} outcome */
+const figures = ({ transcript, stateHash, icount, virtualNs }) =>
+  `${transcript.trimEnd()}\n${icount} instructions, ${virtualNs} ns, state ${stateHash}`;
+
+const browser = await launchChromium();
+const program = nativePath();
+
+/** @type {Record<string, (session: import('./guests.mjs').Session) => Promise<import('./machine.js').Outcome>>} */
+const hosts = {
+  native: async (session) => {
+    if (!program) throw new Error('there is no native program: cargo build -p tinamou');
+    return runNative(program, session);
+  },
+  chromium: (session) =>
+    reported(async () => {
+      const context = await browser.newContext();
+      await (await context.newPage()).goto(page(session));
+      return () => context.close();
+    }),
+};
+if (firefoxPath()) hosts.firefox = (session) => reported(async () => openFirefox(page(session)).close);
+
+try {
+  for (const session of sessions().filter((s) => s.guest !== 'debian-mips64el')) {
+    const { guest } = session;
+    /** @type {import('./machine.js').Outcome | undefined} */
+    let first;
+    await test(`same: ${guest}, node`, () => {
+      first = outcome(make(guest, session.config), steps(session), session.mostInsns);
+      same(session.cut(first.transcript), golden(session));
+      if (!first.jitInsns) throw new Error('nothing was compiled');
+    });
+    for (const [host, run] of Object.entries(hosts)) {
+      const linux = !guest.startsWith('lab');
+      // Firefox boots Linux in run-firefox.mjs; once is enough.
+      if (linux && host === 'firefox') continue;
+      if (linux && host === 'native' && !program?.includes('/release/')) {
+        console.log(`        ${guest}: not compared with the native program, for which a debug build is too slow (cargo build --release)`);
+        continue;
+      }
+      await test(`same: ${guest}, ${host}`, async () => {
+        if (!first) throw new Error('Node has nothing to compare with');
+        const got = await run(session);
+        if (!got.jitInsns) throw new Error('nothing was compiled');
+        same(figures(got), figures(first));
+      });
+    }
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
+close();

@@ -199,9 +199,19 @@ pub(super) static TABLE: &[Opt] = &[
         },
     ),
     opt(
-        &["nic", "net", "vga"],
+        &["nic", "net"],
         "none",
-        "no network, no graphics card (there are none yet)",
+        "leave out the network interface (it has no network yet)",
+        |p, v| {
+            only_none(p, v)?;
+            p.options.nic = false;
+            Ok(())
+        },
+    ),
+    opt(
+        &["vga"],
+        "none",
+        "no graphics card (there is none yet)",
         only_none,
     ),
     flag(&["no-reboot"], "exit instead of rebooting", |p, _| {

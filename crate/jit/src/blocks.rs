@@ -92,6 +92,13 @@ pub struct Cached {
     pub alive: bool,
 }
 
+impl Cached {
+    /// Instructions interpreted in it so far: what compiling it would have saved.
+    pub fn weight(&self) -> u64 {
+        self.runs as u64 * self.insns as u64
+    }
+}
+
 /// Blocks kept before everything is dropped.
 const CAPACITY: usize = 1 << 18;
 /// Entries of the direct-mapped front of the cache.

@@ -209,11 +209,16 @@ impl Regions {
             return;
         }
         self.age += 1;
-        if self.queue.len() < tuning.batch && self.age < tuning.patience_slices {
+        if self.waiting.len() >= tuning.in_flight
+            || (self.queue.len() < tuning.batch && self.age < tuning.patience_slices)
+        {
             return;
         }
         self.age = 0;
         let count = self.queue.len().min(tuning.batch_max);
+        // The hottest first: the rest stays and gathers more runs.
+        self.queue
+            .sort_by_key(|&id| std::cmp::Reverse(blocks.get(id).weight()));
         let heads: Vec<BlockId> = self.queue.drain(..count).collect();
         self.compile(guest, blocks, bus, arena, tuning, &heads);
     }
@@ -465,7 +470,7 @@ const RETURN_POINTS: usize = 3;
 /// Blocks of the region that grows from `head`: breadth first along known warm successors and return points.
 fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning) -> Vec<BlockId> {
     let first = blocks.get(head);
-    let warm = (tuning.hot_runs / 16).max(1);
+    let warm = (tuning.hot_runs / tuning.warm_part).max(1);
     let mut ids = vec![head];
     let mut seen: FxHashSet<u64> = FxHashSet::default();
     seen.insert(first.place.pc);

@@ -5,6 +5,10 @@
 pub struct Tuning {
     /// Interpreted runs of a block before it is compiled. NUMBERS.md 4: 50 to 200 in browsers, 1000 to 3000 under wasmtime.
     pub hot_runs: u32,
+    /// A block joins a region when it has run this part of `hot_runs`.
+    pub warm_part: u32,
+    /// Modules under way at most: what is hot meanwhile waits, the hottest first.
+    pub in_flight: usize,
     /// Guest instructions in a region. DESIGN.md, "Small first".
     pub region_insns: u32,
     /// Blocks in a region.
@@ -29,7 +33,9 @@ impl Tuning {
     /// For wasmtime.
     pub fn native() -> Tuning {
         Tuning {
-            hot_runs: 600,
+            hot_runs: 2500,
+            warm_part: 4,
+            in_flight: 2,
             region_insns: 400,
             region_blocks: 64,
             batch: 8,
@@ -46,6 +52,8 @@ impl Tuning {
     pub fn browser() -> Tuning {
         Tuning {
             hot_runs: 150,
+            warm_part: 8,
+            in_flight: usize::MAX,
             batch: 16,
             batch_max: 32,
             modules: 20_000,

@@ -47,6 +47,12 @@ pub struct RunStats {
     pub exceptions: u64,
     /// Exits of compiled code for an access, to be finished by the interpreter.
     pub resumes: u64,
+    /// Blocks interpreted because too little of the slice was left for compiled code.
+    pub drained: u64,
+    /// Times compiled code was not entered because its mappings did not hold.
+    pub refused: u64,
+    /// Blocks lifted for one run only: the end of a slice, or code that must not be cached.
+    pub uncached: u64,
 }
 
 /// One vCPU.
@@ -330,6 +336,7 @@ impl Vcpu {
             return self.run_uncached(bus, pc, left);
         }
         block.runs += 1;
+        self.stats.drained += drain as u64;
         if block.runs == self.tuning.hot_runs
             && let Some(regions) = &mut self.regions
         {
@@ -448,6 +455,7 @@ impl Vcpu {
 
     /// Lifts and runs at most `left` instructions without caching them.
     fn run_uncached(&mut self, bus: &mut dyn Platform, pc: u64, left: u32) -> Next {
+        self.stats.uncached += 1;
         match self.lift(bus, pc, left.min(self.tuning.block_insns)) {
             Ok((code, _, _)) => self.interpret(bus, &Rc::new(code), 0),
             Err((fault, pc, note)) => self.raise(bus, fault, pc, note),
@@ -564,7 +572,10 @@ impl Vcpu {
                     .translate(&self.core.state, va, Access::Fetch, mmu)
                 {
                     Ok(tr) if tr.gpa.0 & PAGE_MASK == page => {}
-                    _ => return None,
+                    _ => {
+                        self.stats.refused += 1;
+                        return None;
+                    }
                 }
             }
             arena.write32(region.check, generation);

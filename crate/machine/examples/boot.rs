@@ -62,6 +62,7 @@ fn main() {
         }
     }
     let stats = machine.stats();
+    eprintln!("{:?}", machine.vcpu_mut().stats);
     eprintln!("{stats:?}\n{:?}", start.elapsed());
     let state = machine.vcpu_mut().state().clone();
     eprintln!("{}", machine.vcpu_mut().guest().dump(&state));

@@ -187,6 +187,28 @@ fn reset_and_limits() {
 }
 
 #[test]
+fn a_device_tree_lies_behind_the_kernel() {
+    let files = Scratch::new("tree");
+    let tree = files.file("dtb", b"\xd0\x0d\xfe\xed\0\0\0\x0cTREE");
+    let input = files.file("input", b"lab> \tmd 0x80110000 12\nlab> \tpoweroff\n");
+    let out = tinamou(&[
+        "system-mipsel",
+        "-kernel",
+        &repository("tests/lab/images/lab-mipsel.elf"),
+        "-dtb",
+        &tree,
+        "-x-input",
+        &input,
+        "-x-max-insns",
+        MAX_INSNS,
+    ]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let said = text(&out.stdout);
+    let want = "80110000  d0 0d fe ed 00 00 00 0c 54 52 45 45";
+    assert!(said.contains(want), "{said}");
+}
+
+#[test]
 fn keys_reach_the_guest_and_us() {
     for (keys, want) in [
         (&b"\x01cinfo\r\x01apoweroff\r"[..], "PRId 00019300"),

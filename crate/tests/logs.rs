@@ -4,10 +4,10 @@ mod common;
 
 use common::{Scratch, text, tinamou};
 
-/// Runs the lab guest's tests with `items`; returns the log and the state hash.
+/// Runs the lab guest's tests and work loops with `items`; returns the log and the state hash.
 fn logged(items: &str, accel: &str) -> (String, String) {
     let files = Scratch::new(&format!("log-{accel}-{}", items.replace(',', "-")));
-    let steps = b"lab> \tselftest\nSELFTEST PASS\t\nlab> \tpoweroff\n";
+    let steps = b"lab> \tselftest\nSELFTEST PASS\t\nlab> \tbench\nlab> \tpoweroff\n";
     let (input, log) = (files.file("input", steps), files.path("log"));
     let out = tinamou(&[
         "system-mipsel",
@@ -19,7 +19,7 @@ fn logged(items: &str, accel: &str) -> (String, String) {
         &input,
         "-x-state-hash",
         "-x-max-insns",
-        "20000000",
+        "100000000",
         "-D",
         &log,
         "-d",

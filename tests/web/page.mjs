@@ -58,6 +58,17 @@ export async function pageTests(browser) {
     await reads(page, 'tiers', '98 %');
     await reads(page, 'regions', '345');
   });
+  await onPage('no row of the console is cut off', async (page) => {
+    for (const height of [800, 793, 786, 640]) {
+      await page.setViewportSize({ width: 1000, height });
+      await page.waitForFunction(() => {
+        const row = document.querySelector('.xterm-rows')?.lastElementChild?.getBoundingClientRect();
+        const frame = document.getElementById('console')?.getBoundingClientRect();
+        return row && frame && row.bottom <= frame.bottom && row.bottom > frame.bottom - 40;
+      });
+    }
+  });
+
   await onPage('what is typed reaches the guest', async (page) => {
     await page.keyboard.type('hello\r');
     await shows(page, 'you typed: hello');

@@ -81,11 +81,12 @@ impl Run<'_> {
         va: u64,
         access: Access,
         mmu: u8,
-    ) -> Result<Translation, Fault> {
+    ) -> Result<(Translation, RamPage), Fault> {
         let tr = guest.translate(&self.core.state, va, access, mmu)?;
         let (read, write) = (tr.cache_read, tr.cache_write && access == Access::Write);
         self.core.uncacheable = true;
-        if let RamPage::Ram { arena, writable } = self.bus.page(tr.gpa) {
+        let page = self.bus.page(tr.gpa);
+        if let RamPage::Ram { arena, writable } = page {
             let write = write && writable && !self.core.pages.has_code(arena);
             if (read || write) && access != Access::Fetch {
                 self.core.uncacheable = access == Access::Write && !write;
@@ -102,12 +103,19 @@ impl Run<'_> {
                 }
             }
         }
-        Ok(tr)
+        Ok((tr, page))
     }
 
     /// Reads within one page, after translation.
-    fn read_phys(&mut self, guest: &dyn Guest, gpa: Gpa, va: u64, bytes: u32) -> Result<u64, Stop> {
-        if let RamPage::Ram { arena, .. } = self.bus.page(gpa) {
+    fn read_phys(
+        &mut self,
+        guest: &dyn Guest,
+        page: RamPage,
+        gpa: Gpa,
+        va: u64,
+        bytes: u32,
+    ) -> Result<u64, Stop> {
+        if let RamPage::Ram { arena, .. } = page {
             let at = (arena & !0xfff) + gpa.page_offset();
             let mem = &self.core.state.arena;
             return Ok(match bytes {
@@ -133,6 +141,7 @@ impl Run<'_> {
     fn write_phys(
         &mut self,
         guest: &dyn Guest,
+        page: RamPage,
         gpa: Gpa,
         va: u64,
         bytes: u32,
@@ -141,7 +150,7 @@ impl Run<'_> {
         if let RamPage::Ram {
             arena,
             writable: true,
-        } = self.bus.page(gpa)
+        } = page
         {
             let at = (arena & !0xfff) + gpa.page_offset();
             let mem = &self.core.state.arena;
@@ -182,16 +191,21 @@ impl Run<'_> {
         if mem.aligned && va & (bytes as u64 - 1) != 0 {
             return Err(guest.misaligned(va, Access::Read).into());
         }
-        let tr = self.translate(guest, va, Access::Read, mem.mmu)?;
+        let (tr, page) = self.translate(guest, va, Access::Read, mem.mmu)?;
         let raw = if tr.gpa.page_offset() as u64 + bytes as u64 <= PAGE_SIZE {
-            self.read_phys(guest, tr.gpa, va, bytes)?
+            self.read_phys(guest, page, tr.gpa, va, bytes)?
         } else {
             let next = next_page(guest, va);
-            let tr2 = self.translate(guest, next, Access::Read, mem.mmu)?;
+            let (tr2, page2) = self.translate(guest, next, Access::Read, mem.mmu)?;
             let mut raw = 0;
             for i in 0..bytes as u64 {
                 let (gpa, at) = split(&tr, &tr2, i, va, next);
-                raw |= self.read_phys(guest, gpa, at, 1)? << (8 * i);
+                let page = if i < PAGE_SIZE - (va & !PAGE_MASK) {
+                    page
+                } else {
+                    page2
+                };
+                raw |= self.read_phys(guest, page, gpa, at, 1)? << (8 * i);
             }
             raw
         };
@@ -220,15 +234,20 @@ impl Run<'_> {
         } else {
             value
         };
-        let tr = self.translate(guest, va, Access::Write, mem.mmu)?;
+        let (tr, page) = self.translate(guest, va, Access::Write, mem.mmu)?;
         if tr.gpa.page_offset() as u64 + bytes as u64 <= PAGE_SIZE {
-            return self.write_phys(guest, tr.gpa, va, bytes, raw);
+            return self.write_phys(guest, page, tr.gpa, va, bytes, raw);
         }
         let next = next_page(guest, va);
-        let tr2 = self.translate(guest, next, Access::Write, mem.mmu)?;
+        let (tr2, page2) = self.translate(guest, next, Access::Write, mem.mmu)?;
         for i in 0..bytes as u64 {
             let (gpa, at) = split(&tr, &tr2, i, va, next);
-            self.write_phys(guest, gpa, at, 1, raw >> (8 * i) & 0xff)?;
+            let page = if i < PAGE_SIZE - (va & !PAGE_MASK) {
+                page
+            } else {
+                page2
+            };
+            self.write_phys(guest, page, gpa, at, 1, raw >> (8 * i) & 0xff)?;
         }
         Ok(())
     }

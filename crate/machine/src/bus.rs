@@ -734,7 +734,11 @@ impl PhysBus for Bus {
     fn page(&self, gpa: Gpa) -> RamPage {
         let first = gpa.page().0;
         let last = first + (tinamou_core::PAGE_SIZE - 1);
-        let i = self.flat.partition_point(|r| r.last < first);
+        let hinted = self.last.get();
+        let i = match self.flat.get(hinted) {
+            Some(r) if r.first <= first && first <= r.last => hinted,
+            _ => self.flat.partition_point(|r| r.last < first),
+        };
         match self.flat.get(i) {
             Some(r) if r.first <= first && last <= r.last => match r.to {
                 Target::Ram {

@@ -150,12 +150,11 @@ guests() { # Debian's kernels, busybox, U-Boot and our test programs, into build
   tests/guests/fetch.sh
 }
 
-bench() { # our speed beside QEMU's, natively, in Node and in Chromium
+bench() { # our speed beside QEMU's, natively and in Node
   [ -x tests/bench/run.sh ] || die "tests/bench/run.sh is not there"
   guests
   native
   web
-  browsers
   tests/bench/run.sh "$@"
 }
 

@@ -59,7 +59,7 @@ impl Softmmu {
     pub fn new(arena: &Arena, state: &State, va_type: Type) -> Result<Softmmu, ArenaFull> {
         let wide = va_type == Type::I64;
         let slow = new_map(arena, wide)?;
-        let mmu = Softmmu {
+        let mut mmu = Softmmu {
             arena: arena.clone(),
             wide,
             sets: Default::default(),
@@ -70,15 +70,13 @@ impl Softmmu {
             state.write32(layout::MAPS + 8 * set, slow);
             state.write32(layout::MAPS + 8 * set + 4, slow);
         }
+        // The first of them now: a slice should not stop for it.
+        mmu.open(state, 0)?;
         Ok(mmu)
     }
 
-    /// Fills one entry.
-    ///
-    /// # Errors
-    /// When the MMU index is used for the first time and the arena is full.
-    pub fn fill(&mut self, state: &State, mmu: u8, fill: Fill) -> Result<(), ArenaFull> {
-        let index = mmu as usize & (SETS - 1);
+    /// Makes the maps of an MMU index if there are none.
+    fn open(&mut self, state: &State, index: usize) -> Result<(), ArenaFull> {
         if self.sets[index].read == 0 {
             let read = new_map(&self.arena, self.wide)?;
             let write = if self.wide {
@@ -94,6 +92,16 @@ impl Softmmu {
             state.write32(layout::MAPS + 8 * index as u32, read);
             state.write32(layout::MAPS + 8 * index as u32 + 4, write);
         }
+        Ok(())
+    }
+
+    /// Fills one entry.
+    ///
+    /// # Errors
+    /// When the MMU index is used for the first time and the arena is full.
+    pub fn fill(&mut self, state: &State, mmu: u8, fill: Fill) -> Result<(), ArenaFull> {
+        let index = mmu as usize & (SETS - 1);
+        self.open(state, index)?;
         if fill.write {
             let host_page = (fill.host >> 12) as usize;
             self.written[host_page / 64] |= 1 << (host_page % 64);
@@ -224,7 +232,7 @@ impl Softmmu {
                     }
                 } else {
                     let at = set.write + (page as u32 >> 12) * 4;
-                    if self.arena.read32(at) & flat::SLOW == 0
+                    if self.arena.read32(at) & 0xfff == 0
                         && self.arena.read32(at).wrapping_add(page as u32) == host
                     {
                         self.arena.write32(at, flat::SLOW);
@@ -276,9 +284,8 @@ fn new_map(arena: &Arena, wide: bool) -> Result<u32, ArenaFull> {
         Ok(base)
     } else {
         let base = arena.alloc(flat::BYTES as u64, 4096)?;
-        for i in 0..flat::BYTES / 4 {
-            arena.write32(base + i * 4, flat::SLOW);
-        }
+        // Any entry whose low 12 bits are ones is slow.
+        arena.fill(base, flat::BYTES, 0xff);
         Ok(base)
     }
 }
@@ -324,7 +331,7 @@ mod tests {
             "fixed segments survive"
         );
         mmu.protect(0x0050_0000);
-        assert_eq!(write_entry(&arena, &state, 0x8000_1000), flat::SLOW);
+        assert_eq!(write_entry(&arena, &state, 0x8000_1000) & 0xfff, flat::SLOW);
         let read = arena.read32(state.read32(layout::MAPS) + (0x8000_1000 >> 12) * 4);
         assert_ne!(read, flat::SLOW, "loads stay direct");
         mmu.flush_range(0x8000_1ff0, 0x10);

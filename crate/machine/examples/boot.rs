@@ -15,6 +15,15 @@ fn main() {
     if let Ok(cpu) = std::env::var("CPU") {
         config.cpu = cpu;
     }
+    if let Ok(t) = std::env::var("TUNE") {
+        let t: Vec<u32> = t.split(',').map(|x| x.parse().expect("number")).collect();
+        config.tuning.hot_runs = t[0];
+        config.tuning.warm_part = t[1];
+        config.tuning.region_insns = t[2];
+    }
+    if let Ok(shift) = std::env::var("SHIFT") {
+        config.icount_shift = shift.parse().expect("shift");
+    }
     config.accel = if args.get(6).is_some_and(|a| a == "jit") {
         Accel::Jit
     } else {

@@ -39,12 +39,7 @@ rust() {
   local wanted
   wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
   debian cc=gcc
-  if ! have cargo; then
-    debian curl=curl
-    say "installing Rust"
-    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y -q --profile minimal -c rustfmt -c clippy >/dev/null ||
-      die "missing: Rust $wanted or later (rustup)"
-  fi
+  have cargo || die "missing: Rust $wanted or later (rustup)"
   at_least "$wanted" "$(rustc --version | cut -d' ' -f2)" || {
     have rustup || die "missing: Rust $wanted or later (rustup)"
     say "updating Rust"

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use tinamou_arena::Arena;
-use tinamou_core::{Gpa, PhysBus};
+use tinamou_core::{BusError, Gpa, PhysBus};
 
 use crate::block::Block;
 use crate::layout;
@@ -141,6 +141,21 @@ pub trait Cx {
     fn state(&self) -> &State;
     /// The physical bus.
     fn bus(&mut self) -> &mut dyn PhysBus;
+    /// Reads a device by physical address, at the current instruction (helpers that declare `time`); the block is left behind
+    /// the instruction if the device wants the run loop to look.
+    ///
+    /// # Errors
+    /// As [`PhysBus::read`].
+    fn device_read(&mut self, gpa: Gpa, size: u32) -> Result<u64, BusError> {
+        self.bus().read(gpa, size)
+    }
+    /// Writes a device by physical address, as [`Cx::device_read`] reads it.
+    ///
+    /// # Errors
+    /// As [`PhysBus::write`].
+    fn device_write(&mut self, gpa: Gpa, size: u32, value: u64) -> Result<(), BusError> {
+        self.bus().write(gpa, size, value)
+    }
     /// Guest load through the MMU, with its faults; result as an unsigned value. `guest` is the caller itself.
     ///
     /// # Errors
@@ -205,13 +220,14 @@ pub trait Guest {
         mode: u32,
         max_insns: u32,
     ) -> Result<Block, Fault>;
-    /// Translates an address.
+    /// Translates an address. `bus` is where page tables lie, for guests whose hardware walks them.
     ///
     /// # Errors
     /// The guest exception of a failed translation.
     fn translate(
         &mut self,
         state: &State,
+        bus: &mut dyn PhysBus,
         va: u64,
         access: Access,
         mmu: u8,

@@ -3,7 +3,7 @@
 //! [`Exec`] lends guest, core and machine together to whoever runs guest code: the interpreter ([`ExecCx`]) and generated code
 //! ([`HelperHost`]) reach the same functions, so an access means the same in every tier.
 
-use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, PhysBus, RamPage};
+use tinamou_core::{BusError, Gpa, PAGE_MASK, PAGE_SIZE, PhysBus, RamPage};
 use tinamou_ir::guest::{Access, Cx, Fault, Guest, State, Stop, Translation};
 use tinamou_ir::interp::ExecCx;
 use tinamou_ir::layout::{self, pending};
@@ -82,7 +82,7 @@ impl Run<'_> {
         access: Access,
         mmu: u8,
     ) -> Result<(Translation, RamPage), Fault> {
-        let tr = guest.translate(&self.core.state, va, access, mmu)?;
+        let tr = guest.translate(&self.core.state, self.bus, va, access, mmu)?;
         let (read, write) = (tr.cache_read, tr.cache_write && access == Access::Write);
         self.core.uncacheable = true;
         let page = self.bus.page(tr.gpa);
@@ -303,6 +303,22 @@ impl Cx for Run<'_> {
 
     fn bus(&mut self) -> &mut dyn PhysBus {
         self.bus
+    }
+
+    fn device_read(&mut self, gpa: Gpa, size: u32) -> Result<u64, BusError> {
+        let now = self.now();
+        self.bus.set_now(now);
+        let value = self.bus.read(gpa, size);
+        self.heed();
+        value
+    }
+
+    fn device_write(&mut self, gpa: Gpa, size: u32, value: u64) -> Result<(), BusError> {
+        let now = self.now();
+        self.bus.set_now(now);
+        let done = self.bus.write(gpa, size, value);
+        self.heed();
+        done
     }
 
     fn load(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<u64, Stop> {

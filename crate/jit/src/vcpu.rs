@@ -356,7 +356,7 @@ impl Vcpu {
         let (state, mmu) = (&self.core.state, self.guest.mmu_index(self.mode));
         let tr = self
             .guest
-            .translate(state, pc, Access::Fetch, mmu)
+            .translate(state, bus, pc, Access::Fetch, mmu)
             .map_err(|f| (f, pc, 0))?;
         if !matches!(bus.page(tr.gpa), RamPage::Ram { .. }) {
             return Ok(None);
@@ -368,7 +368,7 @@ impl Vcpu {
                 Some((va, page)) => {
                     let tr2 = self
                         .guest
-                        .translate(&self.core.state, va, Access::Fetch, mmu)
+                        .translate(&self.core.state, bus, va, Access::Fetch, mmu)
                         .map_err(|f| (f, va, 1))?;
                     tr2.gpa.0 & PAGE_MASK == page
                 }
@@ -397,7 +397,7 @@ impl Vcpu {
         let mmu = self.guest.mmu_index(self.mode);
         let tr = self
             .guest
-            .translate(&self.core.state, pc, Access::Fetch, mmu)
+            .translate(&self.core.state, bus, pc, Access::Fetch, mmu)
             .map_err(|f| (f, pc, 0))?;
         let mut next = None;
         loop {
@@ -445,7 +445,7 @@ impl Vcpu {
                     };
                     let tr2 = self
                         .guest
-                        .translate(&self.core.state, va, Access::Fetch, mmu);
+                        .translate(&self.core.state, bus, va, Access::Fetch, mmu);
                     let tr2 = tr2.map_err(|f| (f, va, (va != pc) as u64))?;
                     next = Some((va & PAGE_MASK, tr2.gpa.0 & PAGE_MASK));
                 }
@@ -569,7 +569,7 @@ impl Vcpu {
             for &(va, page) in &region.pairs {
                 match self
                     .guest
-                    .translate(&self.core.state, va, Access::Fetch, mmu)
+                    .translate(&self.core.state, bus, va, Access::Fetch, mmu)
                 {
                     Ok(tr) if tr.gpa.0 & PAGE_MASK == page => {}
                     _ => {

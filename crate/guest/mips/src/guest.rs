@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use tinamou_core::PhysBus;
 use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Translation};
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type, layout};
 
@@ -71,6 +72,7 @@ impl Guest for Mips {
     fn translate(
         &mut self,
         state: &State,
+        _bus: &mut dyn PhysBus,
         va: u64,
         access: Access,
         mmu: u8,

@@ -66,7 +66,7 @@ impl Cx for Hw {
         if mem.aligned && va & (mem.bytes() as u64 - 1) != 0 {
             return Err(guest.misaligned(va, Access::Read).into());
         }
-        let t = guest.translate(&self.state.clone(), va, Access::Read, mem.mmu)?;
+        let t = guest.translate(&self.state.clone(), self, va, Access::Read, mem.mmu)?;
         match self.read(t.gpa, mem.bytes()) {
             Ok(v) => Ok(swap(v, mem.bytes(), mem.big_endian)),
             Err(BusError) => guest
@@ -84,7 +84,7 @@ impl Cx for Hw {
         if mem.aligned && va & (mem.bytes() as u64 - 1) != 0 {
             return Err(guest.misaligned(va, Access::Write).into());
         }
-        let t = guest.translate(&self.state.clone(), va, Access::Write, mem.mmu)?;
+        let t = guest.translate(&self.state.clone(), self, va, Access::Write, mem.mmu)?;
         let value = if mem.bytes() == 8 {
             value
         } else {
@@ -129,7 +129,7 @@ impl CodeFetch for Fetch<'_> {
     fn fetch(&mut self, va: u64, bytes: u32) -> Result<u32, Fault> {
         let t = self
             .cpu
-            .translate(&self.hw.state.clone(), va, Access::Fetch, self.mmu)?;
+            .translate(&self.hw.state.clone(), self.hw, va, Access::Fetch, self.mmu)?;
         self.hw
             .read(t.gpa, bytes)
             .map(|v| v as u32)
@@ -159,7 +159,7 @@ impl ExecCx for Exec<'_> {
             return Err(self.cpu.misaligned(va, access).into());
         }
         self.cpu
-            .translate(&self.hw.state.clone(), va, access, mem.mmu)?;
+            .translate(&self.hw.state.clone(), self.hw, va, access, mem.mmu)?;
         Ok(())
     }
     fn call(&mut self, helper: HelperId, args: [u64; 3]) -> Result<u64, Stop> {

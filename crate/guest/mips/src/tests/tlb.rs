@@ -37,7 +37,7 @@ fn tlbwi(m: &mut Machine, index: u64, p: &Page) {
 fn look(m: &mut Machine, va: u64, access: Access, mmu: u8) -> Result<u64, u32> {
     let s = m.hw.state.clone();
     m.cpu
-        .translate(&s, va, access, mmu)
+        .translate(&s, &mut m.hw, va, access, mmu)
         .map(|t| t.gpa.0)
         .map_err(|f| f.code)
 }

@@ -78,6 +78,8 @@ pub enum MachineRequest {
     Shutdown,
     /// Stop with an error that the host shows.
     Panic,
+    /// End the emulator with this exit code.
+    Exit(u32),
 }
 
 /// News from the host for a device.
@@ -104,6 +106,54 @@ pub enum Input {
         /// The Ethernet frame without checksum.
         frame: Vec<u8>,
     },
+    /// A key went down or up. `code` is the key's make code in scan code set 1, with bit 7 set for those that begin with E0h
+    /// (the numbers of QEMU's `send-key`); Pause is C6h.
+    Key {
+        /// The key.
+        code: u8,
+        /// Down or up.
+        down: bool,
+    },
+    /// The mouse moved by this much (right and down are positive) or its buttons changed.
+    Mouse {
+        /// To the right.
+        dx: i32,
+        /// Down.
+        dy: i32,
+        /// The wheel, towards the user.
+        dz: i32,
+        /// Buttons held: bit 0 left, 1 right, 2 middle.
+        buttons: u8,
+    },
+    /// The power button was pressed.
+    PowerButton,
+    /// Another medium is in this disk slot, or none.
+    DiskChanged {
+        /// The disk slot.
+        slot: u32,
+    },
+}
+
+/// How far an ISA DMA transfer went.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct IsaDma {
+    /// Bytes moved.
+    pub bytes: usize,
+    /// The controller's count ran out: the terminal count.
+    pub terminal: bool,
+}
+
+/// A picture from a display device.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Pixels by rows, four bytes each: red, green, blue, 255.
+    pub rgba: Vec<u8>,
+    /// Rows that the last call changed, first and past the last; empty when nothing changed.
+    pub dirty: (u32, u32),
 }
 
 /// What a device may do during a call.
@@ -161,6 +211,10 @@ pub trait DevCx {
 
     /// An interrupt acknowledge cycle on the PCI bus: the interrupt controller's vector.
     fn int_ack(&mut self) -> u8;
+
+    /// Moves bytes between the calling ISA device and memory by the board's DMA controller, on this channel, as far as its
+    /// programming goes. `to_memory`: `buf` is written to memory; else `buf` is filled from memory.
+    fn isa_dma(&mut self, channel: u32, to_memory: bool, buf: &mut [u8]) -> IsaDma;
 }
 
 /// A device model.
@@ -195,6 +249,22 @@ pub trait Device {
 
     /// A PCI configuration write.
     fn pci_write(&mut self, _cx: &mut dyn DevCx, _func: u8, _reg: u8, _size: u32, _value: u32) {}
+
+    /// A transfer on a channel of this ISA DMA controller; see [`DevCx::isa_dma`].
+    fn isa_dma(
+        &mut self,
+        _cx: &mut dyn DevCx,
+        _channel: u32,
+        _to_memory: bool,
+        _buf: &mut [u8],
+    ) -> IsaDma {
+        IsaDma::default()
+    }
+
+    /// Draws the display into `frame`, which holds what the last call left there. False for a device without a display.
+    fn display(&mut self, _cx: &mut dyn DevCx, _frame: &mut Frame) -> bool {
+        false
+    }
 
     /// An interrupt acknowledge cycle.
     fn int_ack(&mut self, _cx: &mut dyn DevCx) -> u8 {

@@ -10,11 +10,15 @@ pub mod bus;
 pub mod device;
 pub mod host;
 pub mod save;
+pub mod stored;
 pub mod time;
 
 pub use addr::{Gpa, Gva, PAGE_BITS, PAGE_MASK, PAGE_SIZE};
-pub use bus::{BusError, PhysBus, RamPage};
-pub use device::{BlockId, DevCx, Device, Input, MachineRequest, MapTo, Mapping, Space};
+pub use bus::{BusError, CPU_PRIVATE, IO_SPACE, PhysBus, RamPage};
+pub use device::{
+    BlockId, DevCx, Device, Frame, Input, IsaDma, MachineRequest, MapTo, Mapping, Space,
+};
 pub use host::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES};
 pub use save::{LoadError, Loader, Saver};
+pub use stored::Stored;
 pub use time::Ns;

@@ -2,6 +2,6 @@
 pub mod atapi;
 pub mod channel;
 pub mod identify;
-pub mod piix4_ide;
+pub mod piix_ide;
 #[cfg(test)]
 mod tests;

@@ -1,2 +1,3 @@
 //! Interrupt controllers.
+pub mod apic;
 pub mod i8259;

@@ -4,8 +4,8 @@ use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
 
 use tinamou_core::{
-    BlockBackend, BlockId, BlockRequest, DevCx, Device, Gpa, Input, Loader, MachineRequest, Ns,
-    RequestId, Saver,
+    BlockBackend, BlockId, BlockRequest, DevCx, Device, Gpa, Input, IsaDma, Loader, MachineRequest,
+    Ns, RequestId, Saver,
 };
 
 /// The surroundings: memory of 1 MiB at 0, recorded pins, timers and requests.
@@ -27,6 +27,9 @@ pub struct TestCx {
     pub remaps: u32,
     pub pci: BTreeMap<(u8, u8), u32>,
     pub vector: u8,
+    /// Where the ISA DMA controller points and what it has left.
+    pub isa_at: u64,
+    pub isa_left: usize,
     next: u64,
 }
 
@@ -153,6 +156,21 @@ impl DevCx for TestCx {
     fn int_ack(&mut self) -> u8 {
         self.vector
     }
+    fn isa_dma(&mut self, _channel: u32, to_memory: bool, buf: &mut [u8]) -> IsaDma {
+        let n = buf.len().min(self.isa_left);
+        let at = Gpa(self.isa_at);
+        if to_memory {
+            self.dma_write(at, &buf[..n]);
+        } else {
+            self.dma_read(at, &mut buf[..n]);
+        }
+        self.isa_at += n as u64;
+        self.isa_left -= n;
+        IsaDma {
+            bytes: n,
+            terminal: self.isa_left == 0,
+        }
+    }
 }
 
 /// A device on the bench.
@@ -262,4 +280,64 @@ impl<D: Device> Bench<D> {
         let to = self.cx.now + limit;
         self.advance(to);
     }
+}
+
+/// Random numbers for pokes, the same each time.
+pub struct Rnd(pub u64);
+
+impl Rnd {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// Random register accesses to `regions` (number, bytes) and configuration space, with time passing; then the state must still
+/// survive save and load.
+pub fn storm<D: Device>(b: &mut Bench<D>, regions: &[(u32, u64)], n: u32) {
+    let mut r = Rnd(0x1234_5678_9abc_def1);
+    // Memory full of noise, so that what is fetched from there is as hostile.
+    for c in b.cx.mem.chunks_mut(8) {
+        let v = r.next() & r.next() & 0x0003_ffff_0007_ffff;
+        c.copy_from_slice(&v.to_le_bytes()[..c.len()]);
+    }
+    for i in 0..n {
+        let (x, v) = (r.next(), r.next());
+        let v = match x >> 60 & 3 {
+            0 => v,
+            1 => v & 0xff,
+            2 => v & 0x7_ffff,
+            _ => 1 << (v & 63),
+        };
+        let size = 1 << (x & 1) << (x >> 1 & 1);
+        if x >> 2 & 0x3f == 0 {
+            let reg = (x >> 8) as u8 & !(size as u8 - 1);
+            let func = (x >> 16 & 3) as u8;
+            if x >> 18 & 1 == 0 {
+                b.dev.pci_read(&mut b.cx, func, reg, size);
+            } else {
+                b.dev.pci_write(&mut b.cx, func, reg, size, v as u32);
+            }
+            b.dev.mappings(&mut Vec::new());
+            continue;
+        }
+        let (region, len) = regions[(x >> 20) as usize % regions.len()];
+        let at = (x >> 32) % len;
+        if x >> 3 & 1 == 0 {
+            b.read(region, at, size);
+        } else {
+            b.write(region, at, size, v);
+        }
+        if i % 16 == 0 {
+            b.settle(Ns(x >> 40 & 0xf_ffff));
+        }
+        b.cx.irq_log.clear();
+        b.cx.errors.clear();
+        b.cx.requests.clear();
+        b.cx.frames.clear();
+        b.cx.out.clear();
+    }
+    b.save_and_load();
 }

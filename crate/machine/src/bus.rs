@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use tinamou_core::{
-    BlockBackend, BlockId, BusError, Device, Gpa, Input, LoadError, Loader, MachineRequest,
+    BlockBackend, BlockId, BusError, Device, Frame, Gpa, Input, LoadError, Loader, MachineRequest,
     Mapping, Ns, PhysBus, RamPage, Saver,
 };
 
@@ -114,6 +114,7 @@ pub struct Bus {
     fixed: Vec<(usize, Mapping)>,
     pci: Vec<(u8, usize, u8)>,
     pic: Option<usize>,
+    dma: Option<usize>,
     wires: Vec<Vec<Wire>>,
     sinks: Vec<(Sink, u32)>,
     out_levels: Vec<u64>,
@@ -176,6 +177,7 @@ impl Bus {
             fixed: Vec::new(),
             pci: Vec::new(),
             pic: None,
+            dma: None,
             wires: Vec::new(),
             sinks: Vec::new(),
             out_levels: Vec::new(),
@@ -220,6 +222,9 @@ impl Bus {
                 .extend(d.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
             if d.interrupt_controller {
                 self.pic = Some(i);
+            }
+            if d.dma_controller {
+                self.dma = Some(i);
             }
         }
         for (i, d) in board.devices.iter().enumerate() {
@@ -386,6 +391,19 @@ impl Bus {
                 self.with_dev(i, |d, cx| d.input(cx, Input::Net { port, frame }));
             }
         }
+    }
+
+    /// Tells every device of something the host did: a key, the mouse, the power button, another medium. `make` makes the news
+    /// once for each.
+    pub fn host_input(&mut self, make: impl Fn() -> Input) {
+        for i in 0..self.devs.len() {
+            self.with_dev(i, |d, cx| d.input(cx, make()));
+        }
+    }
+
+    /// Draws the board's first display into `frame`, which holds what the last call left there. False without a display.
+    pub fn display(&mut self, frame: &mut Frame) -> bool {
+        (0..self.devs.len()).any(|i| self.with_dev(i, |d, cx| d.display(cx, frame)) == Some(true))
     }
 
     /// Calls device `i`; delivers what follows from it when this is the outermost call.

@@ -68,6 +68,8 @@ pub struct DeviceSpec {
     pub nets: &'static [u32],
     /// True for the device that answers interrupt acknowledge cycles.
     pub interrupt_controller: bool,
+    /// True for the device that moves data for ISA devices.
+    pub dma_controller: bool,
 }
 
 impl DeviceSpec {
@@ -88,6 +90,7 @@ impl DeviceSpec {
             consoles: &[],
             nets: &[],
             interrupt_controller: false,
+            dma_controller: false,
         }
     }
 }

@@ -6,10 +6,10 @@
 use tinamou_core::{BlockId, MapTo, Mapping, Space};
 use tinamou_hw::flash::cfi01::Cfi01;
 use tinamou_hw::ide::channel::Bay;
-use tinamou_hw::ide::piix4_ide::Piix4Ide;
+use tinamou_hw::ide::piix_ide::PiixIde;
 use tinamou_hw::intc::i8259::I8259Pair;
 use tinamou_hw::isa::i8042::I8042;
-use tinamou_hw::isa::piix4::Piix4;
+use tinamou_hw::isa::piix::{Model, Piix};
 use tinamou_hw::isa::spd::spd;
 use tinamou_hw::misc::malta_fpga::MaltaFpga;
 use tinamou_hw::misc::ports::IsaLatches;
@@ -187,7 +187,7 @@ pub static MALTA: Board = Board {
             ..DeviceSpec::new("piix4", "PIIX4 bridge, USB and power management", |c| {
                 let mut eeproms = vec![[0; 256]; 8];
                 eeproms[0] = spd(c.ram_bytes);
-                Box::new(Piix4::new(eeproms))
+                Box::new(Piix::new(Model::Piix4, eeproms))
             })
         },
         DeviceSpec {
@@ -200,7 +200,8 @@ pub static MALTA: Board = Board {
             wires: &[wire(0, "pic", 14), wire(1, "pic", 15)],
             pci: &[(0x51, 1)],
             ..DeviceSpec::new("ide", "PIIX4 IDE: disks 0, 1 and 3, CD in slot 2", |_| {
-                Box::new(Piix4Ide::new([Bay::Disk, Bay::Disk, Bay::Cd, Bay::Disk]))
+                let bays = [Bay::Disk, Bay::Disk, Bay::Cd, Bay::Disk];
+                Box::new(PiixIde::new(Model::Piix4, bays))
             })
         },
         DeviceSpec {

@@ -3,6 +3,8 @@
 //! Modelled: the commands that operating systems and firmware use on data discs with one track. Not modelled: audio, writing,
 //! changing discs while the machine runs (START STOP UNIT only remembers the tray).
 
+use tinamou_core::stored;
+
 /// The outcome of a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -35,6 +37,13 @@ pub struct Cd {
     /// The guest has not yet been told that a disc was put in.
     pub changed: bool,
 }
+stored!(Cd {
+    sense,
+    asc,
+    open,
+    locked,
+    changed
+});
 
 const NOT_READY: u8 = 2;
 const ILLEGAL_REQUEST: u8 = 5;

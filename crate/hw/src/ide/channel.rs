@@ -5,12 +5,16 @@
 //! is a request to the host that completes after a fixed virtual time. Not modelled: overlap and queuing, power states beyond
 //! accepting their commands, CHS addressing beyond translation, security, host protected area.
 
-use tinamou_core::{
-    BlockError, BlockRequest, DevCx, Gpa, LoadError, Loader, Ns, RequestId, SECTOR_BYTES, Saver,
-};
+use tinamou_core::{BlockRequest, DevCx, Ns, SECTOR_BYTES, stored, stored_enum};
 
-use super::atapi::{Cd, Outcome};
+use super::atapi::Cd;
 use super::identify::{self, Modes};
+
+mod bus_master;
+mod packet;
+mod transfer;
+
+use bus_master::{BMS_ACTIVE, BMS_IRQ, BusMaster};
 
 pub(super) const ERR: u8 = 0x01;
 pub(super) const DRQ: u8 = 0x08;
@@ -21,12 +25,6 @@ pub(super) const BSY: u8 = 0x80;
 
 const ABRT: u8 = 0x04;
 const IDNF: u8 = 0x10;
-
-const BM_START: u8 = 1;
-const BM_TO_MEMORY: u8 = 8;
-const BMS_ACTIVE: u8 = 1;
-const BMS_ERROR: u8 = 2;
-const BMS_IRQ: u8 = 4;
 
 const SECTOR: usize = SECTOR_BYTES as usize;
 const CD_BLOCK: u32 = 2048;
@@ -69,6 +67,15 @@ enum Phase {
     /// A command waits for the bus master to be started.
     WaitDma,
 }
+stored_enum!(Phase {
+    Idle,
+    Reading,
+    Writing,
+    PioIn,
+    PioOut,
+    Packet,
+    WaitDma
+});
 
 #[derive(Clone, Default)]
 struct Drive {
@@ -80,6 +87,8 @@ struct Drive {
     cache: bool,
     unit: Cd,
 }
+stored!(Drive { present, multiple, transfer, cache, unit }
+    check |s| s.multiple <= MULTIPLE_MAX, "IDE drive");
 
 /// The command under way.
 #[derive(Clone, Default)]
@@ -97,17 +106,19 @@ struct Transfer {
     write: bool,
     packet: bool,
 }
+stored!(Transfer { phase, request, buf, at, end, lba, sectors, block, dma, write, packet }
+    check |s| s.consistent(), "IDE transfer");
 
-#[derive(Clone, Default)]
-struct BusMaster {
-    command: u8,
-    status: u8,
-    table: u32,
-    /// Next descriptor, bytes left in the current one and where they are.
-    next: u32,
-    left: u32,
-    address: u32,
-    last: bool,
+impl Transfer {
+    /// The buffer may be indexed by `at` and `end`.
+    fn consistent(&self) -> bool {
+        let held = matches!(self.phase, Phase::PioIn | Phase::PioOut | Phase::Packet);
+        (!held || self.at <= self.end && self.end <= self.buf.len())
+            && (self.phase != Phase::Packet || self.buf.len() == 12)
+            && self.buf.len() <= CHUNK as usize * SECTOR
+            && self.lba <= 1 << 48
+            && self.sectors <= 1 << 31
+    }
 }
 
 /// The channel. Its interrupt is `pin` of the device it belongs to.
@@ -128,6 +139,21 @@ pub struct Channel {
     t: Transfer,
     bm: BusMaster,
 }
+stored!(Channel {
+    drives,
+    features,
+    count,
+    low,
+    mid,
+    high,
+    device,
+    status,
+    error,
+    control,
+    irq,
+    t,
+    bm
+});
 
 impl Channel {
     /// Channel `number` (0 or 1) with these bays; their disk slots are `2 * number` and the next.
@@ -153,7 +179,7 @@ impl Channel {
             control: 0,
             irq: false,
             t: Transfer::default(),
-            bm: BusMaster::default(),
+            bm: BusMaster::new(),
         }
     }
 
@@ -198,13 +224,18 @@ impl Channel {
                 ..Cd::default()
             };
         }
-        self.bm = BusMaster {
-            status: 0x60,
-            ..BusMaster::default()
-        };
+        self.bm = BusMaster::new();
         self.control = 0;
         self.device = 0;
         self.soft_reset(cx);
+    }
+
+    /// Another disc is in the drive of this disk slot.
+    pub fn medium_changed(&mut self, slot: u32) {
+        if let Some(d) = self.drives.iter_mut().find(|d| d.cd && d.slot == slot) {
+            d.unit.changed = true;
+            d.unit.open = false;
+        }
     }
 
     fn soft_reset(&mut self, cx: &mut dyn DevCx) {
@@ -501,507 +532,5 @@ impl Channel {
             _ => return self.abort(cx, ABRT),
         }
         self.finish(cx);
-    }
-
-    /// Offers one sector of data.
-    fn send(&mut self, cx: &mut dyn DevCx, data: Vec<u8>) {
-        self.t.end = data.len();
-        self.t.buf = data;
-        self.t.phase = Phase::PioIn;
-        self.status = DRDY | DSC | DRQ;
-        self.set_irq(cx, true);
-    }
-
-    fn start(&mut self, cx: &mut dyn DevCx, ext: bool, write: bool, dma: bool, block: u32) {
-        let (lba, n) = self.address(ext);
-        if lba + u64::from(n) > self.size(cx) {
-            return self.abort(cx, IDNF | ABRT);
-        }
-        self.t = Transfer {
-            lba,
-            sectors: n,
-            block,
-            dma,
-            write,
-            ..Transfer::default()
-        };
-        self.next(cx);
-    }
-
-    /// The next piece of a sector transfer, or its end.
-    fn next(&mut self, cx: &mut dyn DevCx) {
-        if self.t.sectors == 0 {
-            return if self.t.dma {
-                self.dma_done(cx)
-            } else {
-                self.finish(cx)
-            };
-        }
-        if self.t.dma && self.bm.status & BMS_ACTIVE == 0 {
-            self.t.phase = Phase::WaitDma;
-            self.status = DRDY | DSC | DRQ;
-            return;
-        }
-        let n = self.t.sectors.min(self.t.block.min(CHUNK)) as usize;
-        if !self.t.write {
-            return self.submit_read(cx, n as u32);
-        }
-        self.t.buf = vec![0; n * SECTOR];
-        self.t.at = 0;
-        self.t.end = n * SECTOR;
-        if self.t.dma {
-            let mut buf = std::mem::take(&mut self.t.buf);
-            if !self.bm_move(cx, &mut buf, true) {
-                return self.dma_failed(cx);
-            }
-            self.t.buf = buf;
-            self.submit_write(cx);
-        } else {
-            // The first block is asked for without an interrupt.
-            let first = self.t.phase == Phase::Idle;
-            self.t.phase = Phase::PioOut;
-            self.status = DRDY | DSC | DRQ;
-            if !first {
-                self.set_irq(cx, true);
-            }
-        }
-    }
-
-    fn submit_read(&mut self, cx: &mut dyn DevCx, n: u32) {
-        let r = BlockRequest::Read {
-            lba: self.t.lba,
-            sectors: n,
-        };
-        let id = cx.block_submit(self.drive().slot, r, access_time(n as usize * SECTOR));
-        self.t.request = Some(id.0);
-        self.t.phase = Phase::Reading;
-        self.t.lba += u64::from(n);
-        self.t.sectors -= n;
-        self.status = DRDY | DSC | BSY;
-    }
-
-    fn submit_write(&mut self, cx: &mut dyn DevCx) {
-        let data = std::mem::take(&mut self.t.buf);
-        let n = (data.len() / SECTOR) as u32;
-        let time = access_time(data.len());
-        let r = BlockRequest::Write {
-            lba: self.t.lba,
-            data,
-        };
-        let id = cx.block_submit(self.drive().slot, r, time);
-        self.t.request = Some(id.0);
-        self.t.phase = Phase::Writing;
-        self.t.lba += u64::from(n);
-        self.t.sectors = self.t.sectors.saturating_sub(n);
-        self.status = DRDY | DSC | BSY;
-    }
-
-    /// The host has finished a request.
-    pub fn block_done(
-        &mut self,
-        cx: &mut dyn DevCx,
-        id: RequestId,
-        result: Result<Vec<u8>, BlockError>,
-    ) {
-        // Answers to a command that a reset has ended are dropped.
-        if self.t.request != Some(id.0) {
-            return;
-        }
-        self.t.request = None;
-        let data = match result {
-            Ok(d) => d,
-            Err(e) => {
-                cx.guest_error(format_args!("disk slot {}: {e}", self.drive().slot));
-                if self.t.packet {
-                    return self.check(cx, 3, 0x11);
-                }
-                self.abort(cx, if self.t.write { ABRT } else { 0x40 });
-                self.status |= if self.t.write { DF } else { 0 };
-                return;
-            }
-        };
-        match self.t.phase {
-            Phase::Reading => self.offer(cx, data),
-            Phase::Writing => self.next(cx),
-            _ => {}
-        }
-    }
-
-    /// Gives data that was read to the guest: into memory or through the data register.
-    fn offer(&mut self, cx: &mut dyn DevCx, mut data: Vec<u8>) {
-        if self.t.dma {
-            if !self.bm_move(cx, &mut data, false) {
-                return self.dma_failed(cx);
-            }
-            return if self.t.packet {
-                self.packet_next(cx)
-            } else {
-                self.next(cx)
-            };
-        }
-        self.t.buf = data;
-        self.t.at = 0;
-        self.t.end = self.t.buf.len();
-        if self.t.packet {
-            self.packet_burst(cx);
-        } else {
-            self.t.phase = Phase::PioIn;
-            self.status = DRDY | DSC | DRQ;
-            self.set_irq(cx, true);
-        }
-    }
-
-    // The data register.
-
-    fn read_data(&mut self, cx: &mut dyn DevCx, size: u32) -> u64 {
-        if self.t.phase != Phase::PioIn {
-            return 0;
-        }
-        let mut v = 0;
-        for i in 0..size {
-            if self.t.at < self.t.end {
-                v |= u64::from(self.t.buf[self.t.at]) << (8 * i);
-                self.t.at += 1;
-            }
-        }
-        if self.t.at >= self.t.end {
-            self.pio_in_done(cx);
-        }
-        v
-    }
-
-    fn pio_in_done(&mut self, cx: &mut dyn DevCx) {
-        if self.t.packet {
-            if self.t.end < self.t.buf.len() {
-                self.packet_burst(cx)
-            } else {
-                self.packet_next(cx)
-            }
-        } else if self.t.sectors > 0 {
-            self.next(cx);
-        } else {
-            // The last block ends without another interrupt.
-            self.t = Transfer::default();
-            self.status = DRDY | DSC;
-        }
-    }
-
-    fn write_data(&mut self, cx: &mut dyn DevCx, size: u32, value: u64) {
-        if !matches!(self.t.phase, Phase::PioOut | Phase::Packet) {
-            return;
-        }
-        for i in 0..size {
-            if self.t.at < self.t.end {
-                self.t.buf[self.t.at] = (value >> (8 * i)) as u8;
-                self.t.at += 1;
-            }
-        }
-        if self.t.at < self.t.end {
-            return;
-        }
-        if self.t.phase == Phase::Packet {
-            self.packet(cx)
-        } else {
-            self.submit_write(cx)
-        }
-    }
-
-    // Packets.
-
-    fn packet(&mut self, cx: &mut dyn DevCx) {
-        let mut p = [0; 12];
-        p.copy_from_slice(&self.t.buf[..12]);
-        let s = self.sel();
-        let blocks = cx.block_info(self.drives[s].slot).map(|i| i.0 / 4);
-        match self.drives[s].unit.packet(&p, blocks) {
-            Outcome::Done => self.finish(cx),
-            Outcome::Check(key, asc) => self.check(cx, key, asc),
-            Outcome::Data(d) if d.is_empty() => self.finish(cx),
-            Outcome::Data(d) => {
-                self.t.buf = d;
-                self.t.sectors = 0;
-                if self.t.dma && self.bm.status & BMS_ACTIVE == 0 {
-                    self.t.phase = Phase::WaitDma;
-                    self.status = DRDY | DRQ;
-                } else {
-                    let d = std::mem::take(&mut self.t.buf);
-                    self.offer(cx, d);
-                }
-            }
-            Outcome::Read { lba, count } => {
-                self.t.buf.clear();
-                self.t.lba = lba * u64::from(CD_BLOCK / SECTOR_BYTES as u32);
-                // The count was checked against the disc's size.
-                self.t.sectors = count.saturating_mul(4);
-                self.packet_next(cx);
-            }
-        }
-    }
-
-    /// The next piece of a packet's data.
-    fn packet_next(&mut self, cx: &mut dyn DevCx) {
-        if self.t.sectors == 0 {
-            return if self.t.dma {
-                self.dma_done(cx)
-            } else {
-                self.finish(cx)
-            };
-        }
-        if self.t.dma && self.bm.status & BMS_ACTIVE == 0 {
-            self.t.phase = Phase::WaitDma;
-            self.status = DRDY | DRQ;
-            return;
-        }
-        self.submit_read(cx, self.t.sectors.min(CHUNK));
-    }
-
-    /// Offers as much of the buffer as the byte count limit allows.
-    fn packet_burst(&mut self, cx: &mut dyn DevCx) {
-        let limit = usize::from(self.mid[0]) | usize::from(self.high[0]) << 8;
-        let limit = match limit {
-            0 | 0xffff => 0xfffe,
-            n => n,
-        };
-        let left = self.t.buf.len() - self.t.at;
-        let mut n = left.min(limit);
-        if n < left && n > 1 {
-            n &= !1;
-        }
-        self.t.end = self.t.at + n;
-        self.mid[0] = n as u8;
-        self.high[0] = (n >> 8) as u8;
-        self.count[0] = 2;
-        self.t.phase = Phase::PioIn;
-        self.status = DRDY | DRQ;
-        self.set_irq(cx, true);
-    }
-
-    // The bus master.
-
-    /// Reads a bus master register (offsets 0 to 7).
-    pub fn bm_read(&self, at: u64) -> u8 {
-        match at {
-            0 => self.bm.command,
-            2 => self.bm.status,
-            4..=7 => self.bm.table.to_le_bytes()[at as usize - 4],
-            _ => 0,
-        }
-    }
-
-    /// Writes a bus master register.
-    pub fn bm_write(&mut self, cx: &mut dyn DevCx, at: u64, v: u8) {
-        match at {
-            0 => {
-                let was = self.bm.command & BM_START != 0;
-                self.bm.command = v & (BM_START | BM_TO_MEMORY);
-                if v & BM_START == 0 {
-                    self.bm.status &= !BMS_ACTIVE;
-                } else if !was {
-                    self.bm.status |= BMS_ACTIVE;
-                    self.bm.next = self.bm.table;
-                    self.bm.left = 0;
-                    self.bm.last = false;
-                    self.dma_started(cx);
-                }
-            }
-            2 => {
-                let keep = self.bm.status & (BMS_ACTIVE | BMS_ERROR | BMS_IRQ);
-                self.bm.status = keep & !(v & (BMS_ERROR | BMS_IRQ)) | v & 0x60;
-            }
-            4..=7 => {
-                let mut b = self.bm.table.to_le_bytes();
-                b[at as usize - 4] = if at == 4 { v & !3 } else { v };
-                self.bm.table = u32::from_le_bytes(b);
-            }
-            _ => {}
-        }
-    }
-
-    fn dma_started(&mut self, cx: &mut dyn DevCx) {
-        if self.t.phase != Phase::WaitDma {
-            return;
-        }
-        self.t.phase = Phase::Idle;
-        if !self.t.packet {
-            self.next(cx);
-        } else if self.t.buf.is_empty() {
-            self.packet_next(cx);
-        } else {
-            let d = std::mem::take(&mut self.t.buf);
-            self.offer(cx, d);
-        }
-    }
-
-    /// Moves a buffer along the descriptor table. False when the table or memory ends first.
-    fn bm_move(&mut self, cx: &mut dyn DevCx, buf: &mut [u8], from_memory: bool) -> bool {
-        let mut at = 0;
-        while at < buf.len() {
-            if self.bm.left == 0 {
-                if self.bm.last {
-                    return false;
-                }
-                let mut d = [0; 8];
-                if !cx.dma_read(Gpa(u64::from(self.bm.next)), &mut d) {
-                    return false;
-                }
-                self.bm.next = self.bm.next.wrapping_add(8);
-                self.bm.address = u32::from_le_bytes([d[0], d[1], d[2], d[3]]) & !1;
-                let n = u32::from(u16::from_le_bytes([d[4], d[5]])) & !1;
-                self.bm.left = if n == 0 { 0x1_0000 } else { n };
-                self.bm.last = d[7] & 0x80 != 0;
-            }
-            let n = (self.bm.left as usize).min(buf.len() - at);
-            let gpa = Gpa(u64::from(self.bm.address));
-            let part = &mut buf[at..at + n];
-            let ok = if from_memory {
-                cx.dma_read(gpa, part)
-            } else {
-                cx.dma_write(gpa, part)
-            };
-            if !ok {
-                return false;
-            }
-            at += n;
-            self.bm.left -= n as u32;
-            self.bm.address = self.bm.address.wrapping_add(n as u32);
-        }
-        true
-    }
-
-    fn dma_done(&mut self, cx: &mut dyn DevCx) {
-        // Still active when the table describes more than the drive had.
-        if self.bm.last && self.bm.left == 0 {
-            self.bm.status &= !BMS_ACTIVE;
-        }
-        self.finish(cx);
-    }
-
-    fn dma_failed(&mut self, cx: &mut dyn DevCx) {
-        cx.guest_error(format_args!(
-            "bus master descriptors end before the data, or lead nowhere"
-        ));
-        self.bm.status = self.bm.status & !BMS_ACTIVE | BMS_ERROR;
-        self.abort(cx, ABRT);
-    }
-
-    // State.
-
-    /// Writes the state.
-    pub fn save(&self, s: &mut Saver) {
-        for d in &self.drives {
-            s.bool(d.present);
-            for v in [d.multiple, d.transfer, d.unit.sense, d.unit.asc] {
-                s.u8(v);
-            }
-            for v in [d.cache, d.unit.open, d.unit.locked, d.unit.changed] {
-                s.bool(v);
-            }
-        }
-        for r in [self.count, self.low, self.mid, self.high] {
-            s.raw(&r);
-        }
-        for v in [
-            self.features,
-            self.device,
-            self.status,
-            self.error,
-            self.control,
-        ] {
-            s.u8(v);
-        }
-        s.bool(self.irq);
-        let t = &self.t;
-        s.u8(t.phase as u8);
-        s.opt_u64(t.request);
-        s.bytes(&t.buf);
-        s.u32(t.at as u32);
-        s.u32(t.end as u32);
-        s.u64(t.lba);
-        s.u32(t.sectors);
-        s.u32(t.block);
-        for v in [t.dma, t.write, t.packet, self.bm.last] {
-            s.bool(v);
-        }
-        s.u8(self.bm.command);
-        s.u8(self.bm.status);
-        for v in [self.bm.table, self.bm.next, self.bm.left, self.bm.address] {
-            s.u32(v);
-        }
-    }
-
-    /// Reads the state.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
-        const PHASES: [Phase; 7] = [
-            Phase::Idle,
-            Phase::Reading,
-            Phase::Writing,
-            Phase::PioIn,
-            Phase::PioOut,
-            Phase::Packet,
-            Phase::WaitDma,
-        ];
-        for d in &mut self.drives {
-            d.present = l.bool()?;
-            d.multiple = l.u8()?.min(MULTIPLE_MAX);
-            d.transfer = l.u8()?;
-            d.unit.sense = l.u8()?;
-            d.unit.asc = l.u8()?;
-            d.cache = l.bool()?;
-            d.unit.open = l.bool()?;
-            d.unit.locked = l.bool()?;
-            d.unit.changed = l.bool()?;
-        }
-        for r in [
-            &mut self.count,
-            &mut self.low,
-            &mut self.mid,
-            &mut self.high,
-        ] {
-            l.fill(r)?;
-        }
-        self.features = l.u8()?;
-        self.device = l.u8()?;
-        self.status = l.u8()?;
-        self.error = l.u8()?;
-        self.control = l.u8()?;
-        self.irq = l.bool()?;
-        let phase = *PHASES
-            .get(usize::from(l.u8()?))
-            .ok_or(LoadError::Invalid("IDE phase"))?;
-        self.t = Transfer {
-            phase,
-            request: l.opt_u64()?,
-            buf: l.bytes_max(CHUNK as usize * SECTOR)?,
-            at: l.u32()? as usize,
-            end: l.u32()? as usize,
-            lba: l.u64()?,
-            sectors: l.u32()?,
-            block: l.u32()?,
-            dma: l.bool()?,
-            write: l.bool()?,
-            packet: l.bool()?,
-        };
-        self.bm.last = l.bool()?;
-        self.bm.command = l.u8()?;
-        self.bm.status = l.u8()?;
-        self.bm.table = l.u32()?;
-        self.bm.next = l.u32()?;
-        self.bm.left = l.u32()?;
-        self.bm.address = l.u32()?;
-        let t = &self.t;
-        // The buffer is indexed by these.
-        let held = matches!(t.phase, Phase::PioIn | Phase::PioOut | Phase::Packet);
-        if held && (t.at > t.end || t.end > t.buf.len())
-            || t.phase == Phase::Packet && t.buf.len() != 12
-            || t.lba > 1 << 48
-            || t.sectors > 1 << 31
-            || self.bm.left > 0x1_0000
-        {
-            return Err(LoadError::Invalid("IDE transfer"));
-        }
-        Ok(())
     }
 }

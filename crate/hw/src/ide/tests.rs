@@ -3,14 +3,15 @@
 use tinamou_core::Ns;
 
 use super::channel::{BSY, Bay, DRDY, DRQ, ERR};
-use super::piix4_ide::Piix4Ide;
+use super::piix_ide::PiixIde;
 use crate::block::raw::memory_disk;
+use crate::isa::piix::Model;
 use crate::testing::Bench;
 
 const BM: u32 = 4;
 
-fn bench() -> Bench<Piix4Ide> {
-    let make = || Piix4Ide::new([Bay::Disk, Bay::Disk, Bay::Cd, Bay::Empty]);
+fn bench() -> Bench<PiixIde> {
+    let make = || PiixIde::new(Model::Piix4, [Bay::Disk, Bay::Disk, Bay::Cd, Bay::Empty]);
     let mut b = Bench::new(make(), make);
     let disk = (0..4096 * 512).map(|i| (i / 512) as u8).collect();
     let cd = (0..64 * 2048).map(|i| (i / 2048) as u8 ^ 0x80).collect();
@@ -23,7 +24,7 @@ fn bench() -> Bench<Piix4Ide> {
     b
 }
 
-fn wait(b: &mut Bench<Piix4Ide>, ch: u32) -> u8 {
+fn wait(b: &mut Bench<PiixIde>, ch: u32) -> u8 {
     for _ in 0..1000 {
         let s = b.read(ch + 2, 0, 1) as u8;
         if s & BSY == 0 {
@@ -34,7 +35,7 @@ fn wait(b: &mut Bench<Piix4Ide>, ch: u32) -> u8 {
     panic!("busy for ever");
 }
 
-fn command(b: &mut Bench<Piix4Ide>, ch: u32, lba: u32, count: u8, c: u8) {
+fn command(b: &mut Bench<PiixIde>, ch: u32, lba: u32, count: u8, c: u8) {
     let head = 0xe0 | lba >> 24 & 15;
     for (at, v) in [
         (6, head),
@@ -48,13 +49,13 @@ fn command(b: &mut Bench<Piix4Ide>, ch: u32, lba: u32, count: u8, c: u8) {
     }
 }
 
-fn data_in(b: &mut Bench<Piix4Ide>, ch: u32, bytes: usize) -> Vec<u8> {
+fn data_in(b: &mut Bench<PiixIde>, ch: u32, bytes: usize) -> Vec<u8> {
     (0..bytes / 2)
         .flat_map(|_| (b.read(ch, 0, 2) as u16).to_le_bytes())
         .collect()
 }
 
-fn data_out(b: &mut Bench<Piix4Ide>, ch: u32, data: &[u8]) {
+fn data_out(b: &mut Bench<PiixIde>, ch: u32, data: &[u8]) {
     for w in data.chunks(4) {
         b.write(
             ch,
@@ -164,7 +165,7 @@ fn bus_master_both_ways() {
     });
 }
 
-fn packet(b: &mut Bench<Piix4Ide>, p: &[u8; 12], limit: u16) -> u8 {
+fn packet(b: &mut Bench<PiixIde>, p: &[u8; 12], limit: u16) -> u8 {
     for (at, v) in [
         (6, 0xa0),
         (1, 0),

@@ -3,7 +3,7 @@
 //! Modelled: quick, byte, byte data, word data and block transactions, which complete at once. Not modelled: the slave side,
 //! interrupts.
 
-use tinamou_core::{LoadError, Loader, Saver};
+use tinamou_core::{LoadError, Loader, Saver, Stored};
 
 const STS_DONE: u8 = 0x02;
 const STS_DEVICE_ERROR: u8 = 0x04;
@@ -129,9 +129,10 @@ impl SmBus {
             _ => {}
         }
     }
+}
 
-    /// Writes the state.
-    pub fn save(&self, s: &mut Saver) {
+impl Stored for SmBus {
+    fn store(&self, s: &mut Saver) {
         s.u8(self.eeproms.len() as u8);
         for e in &self.eeproms {
             s.raw(e);
@@ -150,11 +151,7 @@ impl SmBus {
         s.raw(&self.block);
     }
 
-    /// Reads the state.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
+    fn restore(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
         let n = l.u8()?;
         if n > 8 {
             return Err(LoadError::Invalid("number of EEPROMs"));

@@ -2,7 +2,7 @@
 //!
 //! Not modelled: schedules, so no device can be attached; interrupts.
 
-use tinamou_core::{LoadError, Loader, Ns, Saver};
+use tinamou_core::{Ns, stored};
 
 const CMD_RUN: u16 = 1;
 const CMD_HCRESET: u16 = 2;
@@ -20,6 +20,15 @@ pub struct Uhci {
     sof: u8,
     ports: [u16; 2],
 }
+stored!(Uhci {
+    cmd,
+    intr,
+    frame,
+    ports,
+    since,
+    base,
+    sof
+});
 
 impl Uhci {
     /// A halted controller.
@@ -94,36 +103,5 @@ impl Uhci {
             0x10 | 0x12 => self.ports[(at as usize - 0x10) / 2] = w & 0x0200,
             _ => {}
         }
-    }
-
-    /// Writes the state.
-    pub fn save(&self, s: &mut Saver) {
-        for v in [
-            self.cmd,
-            self.intr,
-            self.frame,
-            self.ports[0],
-            self.ports[1],
-        ] {
-            s.u16(v);
-        }
-        s.u64(self.since.0);
-        s.u32(self.base);
-        s.u8(self.sof);
-    }
-
-    /// Reads the state.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
-        self.cmd = l.u16()?;
-        self.intr = l.u16()?;
-        self.frame = l.u16()?;
-        self.ports = [l.u16()?, l.u16()?];
-        self.since = Ns(l.u64()?);
-        self.base = l.u32()?;
-        self.sof = l.u8()?;
-        Ok(())
     }
 }

@@ -1,13 +1,14 @@
-//! Plain latches on the ISA bus: the POST code port and fast A20/reset (port 92h).
+//! Plain latches on the ISA bus: the POST code port and fast A20/reset (port 92h; 82371AB data sheet 290562, section 4.2.4).
 
-use tinamou_core::{DevCx, Device, LoadError, Loader, MachineRequest, Saver};
+use tinamou_core::{DevCx, Device, MachineRequest, stored, stored_device};
 
-/// Region 0: port 80h; region 1: port 92h.
+/// Region 0: port 80h; region 1: port 92h. Pin 0: fast A20 (high: address bit 20 is let through).
 #[derive(Default)]
 pub struct IsaLatches {
     post: u8,
     port92: u8,
 }
+stored!(IsaLatches { post, port92 });
 
 impl IsaLatches {
     /// Cleared latches.
@@ -17,8 +18,9 @@ impl IsaLatches {
 }
 
 impl Device for IsaLatches {
-    fn reset(&mut self, _cx: &mut dyn DevCx) {
+    fn reset(&mut self, cx: &mut dyn DevCx) {
         *self = IsaLatches::default();
+        cx.set_irq(0, false);
     }
 
     fn read(&mut self, _cx: &mut dyn DevCx, region: u32, _offset: u64, _size: u32) -> u64 {
@@ -34,17 +36,31 @@ impl Device for IsaLatches {
                 cx.request(MachineRequest::Reset);
             }
             self.port92 = v;
+            cx.set_irq(0, v & 2 != 0);
         }
     }
 
-    fn save(&self, s: &mut Saver) {
-        s.u8(self.post);
-        s.u8(self.port92);
-    }
+    stored_device!();
+}
 
-    fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
-        self.post = l.u8()?;
-        self.port92 = l.u8()?;
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Bench, storm};
+
+    #[test]
+    fn fast_a20_and_reset() {
+        let mut b = Bench::new(IsaLatches::new(), IsaLatches::new);
+        b.twice(|b| {
+            b.write(1, 0, 1, 2);
+            assert!(b.irq(0));
+            assert_eq!(b.read(1, 0, 1), 2);
+            b.write(1, 0, 1, 0);
+            assert!(!b.irq(0));
+            b.write(1, 0, 1, 1);
+            assert_eq!(std::mem::take(&mut b.cx.requests), [MachineRequest::Reset]);
+            b.write(1, 0, 1, 0);
+        });
+        storm(&mut b, &[(0, 1), (1, 1)], 1000);
     }
 }

@@ -5,7 +5,9 @@
 //! loopback, interrupts, the MII management registers of one PHY with a link. Not modelled: EEPROM programming, magic packets,
 //! collision and line errors, the poll timer (the rings are looked at on demand, on start and after reception).
 
-use tinamou_core::{DevCx, Device, Gpa, Input, LoadError, Loader, MapTo, Mapping, Saver, Space};
+use tinamou_core::{
+    DevCx, Device, Gpa, Input, LoadError, Loader, MapTo, Mapping, Saver, Space, Stored,
+};
 
 use crate::pci::config::{Bar, Ident, PciFunction};
 
@@ -411,7 +413,7 @@ impl Device for Pcnet {
 
     fn save(&self, s: &mut Saver) {
         s.raw(&self.mac);
-        self.cfg.save(s);
+        self.cfg.store(s);
         for v in self
             .csr
             .iter()
@@ -426,7 +428,7 @@ impl Device for Pcnet {
 
     fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
         l.fill(&mut self.mac)?;
-        self.cfg.load(l)?;
+        self.cfg.restore(l)?;
         let rest = [&mut self.rap, &mut self.rx_at, &mut self.tx_at];
         for v in self.csr.iter_mut().chain(&mut self.bcr).chain(rest) {
             *v = l.u16()?;

@@ -1,7 +1,7 @@
 //! One PCI function's configuration space (PCI Local Bus Specification 2.1, chapter 6): a type 0 header with write masks and
 //! base address registers.
 
-use tinamou_core::{LoadError, Loader, Saver};
+use tinamou_core::{LoadError, Loader, MapTo, Mapping, Saver, Space, Stored};
 
 /// Offset of the command register.
 pub const COMMAND: usize = 0x04;
@@ -168,6 +168,22 @@ impl PciFunction {
         on.then_some((u64::from(base), u64::from(len)))
     }
 
+    /// The mapping of base address register `n` as region `region`, if it decodes.
+    pub fn mapping(&self, n: usize, region: u32, widest: u32) -> Option<Mapping> {
+        let (base, len) = self.decoded(n)?;
+        let space = match self.bars.get(n).copied().flatten()? {
+            Bar::Io(_) => Space::Io,
+            _ => Space::PciMem,
+        };
+        Some(Mapping {
+            space,
+            base,
+            len,
+            to: MapTo::Regs { region, widest },
+            priority: 1,
+        })
+    }
+
     /// True when the function may be a bus master.
     pub fn is_master(&self) -> bool {
         self.bytes[COMMAND] & COMMAND_MASTER != 0
@@ -177,17 +193,15 @@ impl PciFunction {
     pub fn memory_on(&self) -> bool {
         self.bytes[COMMAND] & COMMAND_MEM != 0
     }
+}
 
-    /// Writes the 256 bytes.
-    pub fn save(&self, s: &mut Saver) {
+impl Stored for PciFunction {
+    fn store(&self, s: &mut Saver) {
         s.raw(&self.bytes);
     }
 
-    /// Reads the 256 bytes; what is not writable stays as it is, except from 0x40 on, where devices keep state.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
+    /// The identity must be the same; the rest, also from 40h on, where devices keep state, is taken.
+    fn restore(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
         let b = l.raw(256)?;
         if b[..4] != self.bytes[..4] {
             return Err(LoadError::Invalid("another PCI device"));

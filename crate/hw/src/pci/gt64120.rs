@@ -7,7 +7,7 @@
 //! timers, PCI1, the PCI side's view of memory (bus masters see the whole system space), base address registers (fixed), address remap for I/O (the window
 //! always shows ports from 0 on).
 
-use tinamou_core::{DevCx, Device, LoadError, Loader, MapTo, Mapping, Saver, Space};
+use tinamou_core::{DevCx, Device, LoadError, Loader, MapTo, Mapping, Saver, Space, Stored};
 
 use super::config::{Ident, PciFunction};
 
@@ -390,7 +390,7 @@ impl Device for Gt64120 {
         for r in self.regs.iter() {
             s.u32(*r);
         }
-        self.own.save(s);
+        self.own.store(s);
     }
 
     fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
@@ -404,7 +404,7 @@ impl Device for Gt64120 {
         for at in [PCI0IOHD, PCI0M0HD, PCI0M1HD] {
             self.regs[at / 4] &= 0x7f;
         }
-        self.own.load(l)
+        self.own.restore(l)
     }
 }
 

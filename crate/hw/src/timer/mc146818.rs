@@ -88,6 +88,17 @@ impl Mc146818 {
         }
     }
 
+    /// The same clock with bytes of its memory set, as a PC's setup program leaves them.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: &[(u8, u8)]) -> Mc146818 {
+        for &(at, v) in bytes {
+            if matches!(at, 0x0e..=0x31 | 0x33..=0x7f) {
+                self.cmos[usize::from(at)] = v;
+            }
+        }
+        self
+    }
+
     fn unix(&self, now: Ns) -> u64 {
         self.seconds + now.since(self.set_at).0 / Ns::SECOND.0
     }

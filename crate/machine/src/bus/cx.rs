@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use tinamou_core::{BlockId, BlockRequest, DevCx, Gpa, MachineRequest, Ns, RequestId};
+use tinamou_core::{BlockId, BlockRequest, DevCx, Gpa, IsaDma, MachineRequest, Ns, RequestId};
 
 use super::Bus;
 
@@ -115,5 +115,14 @@ impl DevCx for Cx<'_> {
     fn int_ack(&mut self) -> u8 {
         let Some(i) = self.bus.pic else { return 0xff };
         self.bus.with_dev(i, |d, cx| d.int_ack(cx)).unwrap_or(0xff)
+    }
+
+    fn isa_dma(&mut self, channel: u32, to_memory: bool, buf: &mut [u8]) -> IsaDma {
+        let Some(i) = self.bus.dma else {
+            return IsaDma::default();
+        };
+        self.bus
+            .with_dev(i, |d, cx| d.isa_dma(cx, channel, to_memory, buf))
+            .unwrap_or_default()
     }
 }

@@ -1,53 +1,41 @@
-//! PIIX4's function 1: two IDE channels with bus mastering (82371AB data sheet 290562, sections 4 and 8).
+//! Function 1 of the PIIX3 and the PIIX4: two IDE channels with bus mastering (82371FB/SB data sheet 290550, section 2.3; 82371AB
+//! data sheet 290562, sections 4 and 8).
 //!
 //! The command and control blocks are at the legacy ports always (the timing registers' decode enables are kept, not obeyed,
 //! as firmware differs in setting them). Timing registers have no effect.
 
-use tinamou_core::{DevCx, Device, Input, LoadError, Loader, MapTo, Mapping, Saver, Space};
+use tinamou_core::{DevCx, Device, Input, Mapping, stored, stored_device};
 
 use super::channel::{Bay, Channel};
-use crate::pci::config::{Bar, Ident, PciFunction};
+use crate::isa::piix::Model;
+use crate::pci::config::PciFunction;
 
 const BUS_MASTER: u32 = 4;
 
 /// The function. Regions 0 and 1: command blocks of the channels; 2 and 3: their control ports; 4: bus master registers. Pins
 /// 0 and 1: the channels' interrupts (IRQ 14 and 15).
-pub struct Piix4Ide {
+pub struct PiixIde {
+    model: Model,
     cfg: PciFunction,
     channels: [Channel; 2],
 }
+stored!(PiixIde { cfg, channels });
 
-fn function() -> PciFunction {
-    let mut f = PciFunction::new(Ident {
-        vendor: 0x8086,
-        device: 0x7111,
-        class: [0x01, 0x01, 0x80],
-        revision: 1,
-        header: 0,
-        pin: 0,
-    });
-    f.set16(0x06, 0x0280);
-    f.bar(4, Bar::Io(16));
-    for at in (0x40..0x4c).chain([0xf8, 0xf9, 0xfa, 0xfb]) {
-        f.writable(at, 0xff);
-    }
-    f
-}
-
-impl Piix4Ide {
+impl PiixIde {
     /// A controller with these bays: primary master, primary slave, secondary master, secondary slave.
-    pub fn new(bays: [Bay; 4]) -> Piix4Ide {
+    pub fn new(model: Model, bays: [Bay; 4]) -> PiixIde {
         let [a, b, c, d] = bays;
-        Piix4Ide {
-            cfg: function(),
+        PiixIde {
+            model,
+            cfg: model.ide(),
             channels: [Channel::new(0, 0, [a, b]), Channel::new(1, 1, [c, d])],
         }
     }
 }
 
-impl Device for Piix4Ide {
+impl Device for PiixIde {
     fn reset(&mut self, cx: &mut dyn DevCx) {
-        self.cfg = function();
+        self.cfg = self.model.ide();
         for c in &mut self.channels {
             c.reset(cx);
         }
@@ -98,27 +86,23 @@ impl Device for Piix4Ide {
     }
 
     fn input(&mut self, cx: &mut dyn DevCx, input: Input) {
-        if let Input::Block { slot, id, result } = input
-            && let Some(c) = self.channels.get_mut(slot as usize / 2)
-        {
-            c.block_done(cx, id, result);
+        match input {
+            Input::Block { slot, id, result } => {
+                if let Some(c) = self.channels.get_mut(slot as usize / 2) {
+                    c.block_done(cx, id, result);
+                }
+            }
+            Input::DiskChanged { slot } => {
+                if let Some(c) = self.channels.get_mut(slot as usize / 2) {
+                    c.medium_changed(slot);
+                }
+            }
+            _ => {}
         }
     }
 
     fn mappings(&self, out: &mut Vec<Mapping>) {
-        if let Some((base, len)) = self.cfg.decoded(4) {
-            let to = MapTo::Regs {
-                region: BUS_MASTER,
-                widest: 4,
-            };
-            out.push(Mapping {
-                space: Space::Io,
-                base,
-                len,
-                to,
-                priority: 1,
-            });
-        }
+        out.extend(self.cfg.mapping(4, BUS_MASTER, 4));
     }
 
     fn pci_read(&mut self, _cx: &mut dyn DevCx, _func: u8, reg: u8, size: u32) -> u32 {
@@ -131,18 +115,5 @@ impl Device for Piix4Ide {
         }
     }
 
-    fn save(&self, s: &mut Saver) {
-        self.cfg.save(s);
-        for c in &self.channels {
-            c.save(s);
-        }
-    }
-
-    fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
-        self.cfg.load(l)?;
-        for c in &mut self.channels {
-            c.load(l)?;
-        }
-        Ok(())
-    }
+    stored_device!();
 }

@@ -1,0 +1,190 @@
+//! Priorities, messages, the timer, start-up of other CPUs. Expected values follow the SDM's chapter on the APIC.
+
+use super::*;
+use crate::testing::{Bench, storm};
+use tinamou_core::Ns;
+
+fn bench() -> Bench<Apics> {
+    let mut b = Bench::new(Apics::new(2), || Apics::new(2));
+    for n in 0..2 {
+        reg(&mut b, n, 0xf0, 0x1ff);
+    }
+    b
+}
+fn reg(b: &mut Bench<Apics>, n: u64, at: u64, v: u64) {
+    b.write(LOCAL, n * 0x1000 + at, 4, v);
+}
+fn get(b: &mut Bench<Apics>, n: u64, at: u64) -> u64 {
+    b.read(LOCAL, n * 0x1000 + at, 4)
+}
+fn ack(b: &mut Bench<Apics>, n: u64) -> u64 {
+    b.read(CPU_PORT, n * PORT_BYTES + ACK, 8)
+}
+fn redirect(b: &mut Bench<Apics>, pin: u64, low: u64, dest: u64) {
+    for (i, v) in [(1, dest << 24), (0, low)] {
+        b.write(IO, 0, 4, 0x10 + 2 * pin + i);
+        b.write(IO, 0x10, 4, v);
+    }
+}
+fn line(b: &mut Bench<Apics>, pin: u32, level: bool) {
+    b.dev.irq_in(&mut b.cx, pin, level);
+}
+
+#[test]
+fn priorities_and_spurious() {
+    bench().twice(|b| {
+        redirect(b, 4, 0x34, 0);
+        redirect(b, 5, 0x51, 0);
+        for p in [4, 5] {
+            line(b, p, true);
+            line(b, p, false);
+        }
+        assert!(b.irq(0));
+        assert_eq!(ack(b, 0), 0x51);
+        assert!(!b.irq(0), "31h waits for the end of 51h");
+        assert_eq!(get(b, 0, 0xa0), 0x50);
+        b.save_and_load();
+        reg(b, 0, 0xb0, 0);
+        assert!(b.irq(0));
+        b.write(CPU_PORT, CR8, 8, 3);
+        assert!(!b.irq(0), "the task priority holds class 3 back");
+        assert_eq!(ack(b, 0), 0xff, "spurious");
+        b.write(CPU_PORT, CR8, 8, 2);
+        assert_eq!(get(b, 0, 0x80), 0x20);
+        assert_eq!(ack(b, 0), 0x34);
+        reg(b, 0, 0xb0, 0);
+        b.write(CPU_PORT, CR8, 8, 0);
+    });
+}
+
+#[test]
+fn level_interrupts_come_again_until_served() {
+    bench().twice(|b| {
+        redirect(b, 10, 0x8000 | 0x41, 1);
+        line(b, 10, true);
+        assert!(b.irq(PINS));
+        assert_eq!(ack(b, 1), 0x41);
+        line(b, 10, false);
+        line(b, 10, true);
+        reg(b, 1, 0xb0, 0);
+        assert_eq!(ack(b, 1), 0x41, "the line still stands");
+        b.save_and_load();
+        line(b, 10, false);
+        reg(b, 1, 0xb0, 0);
+        assert!(!b.irq(PINS));
+        b.write(IO, 0, 4, 0x10 + 20);
+        assert_eq!(b.read(IO, 0x10, 4), 0x8041, "remote IRR is clear");
+    });
+}
+
+#[test]
+fn ipis_and_startup() {
+    bench().twice(|b| {
+        reg(b, 0, 0x310, 1 << 24);
+        reg(b, 0, 0x300, 0x4500); // INIT
+        assert!(b.irq(PINS + 2));
+        assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 2);
+        assert!(!b.irq(PINS + 2));
+        reg(b, 0, 0x300, 0x8500); // de-assert
+        assert!(!b.irq(PINS + 2));
+        reg(b, 0, 0x300, 0x4698); // start at 98000h
+        b.save_and_load();
+        assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 0x9804);
+        reg(b, 1, 0xf0, 0x1ff);
+        reg(b, 0, 0x300, 0x4_0000 | 0x77); // self
+        assert_eq!((ack(b, 0), b.irq(PINS)), (0x77, false));
+        reg(b, 0, 0xb0, 0);
+        reg(b, 0, 0x300, 0xc_0000 | 0x78); // all but self
+        assert_eq!((b.irq(0), ack(b, 1)), (false, 0x78));
+        reg(b, 1, 0xb0, 0);
+        // Logical, flat.
+        reg(b, 1, 0xd0, 2 << 24);
+        reg(b, 0, 0x310, 2 << 24);
+        reg(b, 0, 0x300, 0x800 | 0x79);
+        assert_eq!(ack(b, 1), 0x79);
+        reg(b, 1, 0xb0, 0);
+        reg(b, 0, 0x300, 5);
+        reg(b, 0, 0x280, 0);
+        assert_eq!(get(b, 0, 0x280), 0x20, "send illegal vector");
+        reg(b, 0, 0x300, 0x8_0400); // NMI to all
+        assert!(b.irq(1) && b.irq(PINS + 1));
+        assert_eq!(b.read(CPU_PORT, EVENTS, 8), 1);
+        assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 1);
+    });
+}
+
+#[test]
+fn external_interrupts_by_lint0() {
+    bench().twice(|b| {
+        b.cx.vector = 0x68;
+        reg(b, 0, 0x350, 0x700);
+        line(b, LINT0, true);
+        assert!(b.irq(0) && !b.irq(PINS));
+        assert_eq!(ack(b, 0), 0x68);
+        reg(b, 0, 0x350, 0x1_0700);
+        assert!(!b.irq(0));
+        b.write(CPU_PORT, BASE, 8, 0xfee0_0000);
+        assert!(b.irq(0), "without an APIC the CPU sees the pin");
+        b.write(CPU_PORT, BASE, 8, 0xfee0_0800);
+        assert_eq!(b.read(CPU_PORT, BASE, 8), 0xfee0_0900);
+        line(b, LINT0, false);
+        line(b, SMI, true);
+        line(b, SMI, false);
+        assert!(b.irq(3) && b.irq(PINS + 3));
+        assert_eq!(b.read(CPU_PORT, EVENTS, 8), 8);
+        b.read(CPU_PORT, PORT_BYTES + EVENTS, 8);
+    });
+}
+
+#[test]
+fn timer_counts_and_interrupts() {
+    bench().twice(|b| {
+        reg(b, 0, 0x3e0, 0xb); // by 1
+        reg(b, 0, 0x320, 0x60);
+        reg(b, 0, 0x380, 10_000);
+        b.settle(Ns(4_000));
+        assert_eq!(get(b, 0, 0x390), 6_000);
+        b.save_and_load();
+        b.settle(Ns(6_000));
+        assert_eq!((b.irq(0), get(b, 0, 0x390)), (true, 0));
+        assert_eq!(ack(b, 0), 0x60);
+        reg(b, 0, 0xb0, 0);
+        b.settle(Ns(100_000));
+        assert!(!b.irq(0), "once");
+        reg(b, 0, 0x3e0, 0x3); // by 16
+        reg(b, 0, 0x320, 0x2_0061);
+        reg(b, 0, 0x380, 1_000);
+        let mut n = 0;
+        for _ in 0..160 {
+            b.settle(Ns(1_000));
+            if b.irq(0) {
+                assert_eq!(ack(b, 0), 0x61);
+                reg(b, 0, 0xb0, 0);
+                n += 1;
+            }
+        }
+        assert_eq!(n, 10);
+        reg(b, 0, 0x380, 0);
+        // As fast as can be: neither loops nor floods.
+        reg(b, 0, 0x3e0, 0xb);
+        reg(b, 0, 0x380, 1);
+        b.settle(Ns(1_000_000));
+        reg(b, 0, 0x380, 0);
+        ack(b, 0);
+        reg(b, 0, 0xb0, 0);
+    });
+}
+
+#[test]
+fn storm_does_no_harm() {
+    storm(
+        &mut bench(),
+        &[
+            (LOCAL, 0x3000),
+            (LOCAL, 0x400),
+            (CPU_PORT, 0xc0),
+            (IO, 0x50),
+        ],
+        100_000,
+    );
+}

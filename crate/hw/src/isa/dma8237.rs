@@ -311,7 +311,7 @@ mod tests {
     fn wraps_inside_its_page() {
         let mut b = bench();
         program(&mut b, 0x44, 0x2_fffe, 3);
-        b.dev.isa_dma(&mut b.cx, 2, true, &mut *b"abcd".to_vec());
+        b.dev.isa_dma(&mut b.cx, 2, true, &mut b"abcd".to_vec());
         assert_eq!(&b.cx.mem[0x2_fffe..0x3_0000], b"ab");
         assert_eq!(&b.cx.mem[0x2_0000..0x2_0002], b"cd");
         assert_eq!(&b.cx.mem[0x3_0000..0x3_0002], [0, 0]);

@@ -128,7 +128,7 @@ impl I440fx {
     fn config_target(&self) -> Option<(u8, u8)> {
         let a = self.address;
         // Bus 0 is all there is.
-        (a & 0x80ff_0000 == 0x8000_0000).then(|| ((a >> 8) as u8, a as u8 & 0xfc))
+        (a & 0x80ff_0000 == 0x8000_0000).then_some(((a >> 8) as u8, a as u8 & 0xfc))
     }
 
     fn config_cycle(

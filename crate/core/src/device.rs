@@ -78,8 +78,6 @@ pub enum MachineRequest {
     Shutdown,
     /// Stop with an error that the host shows.
     Panic,
-    /// End the emulator with this exit code.
-    Exit(u32),
 }
 
 /// News from the host for a device.
@@ -187,6 +185,9 @@ pub trait DevCx {
 
     /// Asks for reset, power-off or a stop; taken up after the current instruction.
     fn request(&mut self, what: MachineRequest);
+
+    /// Asks for power-off with an exit code for the emulator.
+    fn request_exit(&mut self, code: u32);
 
     /// Sends bytes to a console port.
     fn console_out(&mut self, port: u32, bytes: &[u8]);

@@ -5,6 +5,7 @@
 //! logged and read as the manual says; no value a guest or an image can hold panics.
 
 pub mod block;
+pub mod display;
 pub mod firmware;
 pub mod flash;
 pub mod ide;

@@ -30,6 +30,7 @@ pub struct TestCx {
     /// Where the ISA DMA controller points and what it has left.
     pub isa_at: u64,
     pub isa_left: usize,
+    pub exit: Option<u32>,
     next: u64,
 }
 
@@ -114,6 +115,9 @@ impl DevCx for TestCx {
     }
     fn request(&mut self, what: MachineRequest) {
         self.requests.push(what);
+    }
+    fn request_exit(&mut self, code: u32) {
+        self.exit = Some(code);
     }
     fn console_out(&mut self, _port: u32, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);

@@ -130,6 +130,7 @@ pub struct Bus {
     pending: Vec<Pending>,
     next_request: u64,
     request: Option<MachineRequest>,
+    exit_code: Option<u32>,
     console_in: Vec<VecDeque<u8>>,
     console_out: Vec<Vec<u8>>,
     disks: Vec<Option<Box<dyn BlockBackend>>>,
@@ -193,6 +194,7 @@ impl Bus {
             pending: Vec::new(),
             next_request: 0,
             request: None,
+            exit_code: None,
             console_in: (0..board.consoles).map(|_| VecDeque::new()).collect(),
             console_out: vec![Vec::new(); board.consoles as usize],
             disks: (0..board.disks).map(|_| None).collect(),
@@ -315,6 +317,11 @@ impl Bus {
     /// The request of a device for the whole machine, once.
     pub fn take_request(&mut self) -> Option<MachineRequest> {
         self.request.take()
+    }
+
+    /// The exit code that the guest asked for with its power-off, if it did.
+    pub fn exit_code(&self) -> Option<u32> {
+        self.exit_code
     }
 
     /// Memory written by devices since the last call.

@@ -144,7 +144,6 @@ pub struct Machine {
     errors: Vec<String>,
     cpu_irq: u32,
     bus_generation: u64,
-    exit_code: Option<u32>,
 }
 
 impl Machine {
@@ -204,13 +203,7 @@ impl Machine {
             errors: Vec::new(),
             cpu_irq: 0,
             bus_generation,
-            exit_code: None,
         })
-    }
-
-    /// The exit code that the guest asked for when it shut down, if it did.
-    pub fn exit_code(&self) -> Option<u32> {
-        self.exit_code
     }
 
     /// Runs up to `insns` instructions, or until the host has something to do.
@@ -298,10 +291,6 @@ impl Machine {
             }
             MachineRequest::Shutdown => Some(SliceEnd::Shutdown),
             MachineRequest::Panic => Some(SliceEnd::Panic),
-            MachineRequest::Exit(code) => {
-                self.exit_code = Some(code);
-                Some(SliceEnd::Shutdown)
-            }
         }
     }
 

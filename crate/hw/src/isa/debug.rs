@@ -1,7 +1,7 @@
 //! Ports that virtual machines offer for debugging: a byte sink that reads as its own number (Bochs's port E9h; firmware uses 402h),
 //! and a port that ends the emulator with an exit code.
 
-use tinamou_core::{DevCx, Device, LoadError, Loader, MachineRequest, Saver};
+use tinamou_core::{DevCx, Device, LoadError, Loader, Saver};
 
 /// What a read gives, by which a guest knows the port is there.
 const READBACK: u64 = 0xe9;
@@ -44,7 +44,7 @@ impl Device for DebugExit {
         0
     }
     fn write(&mut self, cx: &mut dyn DevCx, _region: u32, _offset: u64, _size: u32, value: u64) {
-        cx.request(MachineRequest::Exit((value as u32) << 1 | 1));
+        cx.request_exit((value as u32) << 1 | 1);
     }
     fn save(&self, _s: &mut Saver) {}
     fn load(&mut self, _l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
@@ -66,6 +66,6 @@ mod tests {
         assert_eq!(b.read(0, 0, 1), 0xe9);
         let mut b = Bench::new(DebugExit, || DebugExit);
         b.write(0, 0, 4, 0x10);
-        assert_eq!(b.cx.requests, [MachineRequest::Exit(0x21)]);
+        assert_eq!(b.cx.exit, Some(0x21));
     }
 }

@@ -71,6 +71,11 @@ impl DevCx for Cx<'_> {
         self.bus.attention = true;
     }
 
+    fn request_exit(&mut self, code: u32) {
+        self.bus.exit_code = Some(code);
+        self.request(MachineRequest::Shutdown);
+    }
+
     fn console_out(&mut self, port: u32, bytes: &[u8]) {
         if let Some(c) = self.bus.console_out.get_mut(port as usize) {
             c.extend_from_slice(bytes);

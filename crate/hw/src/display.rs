@@ -1,0 +1,2 @@
+//! Displays.
+pub mod vga;

@@ -114,6 +114,7 @@ function turn() {
   try {
     const end = machine.runSlice(sliceInsns);
     const spent = performance.now() - start;
+    machine.pace(spent);
     busyMs += spent;
     longestSliceMs = Math.max(longestSliceMs, spent);
     fitSlice(spent, end.kind === 'budget');

@@ -1,6 +1,5 @@
 //! The host's side of the command line: wall clock, terminal, sockets, signals. Nothing here knows machines.
 
-pub mod clock;
 pub mod escape;
 pub mod serial;
 pub mod signals;

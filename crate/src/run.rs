@@ -1,14 +1,14 @@
 //! The run loop of the command line: slices of the machine, console bytes to and fro, and time.
 //!
-//! Without `-icount` virtual time follows the wall clock: an idle machine sleeps, a slow one is moved forward at the ends of
-//! slices. With it, time is a matter of instructions alone: slices end at multiples of a fixed count, so that what a script
+//! Without `-icount` virtual time follows the wall clock: an idle machine sleeps, and for one that runs the clock's rate is set
+//! after every slice. With it, time is a matter of instructions alone: slices end at multiples of a fixed count, so that what a script
 //! types (`-x-input`) comes at the same instruction in every run.
 
 use std::time::{Duration, Instant};
 
+use tinamou_machine::clock::Pace;
 use tinamou_machine::{Machine, SliceEnd};
 
-use crate::host::clock::{Pace, nanos};
 use crate::host::escape::{self, Command};
 use crate::host::serial::Port;
 use crate::host::signals::Signals;
@@ -19,8 +19,8 @@ use crate::script::{Script, Watch};
 
 /// Instructions of a slice with `-icount`.
 const COUNTED_SLICE: u64 = 200_000;
-/// Instructions of a slice in real time: short, since the clock is put right between slices.
-const WALL_SLICE: u64 = 100_000;
+/// Instructions of a slice in real time: about a millisecond, since the clock's rate is put right between slices.
+const WALL_SLICE: u64 = 500_000;
 /// Bytes typed ahead, beyond which the terminal is not read.
 const TYPED_AHEAD: usize = 1024;
 /// How long to wait for a disk before looking again.
@@ -94,13 +94,23 @@ pub struct Session {
 impl Session {
     /// Runs until something ends it.
     pub fn run(&mut self, machine: &mut Machine) -> End {
-        let mut pace = Pace::new(Instant::now(), machine.now_ns());
+        let mut pace = Pace::default();
         loop {
             let insns = self.slice(machine);
             if insns == 0 {
                 return End::Limit;
             }
+            let start = (Instant::now(), machine.icount(), machine.now_ns());
             let end = machine.run_slice(insns);
+            if self.icount.is_none() {
+                let virtual_ns = machine.now_ns() - start.2;
+                let rate = pace.ran(
+                    machine.icount() - start.1,
+                    nanos(start.0.elapsed()),
+                    virtual_ns,
+                );
+                machine.set_rate(rate);
+            }
             let heard = self.output(machine);
             if heard.over {
                 return End::Text;
@@ -120,13 +130,7 @@ impl Session {
                     self.idle(machine, &mut pace, until_ns)
                 }
                 SliceEnd::WaitingForHost => self.wait(machine, Some(DISK_WAIT)).err(),
-                _ => {
-                    if self.icount.is_none() {
-                        let due = pace.due(Instant::now(), machine.now_ns());
-                        machine.skip_to(due);
-                    }
-                    self.wait(machine, Some(Duration::ZERO)).err()
-                }
+                _ => self.wait(machine, Some(Duration::ZERO)).err(),
             };
             if let Some(end) = stop {
                 return end;
@@ -182,28 +186,24 @@ impl Session {
         until_ns: Option<u64>,
     ) -> Option<End> {
         let now = machine.now_ns();
-        let (due, timeout) = match (self.icount, until_ns) {
-            (_, None) => (now, None),
-            (Some(Icount { sleep: false, .. }), Some(ns)) => (ns, Some(Duration::ZERO)),
-            (Some(_), Some(ns)) => (now, Some(Duration::from_nanos(ns.saturating_sub(now)))),
-            (None, Some(ns)) => {
-                let due = pace.due(Instant::now(), now);
-                (due, Some(Duration::from_nanos(ns.saturating_sub(due))))
-            }
+        let timeout = match (self.icount, until_ns) {
+            (_, None) => None,
+            (Some(Icount { sleep: false, .. }), Some(_)) => Some(Duration::ZERO),
+            (_, Some(ns)) => Some(Duration::from_nanos(ns.saturating_sub(now))),
         };
         let before = Instant::now();
         let typed = match self.wait(machine, timeout) {
             Ok(typed) => typed,
             Err(end) => return Some(end),
         };
-        let Some(until) = until_ns else {
-            if self.icount.is_none() {
-                machine.skip_to(pace.due(Instant::now(), now));
-            }
-            return None;
-        };
-        let slept = due.saturating_add(nanos(before.elapsed()));
-        machine.skip_to(if typed { slept.min(until) } else { until });
+        let waited = nanos(before.elapsed());
+        let slept = now.saturating_add(waited);
+        match until_ns {
+            Some(until) => machine.skip_to(if typed { slept.min(until) } else { until }),
+            None if self.icount.is_none() => machine.skip_to(slept),
+            None => {}
+        }
+        pace.waited(waited, machine.now_ns() - now);
         None
     }
 
@@ -264,4 +264,9 @@ impl Session {
             }
         }
     }
+}
+
+/// A duration in nanoseconds.
+fn nanos(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }

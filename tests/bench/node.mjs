@@ -41,6 +41,7 @@ function turn() {
   const start = performance.now();
   const end = machine.runSlice(sliceInsns);
   const spent = performance.now() - start;
+  machine.pace(spent);
   if (spent > SLICE_MS) sliceInsns = Math.max(2_000, Math.floor((sliceInsns * SLICE_MS) / spent / 1.25));
   else if (end.kind === 'budget' && spent < SLICE_MS * 0.75) sliceInsns = Math.min(20_000_000, Math.ceil(sliceInsns * 1.5));
   const said = machine.takeSerialOutput(0);

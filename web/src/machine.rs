@@ -4,6 +4,7 @@ use js_sys::{Object, Reflect, Uint8Array};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
 use tinamou_machine::SliceEnd;
+use tinamou_machine::clock::Pace;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -72,6 +73,10 @@ extern "C" {
 #[wasm_bindgen]
 pub struct Machine {
     machine: tinamou_machine::Machine,
+    /// Keeps virtual time with real time.
+    pace: Option<Pace>,
+    /// Instructions and virtual nanoseconds of the last slice.
+    ran: (u64, u64),
 }
 
 #[wasm_bindgen]
@@ -82,20 +87,28 @@ impl Machine {
     /// A JS `Error` with a sentence for the user.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsOptions) -> Result<Machine, JsValue> {
-        let config = options::parse(options.into()).map_err(|e| error::to_js(&e))?;
+        let (config, counted) = options::parse(options.into()).map_err(|e| error::to_js(&e))?;
+        let pace = (!counted).then(Pace::default);
         let machine = tinamou_machine::Machine::new(&config, |_arena| {
             let engine: Box<dyn Engine> = Box::new(WebEngine::new().map_err(|e| e.to_string())?);
             Ok(engine)
         });
         Ok(Machine {
             machine: machine.map_err(|e| error::to_js(&e))?,
+            pace,
+            ran: (0, 0),
         })
     }
 
     /// Runs up to `insns` instructions.
     #[wasm_bindgen(js_name = runSlice)]
     pub fn run_slice(&mut self, insns: f64) -> JsSliceEnd {
+        let before = (self.machine.icount(), self.machine.now_ns());
         let end = self.machine.run_slice(insns as u64);
+        self.ran = (
+            self.machine.icount() - before.0,
+            self.machine.now_ns() - before.1,
+        );
         let mut until_ns = f64::INFINITY;
         let kind = match end {
             SliceEnd::Budget => "budget",
@@ -115,6 +128,15 @@ impl Machine {
             ("untilNs", until_ns.into()),
         ])
         .unchecked_into()
+    }
+
+    /// The last slice took so many milliseconds: virtual time keeps up with real time unless it is counted (`icount`).
+    pub fn pace(&mut self, milliseconds: f64) {
+        let (insns, virtual_ns) = self.ran;
+        if let Some(pace) = &mut self.pace {
+            let rate = pace.ran(insns, (milliseconds * 1e6) as u64, virtual_ns);
+            self.machine.set_rate(rate);
+        }
     }
 
     /// Moves the virtual clock forward while the machine is halted, at most to its next event.

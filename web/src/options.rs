@@ -57,11 +57,11 @@ enum JsAccel {
     Interp,
 }
 
-/// Reads the options.
+/// Reads the options. True with the configuration if time is counted.
 ///
 /// # Errors
 /// [`OptionError`] with the field's name.
-pub fn parse(options: JsValue) -> Result<Config, OptionError> {
+pub fn parse(options: JsValue) -> Result<(Config, bool), OptionError> {
     if let Some(object) = options.dyn_ref::<Object>() {
         for key in Object::keys(object) {
             let key = key.as_string().unwrap_or_default();
@@ -94,7 +94,7 @@ pub fn parse(options: JsValue) -> Result<Config, OptionError> {
     if let Some(JsAccel::Interp) = o.accel {
         config.accel = Accel::Interp;
     }
-    Ok(config)
+    Ok((config, o.icount.is_some()))
 }
 
 fn image(name: &'static str, value: &JsValue) -> Result<Option<Vec<u8>>, OptionError> {

@@ -12,6 +12,8 @@ pub struct Region {
     pub entries: Vec<u32>,
     /// All code lies in segments whose mapping is fixed: the entry check compares with 1, not with the code generation.
     pub fixed: bool,
+    /// Runs so often that speed counts more than what compiling costs.
+    pub hot: bool,
 }
 
 impl Region {

@@ -59,6 +59,8 @@ pub struct MemArg {
     pub mmu: u8,
     /// Widen the address check only: this site is known to reach devices, call the slow path inline.
     pub inline_slow: bool,
+    /// Checks its own address: a check shared with neighbours kept failing here.
+    pub alone: bool,
 }
 
 impl MemArg {
@@ -73,6 +75,7 @@ impl MemArg {
             probe_write: false,
             mmu,
             inline_slow: false,
+            alone: false,
         }
     }
 
@@ -90,6 +93,7 @@ impl MemArg {
             | (self.probe_write as u64) << 5
             | (self.mmu as u64) << 6
             | (self.inline_slow as u64) << 8
+            | (self.alone as u64) << 9
     }
 
     /// Reads the packed form; other bits are ignored.
@@ -102,6 +106,7 @@ impl MemArg {
             probe_write: bits & 32 != 0,
             mmu: (bits >> 6 & 3) as u8,
             inline_slow: bits & 256 != 0,
+            alone: bits & 512 != 0,
         }
     }
 }

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
-use tinamou_ir::Op;
 use tinamou_ir::block::Block;
 use tinamou_ir::guest::{CodeFetch, Fault};
 use tinamou_ir::interp::Code;
+use tinamou_ir::{JumpKind, Op};
 
 use crate::pages::{CodePages, Dirty};
 use crate::platform::Platform;
@@ -80,8 +80,12 @@ pub struct Cached {
     pub insns: u32,
     /// Constant successors.
     pub successors: Vec<u64>,
-    /// It ends in something other than falling through or a two-way branch: the address behind it is a likely return point.
+    /// It ends in a call or an exception: the address behind it is a likely return point.
     pub calls: bool,
+    /// It ends in a return.
+    pub returns: bool,
+    /// Where its computed jump went, a few targets at most. Empty for returns.
+    pub observed: Vec<u64>,
     /// Interpreted executions.
     pub runs: u32,
     /// Compiled code that starts here.
@@ -96,6 +100,37 @@ impl Cached {
     /// Instructions interpreted in it so far: what compiling it would have saved.
     pub fn weight(&self) -> u64 {
         self.runs as u64 * self.insns as u64
+    }
+
+    /// The address behind it.
+    pub fn behind(&self) -> u64 {
+        self.place.pc.wrapping_add(self.place.bytes as u64)
+    }
+
+    /// Remembers a target of its computed jump.
+    pub fn observe(&mut self, pc: u64) {
+        if !self.returns && !self.observed.contains(&pc) && self.observed.len() < OBSERVED {
+            self.observed.push(pc);
+        }
+    }
+}
+
+/// Targets of a computed jump that are remembered.
+const OBSERVED: usize = 3;
+
+/// Whether control is likely to come back to the address behind the block.
+fn is_call(block: &Block) -> bool {
+    let behind = block.pc.wrapping_add(block.code_bytes as u64);
+    let last = block.terminator();
+    match last.op {
+        Op::Leave | Op::Raise => true,
+        Op::JumpInd => last.imm == JumpKind::Call as u64,
+        // A call says where it returns to.
+        Op::Jump => block
+            .insts
+            .iter()
+            .any(|i| i.op == Op::Const && i.imm as u32 == behind as u32 && i.imm != last.imm),
+        _ => false,
     }
 }
 
@@ -225,10 +260,6 @@ impl Blocks {
             pages.add(at, bytes);
             self.by_page.entry(at & !0xfff).or_default().push(id);
         }
-        let calls = matches!(
-            block.terminator().op,
-            Op::Jump | Op::JumpInd | Op::Leave | Op::Raise
-        );
         self.by_place
             .insert((place.gpa.0, place.pc, block.mode), id);
         self.by_pc.insert((place.pc, block.mode), id);
@@ -238,7 +269,10 @@ impl Blocks {
             code: Rc::new(code),
             insns: block.insn_count,
             successors: block.successors(),
-            calls,
+            calls: is_call(block),
+            returns: block.terminator().op == Op::JumpInd
+                && block.terminator().imm == JumpKind::Return as u64,
+            observed: Vec::new(),
             runs: 0,
             entry: None,
             queued: false,

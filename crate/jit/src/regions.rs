@@ -8,7 +8,7 @@ use tinamou_ir::region::{CHECK_FIXED, CHECK_INVALID, Exit, Region};
 use tinamou_ir::{Block, Inst, JumpKind, Op, Type, Val, layout};
 use tinamou_wasm::{Env, compile_module};
 
-use crate::blocks::{BlockId, Blocks, EntryPoint, PlaceFetch};
+use crate::blocks::{BlockId, Blocks, Cached, EntryPoint, PlaceFetch};
 use crate::engine::{Engine, ModuleSource, Ticket};
 use crate::platform::Platform;
 use crate::trace::Tracer;
@@ -32,6 +32,10 @@ pub struct Compiled {
     pub pairs: Vec<(u64, u64)>,
     /// Instructions in it.
     pub insns: u32,
+    /// Compiled for speed.
+    pub hot: bool,
+    /// Link cells that were pointed at it.
+    links: Vec<u32>,
 }
 
 /// One way out of a region.
@@ -74,6 +78,10 @@ pub struct Regions {
     /// Instructions whose accesses reach devices: they get an inline slow path.
     device_sites: FxHashSet<u64>,
     cells: CellPool,
+    /// How many slices ended at a block, in compiled code.
+    samples: FxHashMap<BlockId, u32>,
+    /// Heads of hot regions to be.
+    hot_queue: Vec<BlockId>,
     /// Slices since the oldest queued block.
     age: u32,
     live_insns: u64,
@@ -136,6 +144,8 @@ impl Regions {
                 used: 0,
                 current: 0,
             },
+            samples: FxHashMap::default(),
+            hot_queue: Vec::new(),
             age: 0,
             live_insns: 0,
             trace: None,
@@ -167,8 +177,27 @@ impl Regions {
         }
     }
 
+    /// A slice ended in `region` at `block`: time is spent here.
+    pub fn sample(&mut self, blocks: &Blocks, region: u32, block: BlockId, tuning: &Tuning) {
+        let compiled = &self.list[region as usize];
+        if compiled.hot || !compiled.valid {
+            return;
+        }
+        // Where the block is the head of a hot region already, it is its surroundings that need one.
+        let entry = blocks.get(block).entry;
+        let head = match entry {
+            Some(e) if self.list[e.region as usize].hot => compiled.entries[0],
+            _ => block,
+        };
+        let count = self.samples.entry(head).or_default();
+        *count += 1;
+        if *count == tuning.hot_samples {
+            self.hot_queue.push(head);
+        }
+    }
+
     /// Takes up what the engine has finished.
-    pub fn collect(&mut self, blocks: &mut Blocks) {
+    pub fn collect(&mut self, blocks: &mut Blocks, arena: &Arena, jumps: u32) {
         while let Some((ticket, result)) = self.engine.poll() {
             let Some(regions) = self.waiting.remove(&ticket) else {
                 continue;
@@ -180,6 +209,12 @@ impl Regions {
                 if !compiled.valid {
                     continue;
                 }
+                if compiled.hot {
+                    let head = compiled.entries[0];
+                    self.supersede(blocks, arena, head);
+                    clear_jumps(arena, jumps);
+                }
+                let compiled = &self.list[region as usize];
                 for (entry, &id) in compiled.entries.iter().enumerate() {
                     let block = blocks.get_mut(id);
                     if entry == 0 || block.entry.is_none() {
@@ -196,6 +231,28 @@ impl Regions {
         }
     }
 
+    /// A hot region is about to start at `head`: whatever went to its predecessor is unlinked.
+    fn supersede(&mut self, blocks: &mut Blocks, arena: &Arena, head: BlockId) {
+        let Some(old) = blocks.get(head).entry else {
+            return;
+        };
+        if self.list[old.region as usize].entries[0] == head {
+            self.discard(blocks, arena, old.region);
+        } else {
+            unlink(arena, &mut self.list[old.region as usize]);
+        }
+    }
+
+    /// The exit with this link cell went to `region`: from now on it goes there directly.
+    pub fn link(&mut self, arena: &Arena, cell: u32, region: u32, entry: u32) {
+        let compiled = &mut self.list[region as usize];
+        if let Some(func) = compiled.func {
+            arena.write32(cell + 4, entry);
+            arena.write32(cell, func);
+            compiled.links.push(cell);
+        }
+    }
+
     /// Called once a slice: compiles the queue when it is long or old enough.
     pub fn pump(
         &mut self,
@@ -205,6 +262,10 @@ impl Regions {
         arena: &Arena,
         tuning: &Tuning,
     ) {
+        if self.waiting.len() < tuning.in_flight && !self.hot_queue.is_empty() {
+            let heads = core::mem::take(&mut self.hot_queue);
+            self.compile(guest, blocks, bus, arena, tuning, &heads, true);
+        }
         if self.queue.is_empty() {
             return;
         }
@@ -220,9 +281,13 @@ impl Regions {
         self.queue
             .sort_by_key(|&id| std::cmp::Reverse(blocks.get(id).weight()));
         let heads: Vec<BlockId> = self.queue.drain(..count).collect();
-        self.compile(guest, blocks, bus, arena, tuning, &heads);
+        self.compile(guest, blocks, bus, arena, tuning, &heads, false);
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one vCPU, borrowed apart"
+    )]
     fn compile(
         &mut self,
         guest: &dyn Guest,
@@ -231,19 +296,20 @@ impl Regions {
         arena: &Arena,
         tuning: &Tuning,
         heads: &[BlockId],
+        hot: bool,
     ) {
         let slots = guest.slots();
         let mut irs: Vec<Region> = Vec::new();
         let mut compiled: Vec<Compiled> = Vec::new();
         let mut taken: FxHashSet<BlockId> = FxHashSet::default();
         for &head in heads {
-            if !blocks.get(head).alive || blocks.get(head).entry.is_some() || taken.contains(&head)
-            {
+            let done = blocks.get(head).entry.is_some() && !hot;
+            if !blocks.get(head).alive || done || taken.contains(&head) {
                 blocks.get_mut(head).queued = false;
                 continue;
             }
-            let ids = grow(blocks, head, tuning);
-            let Some((ir, record)) = self.lift(guest, blocks, bus, arena, &ids) else {
+            let ids = grow(blocks, head, tuning, hot);
+            let Some((ir, record)) = self.lift(guest, blocks, bus, arena, &ids, hot) else {
                 blocks.get_mut(head).queued = false;
                 continue;
             };
@@ -321,6 +387,7 @@ impl Regions {
         bus: &mut dyn Platform,
         arena: &Arena,
         ids: &[BlockId],
+        hot: bool,
     ) -> Option<(Region, Compiled)> {
         let mut irs = Vec::new();
         let mut kept = Vec::new();
@@ -369,7 +436,7 @@ impl Regions {
         if kept.first() != ids.first() {
             return None;
         }
-        predict_returns(blocks, &kept, &mut irs);
+        predict_targets(blocks, &kept, &mut irs);
         let entries = entry_blocks(blocks, &kept);
         let fixed = kept.iter().all(|&id| blocks.get(id).place.fixed);
         let record = Compiled {
@@ -380,6 +447,8 @@ impl Regions {
             valid: true,
             pairs,
             insns: irs.iter().map(|b| b.insn_count).sum(),
+            hot,
+            links: Vec::new(),
             blocks: kept,
         };
         Some((
@@ -387,6 +456,7 @@ impl Regions {
                 blocks: irs,
                 entries,
                 fixed,
+                hot,
             },
             record,
         ))
@@ -410,6 +480,7 @@ impl Regions {
         compiled.valid = false;
         self.live_insns -= compiled.insns as u64;
         arena.write32(compiled.check, CHECK_INVALID);
+        unlink(arena, compiled);
         for &id in &compiled.entries {
             let block = blocks.get_mut(id);
             if block.entry.is_some_and(|e| e.region == region) {
@@ -456,6 +527,8 @@ impl Regions {
         self.list.clear();
         self.exits.clear();
         self.queue.clear();
+        self.hot_queue.clear();
+        self.samples.clear();
         self.by_block.clear();
         self.cells.reset();
         self.live_insns = 0;
@@ -465,12 +538,19 @@ impl Regions {
 }
 
 /// Most return points that a return checks before it is looked up.
-const RETURN_POINTS: usize = 3;
+const RETURN_POINTS: usize = 4;
+/// Instructions of a callee that becomes part of its caller's region although it is compiled already.
+const INLINE_INSNS: u32 = 60;
 
-/// Blocks of the region that grows from `head`: breadth first along known warm successors and return points.
-fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning) -> Vec<BlockId> {
+/// Blocks of the region that grows from `head`: breadth first along known warm successors, observed targets and return points.
+fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning, hot: bool) -> Vec<BlockId> {
     let first = blocks.get(head);
-    let warm = (tuning.hot_runs / tuning.warm_part).max(1);
+    let (warm_part, room) = if hot {
+        (4 * tuning.warm_part, tuning.hot_insns)
+    } else {
+        (tuning.warm_part, tuning.region_insns)
+    };
+    let warm = (tuning.hot_runs / warm_part).max(1);
     let mut ids = vec![head];
     let mut seen: FxHashSet<u64> = FxHashSet::default();
     seen.insert(first.place.pc);
@@ -478,23 +558,23 @@ fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning) -> Vec<BlockId> {
     let mut i = 0;
     while i < ids.len() {
         let block = blocks.get(ids[i]);
-        let behind = block.place.pc.wrapping_add(block.place.bytes as u64);
-        let mut next: Vec<u64> = block.successors.clone();
-        if block.calls {
-            next.push(behind);
-        }
-        for pc in next {
-            if ids.len() >= tuning.region_blocks || !seen.insert(pc) {
+        let behind = block.behind();
+        let back = block.calls.then_some(behind);
+        let next = block.successors.iter().chain(&block.observed).copied();
+        for pc in next.chain(back) {
+            if ids.len() >= tuning.region_blocks || seen.contains(&pc) {
                 continue;
             }
             let Some(id) = blocks.near(&block.place, pc, block.mode) else {
                 continue;
             };
             let found = blocks.get(id);
-            let apart = block.calls && pc != behind && found.entry.is_some();
-            if found.runs < warm || apart || insns + found.insns > tuning.region_insns {
+            let callee = block.calls && pc != behind;
+            let apart = callee && found.entry.is_some() && !is_small(blocks, id);
+            if found.runs < warm || apart || insns + found.insns > room {
                 continue;
             }
+            seen.insert(pc);
             insns += found.insns;
             ids.push(id);
         }
@@ -503,28 +583,48 @@ fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning) -> Vec<BlockId> {
     ids
 }
 
-/// Returns check the region's own return points before they are looked up: a call of a callee in the region comes back by a
-/// branch.
-fn predict_returns(blocks: &Blocks, ids: &[BlockId], irs: &mut [Block]) {
+/// Whether all known code from `head` on, up to returns, is at most [`INLINE_INSNS`] instructions.
+fn is_small(blocks: &Blocks, head: BlockId) -> bool {
+    let mut ids = vec![head];
+    let (mut insns, mut i) = (0, 0);
+    while let Some(&id) = ids.get(i) {
+        let block = blocks.get(id);
+        insns += block.insns;
+        if insns > INLINE_INSNS || block.calls {
+            return false;
+        }
+        for &pc in block.successors.iter().chain(&block.observed) {
+            let known = blocks.near(&block.place, pc, block.mode);
+            ids.extend(known.filter(|id| !ids.contains(id)));
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Computed jumps check the blocks of the region where they are known to go before the target is looked up: return points of
+/// calls in the region for returns, observed targets for the rest.
+fn predict_targets(blocks: &Blocks, ids: &[BlockId], irs: &mut [Block]) {
     let inside: FxHashSet<u64> = irs.iter().map(|b| b.pc).collect();
     let points: Vec<u64> = ids
         .iter()
         .map(|&id| blocks.get(id))
-        .filter(|b| b.calls)
-        .map(|b| b.place.pc.wrapping_add(b.place.bytes as u64))
-        .filter(|pc| inside.contains(pc))
+        .filter(|b| b.calls && inside.contains(&b.behind()) && calls_inside(b, &inside))
+        .map(|b| b.behind())
         .take(RETURN_POINTS)
         .collect();
-    if points.is_empty() {
-        return;
-    }
-    for ir in irs {
+    for (ir, &id) in irs.iter_mut().zip(ids) {
         let last = *ir.terminator();
-        if last.op != Op::JumpInd || last.imm == JumpKind::Call as u64 {
+        if last.op != Op::JumpInd {
             continue;
         }
+        let targets = if last.imm == JumpKind::Return as u64 {
+            &points
+        } else {
+            &blocks.get(id).observed
+        };
         ir.insts.pop();
-        for &pc in &points {
+        for &pc in targets.iter().filter(|pc| inside.contains(pc)) {
             let none = [Val::NONE; 3];
             let at = ir.insts.len() as u32;
             ir.insts.push(Inst {
@@ -553,6 +653,12 @@ fn predict_returns(blocks: &Blocks, ids: &[BlockId], irs: &mut [Block]) {
     }
 }
 
+/// Whether the call's callee is in the region.
+fn calls_inside(block: &Cached, inside: &FxHashSet<u64>) -> bool {
+    let mut targets = block.successors.iter().chain(&block.observed);
+    targets.any(|pc| inside.contains(pc))
+}
+
 /// Which blocks of a region may be entered: the head, loop headers and return points. Indices into `ids`.
 fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
     let index: FxHashMap<u64, usize> = ids
@@ -570,8 +676,9 @@ fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
         }
         state[root] = 1;
         while let Some((at, next)) = stack.pop() {
-            let successors = &blocks.get(ids[at]).successors;
-            if let Some(pc) = successors.get(next) {
+            let block = blocks.get(ids[at]);
+            let mut successors = block.successors.iter().chain(&block.observed);
+            if let Some(pc) = successors.nth(next) {
                 stack.push((at, next + 1));
                 if let Some(&to) = index.get(pc) {
                     match state[to] {
@@ -588,10 +695,12 @@ fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
             }
         }
     }
+    let inside: FxHashSet<u64> = index.keys().copied().collect();
     for &id in ids {
         let block = blocks.get(id);
         if block.calls
-            && let Some(&i) = index.get(&block.place.pc.wrapping_add(block.place.bytes as u64))
+            && !calls_inside(block, &inside)
+            && let Some(&i) = index.get(&block.behind())
         {
             entry[i] = true;
         }
@@ -602,10 +711,11 @@ fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
         .collect()
 }
 
-/// Writes a link cell: from now on the exit goes straight to the function.
-pub fn link(arena: &Arena, cell: u32, func: u32, entry: u32) {
-    arena.write32(cell + 4, entry);
-    arena.write32(cell, func);
+/// Exits that went to the region directly go through the run loop again.
+fn unlink(arena: &Arena, region: &mut Compiled) {
+    for cell in region.links.drain(..) {
+        arena.write32(cell, 0);
+    }
 }
 
 /// Writes the jump-cache entry of a pc.

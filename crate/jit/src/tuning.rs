@@ -13,6 +13,10 @@ pub struct Tuning {
     pub in_flight: usize,
     /// Guest instructions in a region. DESIGN.md, "Small first".
     pub region_insns: u32,
+    /// Slices that ended at a block of a region before the block becomes the head of a hot region.
+    pub hot_samples: u32,
+    /// Guest instructions in a hot region.
+    pub hot_insns: u32,
     /// Blocks in a region.
     pub region_blocks: usize,
     /// Queued blocks that make a batch. NUMBERS.md 4: 10 to 100 regions a module.
@@ -39,6 +43,8 @@ impl Tuning {
             warm_part: 3,
             in_flight: 2,
             region_insns: 200,
+            hot_samples: 16,
+            hot_insns: 400,
             region_blocks: 64,
             batch: 8,
             batch_max: 32,

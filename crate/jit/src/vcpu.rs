@@ -75,6 +75,8 @@ pub struct Vcpu {
 enum Next {
     /// At the pc in the state, in the same mode.
     Same,
+    /// As `Same`, after a computed jump.
+    Indirect,
     /// As `Same`, after the exit with this link cell.
     Link(u32),
     /// The mode, mappings or interrupts may have changed.
@@ -259,7 +261,8 @@ impl Vcpu {
                 self.core.state.read32(layout::JUMP_CACHE),
             );
         }
-        regions.collect(&mut self.blocks);
+        let jumps = self.core.state.read32(layout::JUMP_CACHE);
+        regions.collect(&mut self.blocks, &self.core.state.arena, jumps);
         regions.pump(
             &*self.guest,
             &mut self.blocks,
@@ -282,7 +285,7 @@ impl Vcpu {
             }
             let mut link = 0;
             match next {
-                Next::Same => {}
+                Next::Same | Next::Indirect => {}
                 Next::Link(cell) => link = cell,
                 Next::Drain => drain = true,
                 Next::Wait => return SliceEnd::Attention,
@@ -343,7 +346,12 @@ impl Vcpu {
             regions.enqueue(&mut self.blocks, id);
         }
         let code = self.blocks.get(id).code.clone();
-        self.interpret(bus, &code, 0)
+        let next = self.interpret(bus, &code, 0);
+        if matches!(next, Next::Indirect) {
+            let pc = self.core.state.pc();
+            self.blocks.get_mut(id).observe(pc);
+        }
+        next
     }
 
     /// Looks the block up by physical address, or lifts it. `None`: it must not be cached.
@@ -520,9 +528,13 @@ impl Vcpu {
             self.spend(ran.completed);
             self.stats.interpreted += ran.completed as u64;
             match ran.outcome {
-                Outcome::Jump { pc } | Outcome::Indirect { pc } => {
+                Outcome::Jump { pc } => {
                     state.set_pc(pc);
                     return Next::Same;
+                }
+                Outcome::Indirect { pc } => {
+                    state.set_pc(pc);
+                    return Next::Indirect;
                 }
                 Outcome::Leave { pc } => {
                     state.set_pc(pc);
@@ -581,7 +593,7 @@ impl Vcpu {
             arena.write32(region.check, generation);
         }
         if link != 0 {
-            regions::link(arena, link, func, entry.entry);
+            regions.link(arena, link, entry.region, entry.entry);
         }
         regions::cache_jump(
             arena,
@@ -632,6 +644,7 @@ impl Vcpu {
             Exit::Indirect => Next::Same,
             Exit::Leave => Next::Look,
             Exit::Budget { .. } => {
+                regions.sample(&self.blocks, record.region, id, &self.tuning);
                 self.core.state.set_pc(self.blocks.get(id).place.pc);
                 Next::Drain
             }

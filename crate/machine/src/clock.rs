@@ -1,32 +1,43 @@
-//! The virtual clock: instructions retired, plus the idle time that was skipped.
+//! The virtual clock: instructions retired at a rate, plus the idle time that was skipped; and what sets the rate of machines
+//! that keep up with real time.
+
+/// Rates are in 1/256 nanoseconds per instruction.
+const RATE_LOG2: u32 = 8;
 
 /// Nanoseconds of virtual time as a function of the instruction count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
-    /// log2 of the nanoseconds of one instruction (QEMU's `-icount shift`).
-    shift: u32,
-    /// Virtual time at instruction count 0, grown by every skip.
+    /// Duration of one instruction, in 1/256 ns.
+    rate: u64,
+    /// Instruction count since when the rate holds.
+    from: u64,
+    /// Virtual time at `from`, grown by every skip.
     base_ns: u64,
 }
 
 impl Clock {
-    /// A clock at 0; one instruction takes `1 << shift` nanoseconds (at most 2^10).
+    /// A clock at 0; one instruction takes `1 << shift` nanoseconds (at most 2^10; QEMU's `-icount shift`).
     pub fn new(shift: u32) -> Clock {
         Clock {
-            shift: shift.min(10),
+            rate: 1 << (RATE_LOG2 + shift.min(10)),
+            from: 0,
             base_ns: 0,
         }
     }
 
     /// Time after `icount` instructions.
+    #[inline]
     pub fn ns_at(&self, icount: u64) -> u64 {
-        self.base_ns.wrapping_add(icount << self.shift)
+        let since = icount.saturating_sub(self.from) as u128 * self.rate as u128;
+        self.base_ns.wrapping_add((since >> RATE_LOG2) as u64)
     }
 
     /// First instruction count at which the time is `ns` or later.
     pub fn icount_at(&self, ns: u64) -> u64 {
-        let since = ns.saturating_sub(self.base_ns);
-        since.div_ceil(1 << self.shift)
+        let since = (ns.saturating_sub(self.base_ns) as u128) << RATE_LOG2;
+        let insns = since.div_ceil(self.rate as u128);
+        self.from
+            .saturating_add(u64::try_from(insns).unwrap_or(u64::MAX))
     }
 
     /// Skips forward so that the time at `icount` is `ns`; never goes back.
@@ -34,20 +45,73 @@ impl Clock {
         self.base_ns += ns.saturating_sub(self.ns_at(icount));
     }
 
-    /// State for snapshots.
-    pub fn base_ns(&self) -> u64 {
-        self.base_ns
+    /// From `icount` on one instruction takes `rate` / 256 nanoseconds.
+    pub fn set_rate(&mut self, icount: u64, rate: u64) {
+        self.base_ns = self.ns_at(icount);
+        self.from = icount;
+        self.rate = rate.max(1);
     }
 
-    /// Restores a saved base.
-    pub fn set_base_ns(&mut self, ns: u64) {
-        self.base_ns = ns;
+    /// State for snapshots: rate, instruction count and time since when it holds.
+    pub fn state(&self) -> [u64; 3] {
+        [self.rate, self.from, self.base_ns]
+    }
+
+    /// Restores a saved state.
+    pub fn set_state(&mut self, [rate, from, base_ns]: [u64; 3]) {
+        *self = Clock {
+            rate: rate.max(1),
+            from,
+            base_ns,
+        };
+    }
+}
+
+/// Bounds of the rate of a machine in real time: 1/16 ns is faster than any guest runs, 1 us slower than the interpreter.
+const RATES: (u64, u64) = (1 << (RATE_LOG2 - 4), 1000 << RATE_LOG2);
+/// A lag is made up for within this many nanoseconds.
+const CATCH_UP_NS: i64 = 20_000_000;
+/// Longest lag that is made up for: beyond it (a suspended host, a stopped process) the guest's time is simply late.
+const MAX_LAG_NS: i64 = 1_000_000_000;
+
+/// Makes virtual time follow real time by the clock's rate. Jumps would do too, but for guests that poll: they would miss what
+/// is only there for a moment, such as the update cycle of a real-time clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Real less virtual time.
+    lag_ns: i64,
+    /// Smoothed real time per instruction, in 1/256 ns.
+    speed: u64,
+}
+
+impl Pace {
+    /// Real time went by in which no instruction ran, and virtual time by `virtual_ns`.
+    pub fn waited(&mut self, real_ns: u64, virtual_ns: u64) {
+        let lag = real_ns as i128 - virtual_ns as i128 + self.lag_ns as i128;
+        self.lag_ns = i64::try_from(lag)
+            .ok()
+            .filter(|lag| lag.abs() <= MAX_LAG_NS)
+            .unwrap_or(0);
+    }
+
+    /// `insns` instructions took so much real and virtual time: the rate for the next ones.
+    pub fn ran(&mut self, insns: u64, real_ns: u64, virtual_ns: u64) -> u64 {
+        self.waited(real_ns, virtual_ns);
+        let now = (real_ns << RATE_LOG2) / insns.max(1);
+        self.speed = if self.speed == 0 {
+            now
+        } else {
+            (self.speed * 3 + now) / 4
+        };
+        let lag = self.lag_ns.clamp(-CATCH_UP_NS, CATCH_UP_NS);
+        let percent = (100 + 100 * lag / CATCH_UP_NS).max(25) as u64;
+        (self.speed * percent / 100).clamp(RATES.0, RATES.1)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Clock;
+    use super::{Clock, Pace};
 
     #[test]
     fn skipping_moves_time_and_not_instructions() {
@@ -59,5 +123,39 @@ mod tests {
         assert_eq!(c.icount_at(1000), 10);
         c.skip_to(10, 500);
         assert_eq!(c.ns_at(10), 1000);
+    }
+
+    #[test]
+    fn a_new_rate_holds_from_now_on() {
+        let mut c = Clock::new(0);
+        c.set_rate(100, 640);
+        assert_eq!(c.ns_at(100), 100);
+        assert_eq!(c.ns_at(104), 110);
+        assert_eq!(c.icount_at(110), 104);
+        assert_eq!(c.icount_at(111), 105);
+        let mut d = Clock::new(9);
+        d.set_state(c.state());
+        assert_eq!(c, d);
+    }
+
+    #[test]
+    fn pace_brings_virtual_time_to_real_time() {
+        // The host takes 5 ns for an instruction, then 1 ns.
+        let (mut clock, mut pace) = (Clock::new(0), Pace::default());
+        let (mut icount, mut real) = (0, 0u64);
+        for slice in 0..2000 {
+            let took = if slice < 1000 { 5_000_000 } else { 1_000_000 };
+            let before = clock.ns_at(icount);
+            icount += 1_000_000;
+            real += took;
+            let rate = pace.ran(1_000_000, took, clock.ns_at(icount) - before);
+            clock.set_rate(icount, rate);
+            if slice % 1000 > 100 {
+                assert!(clock.ns_at(icount).abs_diff(real) < 6_000_000, "{slice}");
+            }
+        }
+        // The host slept for an hour: the guest's time is late.
+        pace.waited(3_600_000_000_000, 0);
+        assert!(pace.ran(1000, 1000, 1000) < 400);
     }
 }

@@ -309,7 +309,12 @@ impl Machine {
         self.vcpu.icount()
     }
 
-    /// Moves the clock forward to `ns` without running: idle time, or catching up with a wall clock. Stops at the next event.
+    /// From now on an instruction takes `rate` / 256 nanoseconds (see [`crate::clock::Pace`]).
+    pub fn set_rate(&mut self, rate: u64) {
+        self.clock.set_rate(self.vcpu.icount(), rate);
+    }
+
+    /// Moves the clock forward to `ns` without running: idle time. Stops at the next event.
     pub fn skip_to(&mut self, ns: u64) {
         let to = self.next_event_ns().map_or(ns, |event| event.min(ns));
         self.clock.skip_to(self.vcpu.icount(), to);
@@ -390,7 +395,7 @@ impl Machine {
     fn save_state(&self) -> Vec<u8> {
         let mut s = Saver::new();
         s.u64(self.vcpu.icount());
-        s.u64(self.clock.base_ns());
+        self.clock.state().into_iter().for_each(|word| s.u64(word));
         let state = self.vcpu.state();
         s.u64(state.pc());
         s.u64(self.vcpu.timer_ns().unwrap_or(u64::MAX));

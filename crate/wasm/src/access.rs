@@ -5,34 +5,113 @@ use tinamou_ir::block::{Inst, Val};
 use tinamou_ir::layout::tlb;
 use tinamou_ir::ops::Op;
 use tinamou_ir::types::{MemArg, Type};
-use wasm_encoder::BlockType;
+use wasm_encoder::{BlockType, MemArg as MemArgOut};
 
 use crate::block::BlockCode;
 use crate::func::{VCPU, at, val_type};
+use crate::groups::Role;
 use crate::module;
 
 impl BlockCode<'_, '_> {
     /// Emits a load (its result is left on the stack), store, conditional store or probe.
-    pub fn access(&mut self, inst: &Inst) {
+    pub fn access(&mut self, inst: &Inst, role: Role) {
         let m = inst.mem();
         match inst.op {
-            Op::Load => self.load(inst.args[0], inst.ty, m),
-            Op::Store => self.store(inst.args[0], inst.args[1], m),
+            Op::Load => self.load(inst.args[0], inst.ty, m, role),
+            Op::Store => self.store(inst.args[0], inst.args[1], m, role),
             Op::StoreIf => {
                 self.push(inst.args[0]);
                 self.f.open_if(BlockType::Empty);
-                self.store(inst.args[1], inst.args[2], m);
+                self.store(inst.args[1], inst.args[2], m, role);
                 self.f.close();
             }
             _ => self.probe(inst.args[0], m),
         }
     }
 
-    /// Leaves on the stack whether the access misses. Returns the local with the map entry (flat map) or the entry's address
-    /// (TLB).
-    fn check(&mut self, va: u32, m: MemArg, write: bool) -> u32 {
+    /// After instruction `i`: gives back what was kept for the group if that was its last.
+    pub fn close_group(&mut self, g: u32, i: usize) {
+        let group = &mut self.groups.list[g as usize];
+        if group.last == i
+            && let Some(local) = group.local.take()
+        {
+            self.f.give(Type::I32, local);
+        }
+    }
+
+    /// Pushes the arena address of an access that its group's leader checked; returns the constant to add to it.
+    fn member(&mut self, g: u32, distance: u32) -> MemArgOut {
+        let local = self.groups.list[g as usize].local.unwrap_or(VCPU);
+        self.f.i().local_get(local);
+        at(distance)
+    }
+
+    /// After the check of a leader: keeps the arena address of its group, and pushes it.
+    fn open_group(&mut self, g: u32, va: u32, entry: u32) -> MemArgOut {
+        let low = self.groups.list[g as usize].low;
+        let local = self.f.take(Type::I32);
+        self.groups.list[g as usize].local = Some(local);
+        self.address(va, entry);
+        if low != 0 {
+            self.f.i().i32_const(low as i32).i32_add();
+        }
+        self.f.i().local_tee(local);
+        at(-low as u32)
+    }
+
+    /// Pushes the address of an access that was checked; returns the constant to add to it.
+    fn place(&mut self, role: Role, va: u32, entry: u32) -> MemArgOut {
+        if let Role::Leader(g) = role {
+            return self.open_group(g, va, entry);
+        }
+        self.address(va, entry);
+        at(0)
+    }
+
+    /// As `check`, for all of a group.
+    fn check_group(&mut self, va: u32, m: MemArg, write: bool, g: u32) -> u32 {
+        let group = &self.groups.list[g as usize];
+        let (low, high, align) = (group.low, group.high, group.align);
+        let entry = self.look_up(va, m, write);
+        if self.f.env.va_type == Type::I32 {
+            self.f.i().local_get(entry);
+            if align == 0 {
+                self.f.i().i32_const(1).i32_and();
+            } else {
+                self.f
+                    .i()
+                    .local_get(va)
+                    .i32_or()
+                    .i32_const(align as i32)
+                    .i32_and();
+            }
+        } else {
+            self.compare_tag(va, align as i64);
+        }
+        for distance in [low, high] {
+            self.f.i().local_get(va);
+            if self.f.env.va_type == Type::I64 {
+                self.f.i().i32_wrap_i64();
+            }
+            if distance != 0 {
+                self.f.i().i32_const(distance as i32).i32_add();
+            }
+        }
+        self.f.i().i32_xor().i32_const(12).i32_shr_u().i32_or();
+        entry
+    }
+
+    /// The check of one access by its role.
+    fn check_as(&mut self, role: Role, va: u32, m: MemArg, write: bool) -> u32 {
+        match role {
+            Role::Leader(g) => self.check_group(va, m, write, g),
+            _ => self.check(va, m, write),
+        }
+    }
+
+    /// Looks the address up: the local with the map entry (flat map), or the entry's address (TLB) and its tag on the stack.
+    fn look_up(&mut self, va: u32, m: MemArg, write: bool) -> u32 {
         let entry = self.f.take(Type::I32);
-        let n = m.bytes() as i32;
         if self.f.env.va_type == Type::I32 {
             let map = self.f.map_local(m.mmu, write);
             self.f
@@ -45,6 +124,46 @@ impl BlockCode<'_, '_> {
                 .i32_shl()
                 .i32_add();
             self.f.i().i32_load(at(0)).local_set(entry);
+            return entry;
+        }
+        let map = self.f.map_local(m.mmu, false);
+        let shift = 12 - tlb::ENTRY_LOG2;
+        let mask = (tlb::ENTRIES - 1) << tlb::ENTRY_LOG2;
+        self.f
+            .i()
+            .local_get(map)
+            .local_get(va)
+            .i32_wrap_i64()
+            .i32_const(shift as i32)
+            .i32_shr_u();
+        self.f
+            .i()
+            .i32_const(mask as i32)
+            .i32_and()
+            .i32_add()
+            .local_tee(entry);
+        self.f
+            .i()
+            .i64_load(at(if write { tlb::TAG_WRITE } else { tlb::TAG_READ }));
+        entry
+    }
+
+    /// Turns the tag on the stack into whether it misses; `in_tag` are bits of the address that must be clear.
+    fn compare_tag(&mut self, va: u32, in_tag: i64) {
+        self.f
+            .i()
+            .local_get(va)
+            .i64_const(!0xfff | in_tag)
+            .i64_and()
+            .i64_ne();
+    }
+
+    /// Leaves on the stack whether the access misses. Returns the local with the map entry (flat map) or the entry's address
+    /// (TLB).
+    fn check(&mut self, va: u32, m: MemArg, write: bool) -> u32 {
+        let n = m.bytes() as i32;
+        let entry = self.look_up(va, m, write);
+        if self.f.env.va_type == Type::I32 {
             if n == 1 {
                 self.f.i().local_get(entry).i32_const(1).i32_and();
             } else if m.aligned {
@@ -67,32 +186,7 @@ impl BlockCode<'_, '_> {
             }
             return entry;
         }
-        let map = self.f.map_local(m.mmu, false);
-        let shift = 12 - tlb::ENTRY_LOG2;
-        let mask = (tlb::ENTRIES - 1) << tlb::ENTRY_LOG2;
-        self.f
-            .i()
-            .local_get(map)
-            .local_get(va)
-            .i32_wrap_i64()
-            .i32_const(shift as i32)
-            .i32_shr_u();
-        self.f
-            .i()
-            .i32_const(mask as i32)
-            .i32_and()
-            .i32_add()
-            .local_tee(entry);
-        self.f
-            .i()
-            .i64_load(at(if write { tlb::TAG_WRITE } else { tlb::TAG_READ }));
-        let in_tag = if m.aligned { n as i64 - 1 } else { 0 };
-        self.f
-            .i()
-            .local_get(va)
-            .i64_const(!0xfff | in_tag)
-            .i64_and()
-            .i64_ne();
+        self.compare_tag(va, if m.aligned { n as i64 - 1 } else { 0 });
         if n > 1 && !m.aligned {
             self.f
                 .i()
@@ -138,10 +232,15 @@ impl BlockCode<'_, '_> {
         self.stop_if_pending();
     }
 
-    fn load(&mut self, va: Val, ty: Type, m: MemArg) {
+    fn load(&mut self, va: Val, ty: Type, m: MemArg, role: Role) {
+        if let Role::Member(g, distance) = role {
+            let mem = self.member(g, distance);
+            self.plain_load(ty, m, mem);
+            return;
+        }
         let va_type = self.f.env.va_type;
         let local = self.in_local(va);
-        let entry = self.check(local.0, m, false);
+        let entry = self.check_as(role, local.0, m, false);
         if m.inline_slow {
             self.f.open_cold(BlockType::Result(val_type(ty)));
             self.slow_operands(local.0);
@@ -154,14 +253,14 @@ impl BlockCode<'_, '_> {
             self.narrow(ty, m);
             self.f.i().else_();
             self.address(local.0, entry);
-            self.plain_load(ty, m);
+            self.plain_load(ty, m, at(0));
             self.f.close();
         } else {
             self.f.open_cold(BlockType::Empty);
             self.resume();
             self.f.close();
-            self.address(local.0, entry);
-            self.plain_load(ty, m);
+            let mem = self.place(role, local.0, entry);
+            self.plain_load(ty, m, mem);
         }
         self.f.give(Type::I32, entry);
         self.release(va_type, local);
@@ -186,9 +285,8 @@ impl BlockCode<'_, '_> {
     }
 
     /// Loads from the address on the stack.
-    fn plain_load(&mut self, ty: Type, m: MemArg) {
+    fn plain_load(&mut self, ty: Type, m: MemArg, mem: MemArgOut) {
         let swap = m.big_endian && m.size_log2 > 0;
-        let mem = at(0);
         if !swap && ty == Type::F32 && m.size_log2 == 2 {
             self.f.i().f32_load(mem);
             return;
@@ -246,9 +344,15 @@ impl BlockCode<'_, '_> {
         }
     }
 
-    fn store(&mut self, va: Val, v: Val, m: MemArg) {
+    fn store(&mut self, va: Val, v: Val, m: MemArg, role: Role) {
         let va_type = self.f.env.va_type;
         let ty = self.def(v).ty;
+        if let Role::Member(g, distance) = role {
+            let mem = self.member(g, distance);
+            self.push(v);
+            self.plain_store(ty, m, mem);
+            return;
+        }
         let local = self.in_local(va);
         if m.inline_slow {
             let value = self.in_local(v);
@@ -262,28 +366,27 @@ impl BlockCode<'_, '_> {
             self.f.i().else_();
             self.address(local.0, entry);
             self.f.i().local_get(value.0);
-            self.plain_store(ty, m);
+            self.plain_store(ty, m, at(0));
             self.f.close();
             self.f.give(Type::I32, entry);
             self.release(ty, value);
             self.release(va_type, local);
             return;
         }
-        let entry = self.check(local.0, m, true);
+        let entry = self.check_as(role, local.0, m, true);
         self.f.open_cold(BlockType::Empty);
         self.resume();
         self.f.close();
-        self.address(local.0, entry);
+        let mem = self.place(role, local.0, entry);
         self.push(v);
-        self.plain_store(ty, m);
+        self.plain_store(ty, m, mem);
         self.f.give(Type::I32, entry);
         self.release(va_type, local);
     }
 
     /// Stores the value of type `ty` on the stack to the address under it.
-    fn plain_store(&mut self, ty: Type, m: MemArg) {
+    fn plain_store(&mut self, ty: Type, m: MemArg, mem: MemArgOut) {
         let swap = m.big_endian && m.size_log2 > 0;
-        let mem = at(0);
         if !swap && ty == Type::F32 && m.size_log2 == 2 {
             self.f.i().f32_store(mem);
             return;

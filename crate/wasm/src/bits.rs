@@ -27,11 +27,19 @@ impl Bits {
         self.0[i / 64] >> (i % 64) & 1 != 0
     }
 
-    /// Puts all of `other` in.
-    pub fn union(&mut self, other: &Bits) {
+    /// Puts all of `other` in; true if something of it was not there.
+    pub fn union(&mut self, other: &Bits) -> bool {
+        let mut grown = false;
         for (a, b) in self.0.iter_mut().zip(&other.0) {
+            grown |= b & !*a != 0;
             *a |= b;
         }
+        grown
+    }
+
+    /// Takes all out.
+    pub fn clear(&mut self) {
+        self.0.fill(0);
     }
 
     /// Members in order.

@@ -8,6 +8,7 @@ use tinamou_ir::types::Type;
 use wasm_encoder::{BlockType, ValType};
 
 use crate::func::{Func, VCPU, at};
+use crate::groups::{Groups, Role};
 use crate::live;
 use crate::module;
 use crate::values::{Home, Values};
@@ -21,6 +22,8 @@ pub struct BlockCode<'f, 'a> {
     /// The block.
     pub block: &'f Block,
     values: Values,
+    /// Accesses that share checks.
+    pub groups: Groups,
     /// `insn` markers passed.
     markers: u32,
     /// The current guest instruction may have asked to leave after it.
@@ -30,11 +33,13 @@ pub struct BlockCode<'f, 'a> {
 /// Emits block number `index` of a region.
 pub fn emit(f: &mut Func<'_>, index: u32, block: &Block) {
     let values = Values::new(block, f.env.helpers);
+    let groups = std::mem::replace(&mut f.groups[index as usize], Groups::none());
     BlockCode {
         f,
         index,
         block,
         values,
+        groups,
         markers: 0,
         asked: false,
     }
@@ -47,6 +52,10 @@ impl BlockCode<'_, '_> {
         while i < self.block.insts.len() {
             let inst = &self.block.insts[i];
             let mut set_too = false;
+            let role = self.groups.roles[i];
+            if live::flushes(inst, self.f.env.helpers, self.f.is_hot(), role) {
+                self.f.flush();
+            }
             match inst.op.info().effect {
                 Effect::Pure | Effect::ReadsSlot => {
                     if matches!(self.values.home[i], Home::Local(_)) {
@@ -58,9 +67,13 @@ impl BlockCode<'_, '_> {
                     self.push(inst.args[0]);
                     let local = self.f.slot_local(inst.imm);
                     self.f.i().local_set(local);
+                    self.f.mark_dirty(inst.imm);
                 }
                 Effect::Load | Effect::Store => {
-                    self.access(inst);
+                    self.access(inst, role);
+                    if let Role::Leader(g) | Role::Member(g, _) = role {
+                        self.close_group(g, i);
+                    }
                     self.asked |= inst.mem().inline_slow;
                     if inst.op == Op::Load {
                         set_too = self.keep(i);
@@ -184,8 +197,10 @@ impl BlockCode<'_, '_> {
             return false;
         }
         if self.values.is_for_next_set(self.block, i) {
-            let local = self.f.slot_local(self.block.insts[i + 1].imm);
+            let slot = self.block.insts[i + 1].imm;
+            let local = self.f.slot_local(slot);
             self.f.i().local_set(local);
+            self.f.mark_dirty(slot);
             self.values.home[i] = Home::Dead;
             return true;
         }
@@ -342,9 +357,6 @@ impl BlockCode<'_, '_> {
         let h = self.f.env.helpers[inst.imm as usize];
         let count_shown = h.time || h.faults;
         let back = self.back();
-        if live::reads_slots(&h) {
-            self.f.store_slots();
-        }
         if count_shown {
             self.f.store_budget(back);
         }

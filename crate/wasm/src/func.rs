@@ -2,7 +2,8 @@
 //!
 //! Shape: the check cell and the budget of the entries are tested and the function left at once if they fail; slots and map
 //! pointers go into locals; then the blocks, nested as [`crate::graph`] says, inside one `block` whose end is the common exit.
-//! There the slots that the region writes are stored, and control goes to the function in `link_func` or back to the run loop.
+//! There the budget is stored, and control goes to the function in `link_func` or back to the run loop. Slots are stored before
+//! that: see [`crate::live`].
 //!
 //! The local `exit` holds the exit's number in the low [`EXIT_BITS`] bits and above them the instructions to give back to the
 //! budget, because a block takes all of its instructions from the budget when it starts.
@@ -14,7 +15,9 @@ use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
 use tinamou_ir::types::Type;
 use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
 
+use crate::bits::Bits;
 use crate::graph::{Graph, Way};
+use crate::groups::Groups;
 use crate::live::{self, Slots};
 use crate::module::{self, Env, LinkTarget, Shared};
 
@@ -60,6 +63,10 @@ pub struct Func<'a> {
     pub env: &'a Env<'a>,
     region: &'a Region,
     graph: Graph,
+    /// Slots changed in their locals and not yet in the state, where code is being emitted.
+    dirty: Bits,
+    /// By block.
+    pub groups: Vec<Groups>,
     shared: &'a mut Shared,
     body: Vec<u8>,
     locals: Vec<ValType>,
@@ -88,11 +95,19 @@ pub fn compile(
     shared: &mut Shared,
 ) -> Compiled {
     let graph = Graph::new(region);
-    let slots = live::slots(region, env.slots.slots.len(), env.helpers, &graph.checked);
+    let groups: Vec<Groups> = region
+        .blocks
+        .iter()
+        .map(|b| Groups::new(b, env.helpers))
+        .collect();
+    let count = env.slots.slots.len();
+    let slots = live::slots(region, count, env.helpers, &graph.checked, &groups);
     let mut f = Func {
         env,
         region,
         graph,
+        dirty: Bits::new(count),
+        groups,
         shared,
         body: Vec::with_capacity(4096),
         locals: Vec::new(),
@@ -219,6 +234,7 @@ impl Func<'_> {
 
     /// Leaves by exit `e`, giving `back` instructions back to the budget.
     pub fn leave(&mut self, e: Exit, back: u32) {
+        self.store_dirty();
         self.set_exit(e, back);
         let depth = self.depth(Label::Exit);
         self.i().br(depth);
@@ -320,9 +336,19 @@ impl Func<'_> {
         i.local_set(local);
     }
 
-    /// Stores every slot that the region writes.
-    pub fn store_slots(&mut self) {
-        for s in self.slots.written.iter().collect::<Vec<_>>() {
+    /// The region is hot.
+    pub fn is_hot(&self) -> bool {
+        self.region.hot
+    }
+
+    /// The slot's local was changed.
+    pub fn mark_dirty(&mut self, slot: u64) {
+        self.dirty.insert(slot as usize);
+    }
+
+    /// Stores what is dirty, on a way out.
+    fn store_dirty(&mut self) {
+        for s in self.dirty.iter().collect::<Vec<_>>() {
             let d = &self.env.slots.slots[s];
             let (m, ty, local) = (at(d.offset), d.ty, self.slot_locals[s]);
             let mut i = self.i();
@@ -334,6 +360,12 @@ impl Func<'_> {
                 Type::F64 => i.f64_store(m),
             };
         }
+    }
+
+    /// Stores what is dirty: nothing is from here on.
+    pub fn flush(&mut self) {
+        self.store_dirty();
+        self.dirty.clear();
     }
 
     /// Loads every slot that the region uses.
@@ -398,7 +430,6 @@ impl Func<'_> {
             .i32_shr_u()
             .i32_add();
         self.i().i32_store(at(layout::BUDGET));
-        self.store_slots();
         if self.env.features.tail_calls {
             self.i().local_get(func).if_(BlockType::Empty);
             for k in self.direct.clone() {
@@ -514,6 +545,8 @@ impl Func<'_> {
         let region = self.region;
         let block: &Block = &region.blocks[b];
         let budget = self.budget;
+        // Blocks are emitted inside others, which go on afterwards.
+        let outer = std::mem::replace(&mut self.dirty, self.slots.dirty_in[b].clone());
         if self.graph.checked[b] {
             let longest = self.graph.longest[b].max(1);
             self.i()
@@ -532,6 +565,7 @@ impl Func<'_> {
                 .local_set(budget);
         }
         crate::block::emit(self, b as u32, block);
+        self.dirty = outer;
     }
 
     /// Goes from block `from` to the guest address `pc`; `back` of the block's instructions are not complete. With `pending`
@@ -611,6 +645,7 @@ impl Func<'_> {
 
     fn outer_edge(&mut self, from: u32, pc: u64, back: u32) {
         let (e, target) = self.edge_exit(from, pc);
+        self.store_dirty();
         self.set_exit(e, back);
         if self.env.features.tail_calls {
             let Exit::Edge { link, .. } = e else { return };
@@ -638,6 +673,7 @@ impl Func<'_> {
     /// Goes on at the computed address in local `target`, which is already in `PC`.
     pub fn indirect(&mut self, target: u32, mode: u32) {
         use layout::jump_cache as jc;
+        self.store_dirty();
         self.set_exit(Exit::Indirect, 0);
         if self.env.features.tail_calls {
             let wide = self.env.va_type == Type::I64;

@@ -15,6 +15,7 @@ mod bits;
 mod block;
 mod func;
 mod graph;
+mod groups;
 mod live;
 pub mod module;
 mod ops;

@@ -74,6 +74,7 @@ fn region(blocks: Vec<Block>, entries: &[u32]) -> Region {
         blocks,
         entries: entries.to_vec(),
         fixed: false,
+        hot: true,
     }
 }
 

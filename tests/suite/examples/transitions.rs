@@ -99,6 +99,7 @@ fn region(blocks: Vec<Block>) -> Region {
         blocks,
         entries: vec![0],
         fixed: true,
+        hot: false,
     }
 }
 

@@ -124,6 +124,7 @@ pub fn parse(name: &str, text: &str) -> Result<FileTest, String> {
         blocks,
         entries: vec![0],
         fixed: true,
+        hot: false,
     };
     verify_region(&region, &table, HELPERS, form).map_err(|e| e.to_string())?;
     let table = Rc::new(table);

@@ -140,6 +140,7 @@ pub fn case(seed: u64, va_type: Type) -> Case {
             blocks,
             entries: vec![0],
             fixed: true,
+            hot: seed % 2 == 0,
         },
         set,
         memory: Vec::new(),

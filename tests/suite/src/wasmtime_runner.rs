@@ -132,6 +132,7 @@ impl WasmtimeRunner {
                         blocks: vec![b],
                         entries: vec![0],
                         fixed: true,
+                        hot: case.region.hot,
                     })
                     .collect();
                 (regions, (0..n).map(|r| Some((r, 0))).collect())

@@ -28,6 +28,10 @@ export class Machine {
     return { kind: this.#next, nowNs, untilNs: nowNs + 20e6 };
   }
 
+  pace() {
+    // As skipTo.
+  }
+
   skipTo() {
     // Time is what instructions say.
   }

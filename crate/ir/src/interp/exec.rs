@@ -293,6 +293,7 @@ impl<'a> Exec<'a> {
                     probe_write: false,
                     mmu: (aux($op) & 3) as u8,
                     inline_slow: false,
+                    alone: false,
                 };
                 match $call {
                     Ok(v) => v,

@@ -39,6 +39,7 @@ fn check(body: &str, left: &[&str]) {
         blocks: vec![block],
         entries: vec![0],
         fixed: true,
+        hot: false,
     };
     optimise(&mut region, &slots, HELPERS);
     let text = print_block(&region.blocks[0], &slots, HELPERS);

@@ -14,7 +14,7 @@
 //!   exit_if v4, 0x2000
 //!   branch v4, 0x1000, 0x1008
 //! }
-//! region fixed entries 0, 1 { block … block … }
+//! region fixed hot entries 0, 1 { block … block … }
 //! ```
 //!
 //! Values may have any name; the printer numbers them by their place in the block. Slots are `$name`, helpers stand by name. A
@@ -45,6 +45,7 @@ fn mem_text(mem: MemArg) -> String {
         (mem.aligned, ".aligned"),
         (mem.probe_write, ".w"),
         (mem.inline_slow, ".slow"),
+        (mem.alone, ".alone"),
     ] {
         if on {
             out.push_str(text);
@@ -85,6 +86,7 @@ fn mem_from(text: &str) -> Option<MemArg> {
             "aligned" => mem.aligned = true,
             "w" => mem.probe_write = true,
             "slow" => mem.inline_slow = true,
+            "alone" => mem.alone = true,
             "m0" => mem.mmu = 0,
             "m1" => mem.mmu = 1,
             "m2" => mem.mmu = 2,

@@ -62,6 +62,7 @@ pub fn parse_region(
     let mut p = Parser::new(text, slots, helpers);
     p.word_is("region")?;
     let fixed = p.accept("fixed");
+    let hot = p.accept("hot");
     p.word_is("entries")?;
     let mut entries = Vec::new();
     loop {
@@ -80,6 +81,7 @@ pub fn parse_region(
         blocks,
         entries,
         fixed,
+        hot,
     })
 }
 

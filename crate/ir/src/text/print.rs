@@ -12,7 +12,8 @@ use crate::types::{HelperDesc, SlotTable};
 pub fn print_region(region: &Region, slots: &SlotTable, helpers: &[HelperDesc]) -> String {
     let entries: Vec<String> = region.entries.iter().map(u32::to_string).collect();
     let fixed = if region.fixed { "fixed " } else { "" };
-    let mut out = format!("region {fixed}entries {} {{\n", entries.join(", "));
+    let hot = if region.hot { "hot " } else { "" };
+    let mut out = format!("region {fixed}{hot}entries {} {{\n", entries.join(", "));
     for block in &region.blocks {
         out.push_str(&print_block(block, slots, helpers));
     }

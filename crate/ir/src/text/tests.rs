@@ -122,7 +122,8 @@ fn terminators_and_regions_survive_a_round_trip() {
             block
         );
     }
-    let text = "region fixed entries 1, 0 { block 0 { insn 0 jump 4 } block 4 { insn 4 jump 0 } }";
+    let text =
+        "region fixed hot entries 1, 0 { block 0 { insn 0 jump 4 } block 4 { insn 4 jump 0 } }";
     let region = parse_region(text, &slots, HELPERS).unwrap();
     assert_eq!(
         (region.entries.as_slice(), region.fixed, region.blocks.len()),

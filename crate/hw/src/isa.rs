@@ -1,6 +1,7 @@
 //! The PC-style south bridge and what hangs on its ISA bus.
 pub mod debug;
 pub mod dma8237;
+pub mod floppy;
 pub mod i8042;
 pub mod parallel;
 pub mod piix;

@@ -1,3 +1,4 @@
 //! Timers and clocks.
+pub mod hpet;
 pub mod i8254;
 pub mod mc146818;

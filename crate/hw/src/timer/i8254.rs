@@ -216,11 +216,13 @@ impl Counter {
     }
 }
 
-/// The timer. Region 0: ports 40h to 43h; region 1: port 61h. Pin 0: counter 0's output.
+/// The timer. Region 0: ports 40h to 43h; region 1: port 61h. Pin 0: counter 0's output, unless input pin 0 (another timer has taken
+/// its interrupt) is high.
 #[derive(Default)]
 pub struct I8254 {
     counters: [Counter; 3],
     speaker: u8,
+    replaced: bool,
 }
 
 impl I8254 {
@@ -231,7 +233,7 @@ impl I8254 {
 
     fn update(&mut self, cx: &mut dyn DevCx) {
         let now = cx.now();
-        cx.set_irq(0, self.counters[0].out(now));
+        cx.set_irq(0, self.counters[0].out(now) && !self.replaced);
         cx.set_timer(0, self.counters[0].next_edge(now));
     }
 
@@ -296,6 +298,13 @@ impl Device for I8254 {
         self.update(cx);
     }
 
+    fn irq_in(&mut self, cx: &mut dyn DevCx, pin: u32, level: bool) {
+        if pin == 0 {
+            self.replaced = level;
+            self.update(cx);
+        }
+    }
+
     fn timer(&mut self, cx: &mut dyn DevCx, _id: u32) {
         self.update(cx);
     }
@@ -305,6 +314,7 @@ impl Device for I8254 {
             c.save(s);
         }
         s.u8(self.speaker);
+        s.bool(self.replaced);
     }
 
     fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
@@ -312,6 +322,7 @@ impl Device for I8254 {
             *c = Counter::restore(l)?;
         }
         self.speaker = l.u8()? & 0x0f;
+        self.replaced = l.bool()?;
         Ok(())
     }
 }

@@ -16,11 +16,11 @@ pub enum RamPage {
 
 /// Where a board shows the I/O space of an architecture that has one (x86): port `n` is at `IO_SPACE + n`, beyond all physical
 /// addresses.
-pub const IO_SPACE: Gpa = Gpa(1 << 62);
+pub const IO_SPACE: Gpa = Gpa(1 << 56);
 
-/// Where a board shows what a CPU sees of its own chips and nobody else does (x86's local APIC); the device says how it is laid
-/// out.
-pub const CPU_PRIVATE: Gpa = Gpa(1 << 62 | 1 << 32);
+/// Where a board shows bus cycles that are no accesses (interrupt acknowledge) and what a CPU sees of its own chips and nobody else
+/// does (x86's local APIC); the device says how it is laid out.
+pub const CPU_PRIVATE: Gpa = Gpa(1 << 57);
 
 /// Nothing answered at this address (or a device refused the access).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,9 +5,10 @@
 //! spurious vectors, the timer (one-shot and periodic), level-triggered interrupts with the end of interrupt's broadcast, error
 //! status. Not modelled: x2APIC, TSC deadlines, polarity (wires here say whether a line is asserted), cluster hierarchies.
 //!
-//! What a CPU asks of its own local APIC beyond the register page (acknowledge, CR8, the base MSR) is region [`CPU_PORT`].
+//! What a CPU asks of its own local APIC beyond the register page (acknowledge, CR8, the base MSR), and the bus cycles it makes
+//! besides accesses, are region [`CPU_PORT`].
 
-use tinamou_core::{DevCx, Device, stored, stored_device};
+use tinamou_core::{DevCx, Device, MachineRequest, Ns, stored, stored_device};
 
 mod io;
 mod local;
@@ -25,18 +26,24 @@ pub const CPU_PORT: u32 = 1;
 pub const IO: u32 = 2;
 
 /// Bytes of one CPU in [`CPU_PORT`].
-pub const PORT_BYTES: u64 = 0x40;
+pub const PORT_BYTES: u64 = 0x100;
 /// In [`CPU_PORT`], read: acknowledges an interrupt; its vector.
 pub const ACK: u64 = 0x00;
-/// Read: takes the pending events: bit 0 NMI, 1 INIT, 2 start-up with its vector in bits 8 to 15, 3 SMI.
-pub const EVENTS: u64 = 0x08;
-/// Read and write: CR8, the upper half of the task priority.
-pub const CR8: u64 = 0x10;
+/// Write: the CPU has shut down after a triple fault; the chip set resets the machine.
+pub const SHUTDOWN: u64 = 0x10;
+/// Read and write: the task priority.
+pub const TPR: u64 = 0x20;
+/// Write of 0 or 1: the level of FERR#.
+pub const FERR: u64 = 0x30;
 /// Read and write: IA32_APIC_BASE.
-pub const BASE: u64 = 0x18;
+pub const BASE: u64 = 0x40;
+/// Read: takes the events since the last read: bit 0 NMI, 1 INIT, 2 start-up with its vector in bits 8 to 15, 3 SMI.
+pub const EVENTS: u64 = 0x50;
 
-/// Output pins of CPU `n` begin at `PINS * n`: INTR, NMI, INIT or start-up, SMI. All but INTR stay until [`EVENTS`] takes them.
-pub const PINS: u32 = 4;
+/// Output pins of CPU `n` begin at `PINS * n`: INTR (a level), NMI, INIT, start-up, SMI (pulses).
+pub const PINS: u32 = 5;
+/// Output pin: FERR# of any CPU.
+pub const FERR_OUT: u32 = PINS * MAX_CPUS as u32;
 /// Input pins below this are the I/O APIC's.
 pub const IO_PINS: u32 = 24;
 /// Input pin: INTR of the 8259 pair, to LINT0.
@@ -48,6 +55,11 @@ pub const SMI: u32 = 34;
 
 /// Most CPUs: as many as have pins.
 pub const MAX_CPUS: usize = 8;
+
+/// How long a pulse lasts: long enough for the run loop to see it.
+const PULSE_NS: u64 = 1_000;
+/// Timers from here on end the pulses; those below are the APICs' own.
+const PULSE_TIMERS: u32 = 16;
 
 const EVENT_NMI: u32 = 1;
 const EVENT_INIT: u32 = 2;
@@ -114,15 +126,15 @@ impl Apics {
             let c = &mut self.cpus[n];
             match m.mode {
                 FIXED | LOWEST => c.accept(m.vector, m.level),
-                MODE_SMI => c.events |= EVENT_SMI,
-                MODE_NMI => c.events |= EVENT_NMI,
+                MODE_SMI => c.signal(EVENT_SMI),
+                MODE_NMI => c.signal(EVENT_NMI),
                 MODE_INIT => {
                     c.init();
-                    c.events |= EVENT_INIT;
+                    c.signal(EVENT_INIT);
                 }
                 STARTUP => {
                     c.sipi = m.vector;
-                    c.events |= EVENT_SIPI;
+                    c.signal(EVENT_SIPI);
                 }
                 EXTINT => c.external = true,
                 _ => {}
@@ -200,11 +212,17 @@ impl Apics {
             let c = &self.cpus[n];
             let pin = PINS * n as u32;
             cx.set_irq(pin, pic || c.external || c.pending().is_some());
-            cx.set_irq(pin + 1, c.events & EVENT_NMI != 0);
-            cx.set_irq(pin + 2, c.events & (EVENT_INIT | EVENT_SIPI) != 0);
-            cx.set_irq(pin + 3, c.events & EVENT_SMI != 0);
+            let pulses = [EVENT_NMI, EVENT_INIT, EVENT_SIPI, EVENT_SMI];
+            for (i, event) in (1..).zip(pulses) {
+                cx.set_irq(pin + i, c.pulse & event != 0);
+            }
             cx.set_timer(n as u32, c.deadline(cx.now()));
+            if std::mem::take(&mut self.cpus[n].signalled) {
+                let end = cx.now() + Ns(PULSE_NS);
+                cx.set_timer(PULSE_TIMERS + n as u32, Some(end));
+            }
         }
+        cx.set_irq(FERR_OUT, self.cpus.iter().any(|c| c.ferr));
     }
 
     /// A rising edge at LINT0 or LINT1.
@@ -212,8 +230,8 @@ impl Apics {
         for c in &mut self.cpus {
             match c.lint_mode(pin) {
                 Some(FIXED) => c.accept(c.lint_vector(pin), false),
-                Some(MODE_NMI) => c.events |= EVENT_NMI,
-                Some(MODE_SMI) => c.events |= EVENT_SMI,
+                Some(MODE_NMI) => c.signal(EVENT_NMI),
+                Some(MODE_SMI) => c.signal(EVENT_SMI),
                 _ => {}
             }
         }
@@ -259,7 +277,7 @@ impl Device for Apics {
                         let sipi = if e & EVENT_SIPI != 0 { c.sipi } else { 0 };
                         u64::from(e | u32::from(sipi) << 8)
                     }
-                    CR8 => u64::from(self.cpus[n].tpr >> 4),
+                    TPR => u64::from(self.cpus[n].tpr),
                     BASE => self.cpus[n].base,
                     _ => 0,
                 };
@@ -293,7 +311,9 @@ impl Device for Apics {
                     return;
                 };
                 match offset % PORT_BYTES {
-                    CR8 => c.tpr = (value as u8 & 15) << 4,
+                    SHUTDOWN => cx.request(MachineRequest::Reset),
+                    TPR => c.tpr = value as u8,
+                    FERR => c.ferr = value & 1 != 0,
                     BASE => c.set_base(value),
                     _ => {}
                 }
@@ -323,7 +343,7 @@ impl Device for Apics {
             SMI => {
                 if level && !self.smi {
                     for c in &mut self.cpus {
-                        c.events |= EVENT_SMI;
+                        c.signal(EVENT_SMI);
                     }
                 }
                 self.smi = level;
@@ -334,8 +354,13 @@ impl Device for Apics {
     }
 
     fn timer(&mut self, cx: &mut dyn DevCx, id: u32) {
-        if let Some(c) = self.cpus.get_mut(id as usize) {
-            c.timer(cx.now());
+        let n = (id % PULSE_TIMERS) as usize;
+        if let Some(c) = self.cpus.get_mut(n) {
+            if id >= PULSE_TIMERS {
+                c.pulse = 0;
+            } else {
+                c.timer(cx.now());
+            }
         }
         self.update(cx);
     }

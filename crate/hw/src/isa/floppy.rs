@@ -307,7 +307,7 @@ impl Device for Floppy {
     fn read(&mut self, cx: &mut dyn DevCx, _region: u32, offset: u64, _size: u32) -> u64 {
         u64::from(match offset {
             // Status A: interrupt, no second drive's bit asserted.
-            0 => u8::from(self.irq) << 7 | 0x40 * u8::from(self.slots[1].is_none()),
+            0 => u8::from(self.irq) << 7 | u8::from(self.slots[1].is_none()) << 6,
             1 => 0xc0,
             2 => self.dor,
             3 => self.tdr,
@@ -356,11 +356,9 @@ impl Device for Floppy {
 
     fn input(&mut self, cx: &mut dyn DevCx, input: Input) {
         match input {
-            Input::Block { id, result, .. } => {
-                if self.t.request == Some(id.0) {
-                    self.t.request = None;
-                    self.drive_done(cx, result);
-                }
+            Input::Block { id, result, .. } if self.t.request == Some(id.0) => {
+                self.t.request = None;
+                self.drive_done(cx, result);
             }
             Input::DiskChanged { slot } => {
                 for (d, s) in self.drives.iter_mut().zip(self.slots) {

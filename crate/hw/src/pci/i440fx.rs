@@ -2,8 +2,7 @@
 //! configuration cycles of ports CF8h and CFCh (PCI 2.1, configuration mechanism 1).
 //!
 //! Modelled: PAM, SMRAM, the hole between memory and 4 GiB, the reset control register in the middle of CF8h (it is the south
-//! bridge's on the real board, but shares the port). The A20 gate is here too: a low gate shows the first megabyte again at the
-//! second, which is all that programs of the 8086 rely on. Not modelled: DRAM timing and row boundaries, ECC, the AGP of later sets.
+//! bridge's on the real board, but shares the port). Not modelled: DRAM timing and row boundaries, ECC, the AGP of later sets.
 
 use tinamou_core::{BlockId, DevCx, Device, MapTo, Mapping, Space, stored, stored_device};
 
@@ -31,8 +30,6 @@ const SHADOW: u32 = 16;
 
 /// Input pin: the CPU is in system management mode.
 pub const SMIACT: u32 = 0;
-/// Input pin: address bit 20 is let through.
-pub const A20: u32 = 1;
 
 /// The bridge.
 pub struct I440fx {
@@ -44,14 +41,12 @@ pub struct I440fx {
     address: u32,
     reset: ResetControl,
     smm: bool,
-    a20: bool,
 }
 stored!(I440fx {
     cfg,
     address,
     reset,
-    smm,
-    a20
+    smm
 });
 
 fn function() -> PciFunction {
@@ -97,7 +92,6 @@ impl I440fx {
             address: 0,
             reset: ResetControl::default(),
             smm: false,
-            a20: true,
         }
     }
 
@@ -226,12 +220,10 @@ impl Device for I440fx {
     }
 
     fn irq_in(&mut self, cx: &mut dyn DevCx, pin: u32, level: bool) {
-        match pin {
-            SMIACT => self.smm = level,
-            A20 => self.a20 = level,
-            _ => return,
+        if pin == SMIACT {
+            self.smm = level;
+            cx.request_remap();
         }
-        cx.request_remap();
     }
 
     fn mappings(&self, out: &mut Vec<Mapping>) {
@@ -293,13 +285,6 @@ impl Device for I440fx {
                 }
                 _ => add(base, len, block(self.ram, base, true), 10),
             }
-        }
-        if !self.a20 {
-            let first = MapTo::Window {
-                space: Space::System,
-                base: 0,
-            };
-            add(MIB, MIB, first, 20);
         }
     }
 

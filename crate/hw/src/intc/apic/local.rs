@@ -45,7 +45,12 @@ pub(super) struct Local {
     start: Ns,
     /// Expiries that have raised their interrupt.
     fired: u64,
+    /// What happened since the CPU asked last.
     pub events: u32,
+    /// Pulses under way, and whether one has just begun.
+    pub pulse: u32,
+    pub signalled: bool,
+    pub ferr: bool,
     pub sipi: u8,
     /// An external interrupt came as a message.
     pub external: bool,
@@ -69,6 +74,9 @@ stored!(Local {
     start,
     fired,
     events,
+    pulse,
+    signalled,
+    ferr,
     sipi,
     external
 });
@@ -104,12 +112,21 @@ impl Local {
 
     /// What INIT does: everything but the identity and the base.
     pub fn init(&mut self) {
-        let (base, events) = (self.base, self.events);
+        let (base, events, pulse, ferr) = (self.base, self.events, self.pulse, self.ferr);
         *self = Local {
             base,
             events,
+            pulse,
+            ferr,
             ..Local::new(self.id)
         };
+    }
+
+    /// Tells the CPU of an event.
+    pub fn signal(&mut self, event: u32) {
+        self.events |= event;
+        self.pulse |= event;
+        self.signalled = true;
     }
 
     pub fn hardware_on(&self) -> bool {

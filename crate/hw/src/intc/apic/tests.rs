@@ -46,14 +46,14 @@ fn priorities_and_spurious() {
         b.save_and_load();
         reg(b, 0, 0xb0, 0);
         assert!(b.irq(0));
-        b.write(CPU_PORT, CR8, 8, 3);
+        b.write(CPU_PORT, TPR, 1, 0x30);
         assert!(!b.irq(0), "the task priority holds class 3 back");
         assert_eq!(ack(b, 0), 0xff, "spurious");
-        b.write(CPU_PORT, CR8, 8, 2);
+        b.write(CPU_PORT, TPR, 1, 0x20);
         assert_eq!(get(b, 0, 0x80), 0x20);
         assert_eq!(ack(b, 0), 0x34);
         reg(b, 0, 0xb0, 0);
-        b.write(CPU_PORT, CR8, 8, 0);
+        b.write(CPU_PORT, TPR, 1, 0);
     });
 }
 
@@ -83,11 +83,13 @@ fn ipis_and_startup() {
         reg(b, 0, 0x310, 1 << 24);
         reg(b, 0, 0x300, 0x4500); // INIT
         assert!(b.irq(PINS + 2));
+        b.settle(Ns(PULSE_NS));
+        assert!(!b.irq(PINS + 2), "a pulse");
         assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 2);
-        assert!(!b.irq(PINS + 2));
         reg(b, 0, 0x300, 0x8500); // de-assert
         assert!(!b.irq(PINS + 2));
         reg(b, 0, 0x300, 0x4698); // start at 98000h
+        assert!(b.irq(PINS + 3));
         b.save_and_load();
         assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 0x9804);
         reg(b, 1, 0xf0, 0x1ff);
@@ -130,9 +132,23 @@ fn external_interrupts_by_lint0() {
         line(b, LINT0, false);
         line(b, SMI, true);
         line(b, SMI, false);
-        assert!(b.irq(3) && b.irq(PINS + 3));
+        assert!(b.irq(4) && b.irq(PINS + 4));
+        b.settle(Ns(PULSE_NS));
+        assert!(!b.irq(4) && !b.irq(PINS + 4));
         assert_eq!(b.read(CPU_PORT, EVENTS, 8), 8);
         b.read(CPU_PORT, PORT_BYTES + EVENTS, 8);
+    });
+}
+
+#[test]
+fn cycles_of_the_cpu() {
+    bench().twice(|b| {
+        b.write(CPU_PORT, SHUTDOWN, 1, 1);
+        assert_eq!(std::mem::take(&mut b.cx.requests), [MachineRequest::Reset]);
+        b.write(CPU_PORT, PORT_BYTES + FERR, 1, 1);
+        assert!(b.irq(FERR_OUT));
+        b.write(CPU_PORT, PORT_BYTES + FERR, 1, 0);
+        assert!(!b.irq(FERR_OUT));
     });
 }
 
@@ -182,7 +198,7 @@ fn storm_does_no_harm() {
         &[
             (LOCAL, 0x3000),
             (LOCAL, 0x400),
-            (CPU_PORT, 0xc0),
+            (CPU_PORT, 0x260),
             (IO, 0x50),
         ],
         100_000,

@@ -125,6 +125,11 @@ pub enum Input {
     },
     /// The power button was pressed.
     PowerButton,
+    /// The guest is asked to live with this much memory.
+    MemoryTarget {
+        /// Bytes.
+        bytes: u64,
+    },
     /// Another medium is in this disk slot, or none.
     DiskChanged {
         /// The disk slot.

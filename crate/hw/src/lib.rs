@@ -16,6 +16,7 @@ pub mod net;
 pub mod pci;
 pub mod serial;
 pub mod timer;
+pub mod virtio;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -2,6 +2,7 @@
 
 use tinamou_core::{DevCx, Gpa};
 
+use super::super::{FRAME_MIN, crc32};
 use super::{MISS, MODE_DRCVBC, MODE_LOOP, MODE_PROM, Pcnet, RINT, RXON, TINT, TXON};
 
 const OWN: u32 = 0x8000_0000;
@@ -139,7 +140,7 @@ impl Pcnet {
         }
         // Short frames are padded; the checksum goes into memory as well.
         let mut f = frame.to_vec();
-        f.resize(f.len().max(60), 0);
+        f.resize(f.len().max(FRAME_MIN), 0);
         let sum = !crc32(&f);
         f.extend_from_slice(&sum.to_le_bytes());
         let len = self.ring_len(76);
@@ -173,13 +174,4 @@ impl Pcnet {
         }
         self.update(cx);
     }
-}
-
-/// Ethernet's CRC-32 before its final inversion, reflected.
-fn crc32(data: &[u8]) -> u32 {
-    data.iter().fold(u32::MAX, |c, b| {
-        (0..8).fold(c ^ u32::from(*b), |c, _| {
-            (c >> 1) ^ if c & 1 != 0 { 0xedb8_8320 } else { 0 }
-        })
-    })
 }

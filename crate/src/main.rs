@@ -95,6 +95,10 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
     std::mem::forget(machine);
     match end {
         End::Limit => Err("gave up: -x-max-insns reached".into()),
+        End::Stuck => Err(format!(
+            "gave up: the guest waits, and nothing is left to wake it{}",
+            unmet.map_or(String::new(), |text| format!(" (not seen: {text})"))
+        )),
         End::Panic => Err("the machine stopped".into()),
         End::Signal(n) => {
             eprintln!("tinamou: terminating on signal {n}");

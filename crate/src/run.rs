@@ -43,6 +43,8 @@ pub enum End {
     Text,
     /// `-x-max-insns`.
     Limit,
+    /// A scripted, counted guest waits, and nothing is left that could wake it.
+    Stuck,
 }
 
 impl End {
@@ -56,6 +58,7 @@ impl End {
             End::Signal(_) => "signal",
             End::Text => "text",
             End::Limit => "limit",
+            End::Stuck => "stuck",
         }
     }
 }
@@ -186,6 +189,10 @@ impl Session {
         until_ns: Option<u64>,
     ) -> Option<End> {
         let now = machine.now_ns();
+        let scripted = self.script.is_some() || self.max_insns.is_some();
+        if self.icount.is_some() && scripted && until_ns.is_none() {
+            return Some(End::Stuck);
+        }
         let timeout = match (self.icount, until_ns) {
             (_, None) => None,
             (Some(Icount { sleep: false, .. }), Some(_)) => Some(Duration::ZERO),

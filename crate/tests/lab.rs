@@ -155,7 +155,7 @@ fn a_64_bit_cpu_runs_it() {
 #[test]
 fn reset_and_limits() {
     let files = Scratch::new("limits");
-    let input = files.file("input", b"lab> \thalt\nnever\t\n");
+    let input = files.file("input", b"lab> \thalt\nlab> \tbench 1000\nnever\t\n");
     let line = [
         "system-mipsel",
         "-accel",
@@ -165,9 +165,9 @@ fn reset_and_limits() {
         "-x-input",
         &input,
         "-x-max-insns",
-        "200000000",
+        "50000000",
     ];
-    // The first prompt, the reset, the second prompt, and then nothing more to type.
+    // The first prompt, the reset, the second prompt, and then work without end.
     let out = tinamou(&line);
     assert_eq!(out.status.code(), Some(1));
     assert!(
@@ -179,11 +179,28 @@ fn reset_and_limits() {
     let out = tinamou(&[&line[..], &["-no-reboot"]].concat());
     assert_eq!(out.status.code(), Some(1));
     assert!(
-        text(&out.stderr).contains("tinamou: -x-input: not seen: never"),
+        text(&out.stderr).contains("tinamou: -x-input: not seen: lab> "),
         "{}",
         text(&out.stderr)
     );
     assert_eq!(text(&out.stdout).matches("Tinamou lab").count(), 1);
+    // An idle monitor sleeps; a script that waits for more cannot go on.
+    let input = files.file("sleeps", b"lab> \tregs\nnever\t\n");
+    let out = tinamou(&[
+        "system-mips",
+        "-icount",
+        "1,sleep=off",
+        "-x-input",
+        &input,
+        "-x-max-insns",
+        MAX_INSNS,
+    ]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(
+        text(&out.stderr).contains("nothing is left to wake it (not seen: never)"),
+        "{}",
+        text(&out.stderr)
+    );
 }
 
 #[test]

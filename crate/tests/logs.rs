@@ -90,7 +90,7 @@ fn every_block_and_its_registers() {
             "-icount",
             "1,sleep=off",
             "-x-max-insns",
-            "5000",
+            "2000",
             "-d",
             items,
             "-D",

@@ -63,13 +63,16 @@ fn session(machine: &mut Machine, slice: u64, mut pause: impl FnMut(&mut Machine
         let end = machine.run_slice(slice);
         let new = machine.take_serial_output(0);
         said.extend_from_slice(&new);
-        if !new.is_empty() && said.ends_with(b"lab> ") {
+        let prompted = !new.is_empty() && said.ends_with(b"lab> ");
+        if prompted {
             pause(machine);
             let command = commands.next().expect("a prompt after poweroff");
             machine.serial_input(0, format!("{command}\r").as_bytes());
         }
         match end {
             SliceEnd::Budget => {}
+            // What was typed wakes it.
+            SliceEnd::Halted { .. } if prompted => {}
             SliceEnd::Halted {
                 until_ns: Some(next),
             } => machine.skip_to(next),

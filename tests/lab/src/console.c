@@ -1,7 +1,12 @@
-/* The serial console: a 16550 at ISA I/O 0x3f8, polled. Printing, line editing, numbers. */
+/* The serial console: a 16550 at ISA I/O 0x3f8. Output is polled, input waits for its interrupt (8259, IRQ 4). Printing, line
+ * editing, numbers. */
 #include "lab.h"
 
 #define UART ((volatile u8 *)0xb80003f8)
+#define PIC_MASTER ((volatile u8 *)0xb8000020)
+#define PIC_SLAVE ((volatile u8 *)0xb80000a0)
+/* Reading this register of the GT-64120 runs an interrupt acknowledge cycle. */
+#define IACK ((volatile u32 *)0xbbe00c34)
 enum { RBR = 0, THR = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, LSR_DR = 1, LSR_THRE = 0x20 };
 
 void console_init(void)
@@ -12,7 +17,19 @@ void console_init(void)
     UART[1] = 0;
     UART[LCR] = 3; /* 8n1 */
     UART[FCR] = 1;
-    UART[MCR] = 3;
+    UART[MCR] = 0xb; /* DTR, RTS, and OUT2, which lets the interrupt out */
+
+    /* Both controllers: edges, vectors 0x20 and 0x28, 8086 mode; only the UART's line is open. */
+    PIC_MASTER[0] = 0x11;
+    PIC_MASTER[1] = 0x20;
+    PIC_MASTER[1] = 4;
+    PIC_MASTER[1] = 1;
+    PIC_SLAVE[0] = 0x11;
+    PIC_SLAVE[1] = 0x28;
+    PIC_SLAVE[1] = 2;
+    PIC_SLAVE[1] = 1;
+    PIC_SLAVE[1] = 0xff;
+    PIC_MASTER[1] = (u8)~(1 << 4);
 }
 
 void console_put(char c)
@@ -24,10 +41,21 @@ void console_put(char c)
     UART[THR] = c;
 }
 
+/* trap() calls this for an interrupt of the 8259 pair: one byte is enough news, console_get() asks for the next. */
+void console_interrupt(void)
+{
+    UART[IER] = 0;
+    (void)*IACK;
+    PIC_MASTER[0] = 0x20; /* end of interrupt */
+}
+
 int console_get(void)
 {
-    while (!(UART[LSR] & LSR_DR))
-        ;
+    while (!(UART[LSR] & LSR_DR)) {
+        UART[IER] = 1; /* data available */
+        sleep(STATUS_IM2);
+        UART[IER] = 0;
+    }
     return UART[RBR];
 }
 

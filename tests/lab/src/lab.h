@@ -21,7 +21,7 @@ typedef uint64_t u64;
     __asm__ volatile("mtc0 %0, $" #reg ", " #sel "\n\tehb" : : "r"((u32)(value)) : "memory")
 
 enum {
-    STATUS_IE = 1, STATUS_EXL = 2, STATUS_UM = 0x10, STATUS_IM7 = 0x8000, STATUS_IM0 = 0x100, STATUS_CU1 = 1 << 29,
+    STATUS_IE = 1, STATUS_EXL = 2, STATUS_UM = 0x10, STATUS_IM7 = 0x8000, STATUS_IM2 = 0x400, STATUS_IM0 = 0x100, STATUS_CU1 = 1 << 29,
     CAUSE_IV = 1 << 23, CAUSE_TI = 1 << 30,
 };
 #define CAUSE_BD 0x80000000u
@@ -50,11 +50,16 @@ extern struct exc exc;
 /* console.c */
 void console_init(void);
 void console_put(char c);
+void console_interrupt(void);
 int console_get(void);
 void print(const char *format, ...); /* %s %c %d %u %x, zero-padded widths: %08x */
 int read_line(char *buf, int size);
 u32 parse_number(const char *s);
 int same(const char *a, const char *b);
+
+/* start.S: enables the interrupts of a mask, waits for one and disables them. None is missed: trap() ends the wait. */
+void sleep(u32 mask);
+extern const char sleep_begin[], sleep_end[];
 
 /* trap.c */
 void exc_disarm(void);

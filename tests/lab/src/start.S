@@ -40,6 +40,20 @@ restart:
         jr      $25
         move    $31, $0
 
+        .globl  sleep, sleep_begin, sleep_end
+sleep:  mfc0    $8, $12
+        ori     $9, $4, 1
+        or      $9, $8, $9
+        mtc0    $9, $12
+sleep_begin:
+        ehb
+        wait
+sleep_end:
+        mtc0    $8, $12
+        ehb
+        jr      $31
+        nop
+
         /* Copied to 0x80000000 + 0x80 * n. k1 tells the vector. */
         .macro  VECTOR name, offset
         .globl  \name

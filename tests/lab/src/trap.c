@@ -1,4 +1,4 @@
-/* Exceptions: the timer's interrupt, expected faults of the tests, and surprises. */
+/* Exceptions: the timer's and the console's interrupts, expected faults of the tests, and surprises. */
 #include "lab.h"
 
 struct exc exc;
@@ -57,6 +57,12 @@ void trap(struct frame *f)
         if ((int)(next - C0_READ(9, 0)) <= 0) /* late by a period or more */
             next = C0_READ(9, 0) + tick_period;
         C0_WRITE(11, 0, next);
+        return;
+    }
+    if (code == INT && f->cause & f->status & STATUS_IM2) {
+        console_interrupt();
+        if (f->epc >= (u32)sleep_begin && f->epc < (u32)sleep_end)
+            f->epc = (u32)sleep_end; /* it came before the WAIT */
         return;
     }
     if (exc.armed && ++exc.count < 100000) {

@@ -6,6 +6,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod devices;
+pub mod image;
 pub mod machine;
 pub mod malta;
 pub mod target;

@@ -175,7 +175,7 @@ impl Machine {
         }
         if let Some(kernel) = &config.kernel {
             let kernel = malta::boot::Kernel {
-                elf: kernel,
+                image: kernel,
                 name: &config.kernel_name,
                 initrd: config.initrd.as_deref(),
                 cmdline: &config.append,

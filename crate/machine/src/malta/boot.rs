@@ -1,4 +1,4 @@
-//! Starting a Malta: a firmware image in flash, or an ELF kernel with the environment that the YAMON monitor gives it
+//! Starting a Malta: a firmware image in flash, or a kernel (an ELF file, gzipped or not, a gzipped raw kernel, a uImage) with the environment that the YAMON monitor gives it
 //! (argument and environment vectors, a call vector with console output) and a small program of our own in the boot ROM
 //! that sets up the system controller's decoders and jumps.
 
@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::{BOOT_ROM, FLASH, FLASH_BYTES, RAM};
 use crate::bus::Bus;
+use crate::image::{self, Content, OpenError, arch};
 
 mod stub;
 
@@ -17,6 +18,8 @@ const ENV_PHYS: u64 = 0x2000;
 /// Kernels are loaded above this; the environment stays below.
 const ENV_END: u64 = 0x10_0000;
 const LOW_RAM: u64 = 256 << 20;
+/// Where a raw kernel goes and is entered that comes without a header.
+const RAW_KERNEL: u32 = 0x8010_0000;
 const INITRD_ALIGN: u64 = 64 << 10;
 /// Little-endian firmware images are stored word-swapped up to here; what follows is the monitor's environment.
 const SWAPPED_BYTES: usize = 0x3e_0000;
@@ -24,6 +27,9 @@ const SWAPPED_BYTES: usize = 0x3e_0000;
 /// Why a kernel or firmware image cannot be started.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ImageError {
+    /// A damaged or unsupported wrapping.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// No ELF file, or a broken one.
     #[error("not a usable ELF file: {0}")]
     Elf(String),
@@ -58,8 +64,8 @@ pub enum ImageError {
 /// A kernel to start.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel<'a> {
-    /// The ELF file's bytes.
-    pub elf: &'a [u8],
+    /// The image file's bytes.
+    pub image: &'a [u8],
     /// Its name, the first argument.
     pub name: &'a str,
     /// The initial RAM disk.
@@ -193,11 +199,28 @@ fn segments<'a, H: FileHeader<Endian = Endianness>>(
 pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Loaded, ImageError> {
     let be = bus.config().big_endian;
     let low = bus.config().ram_bytes.min(LOW_RAM);
-    let is_64 = kernel.elf.get(4) == Some(&elf::ELFCLASS64);
-    let (entry, segs) = if is_64 {
-        segments::<FileHeader64<Endianness>>(kernel.elf, |a| a, be)?
-    } else {
-        segments::<FileHeader32<Endianness>>(kernel.elf, |a| a as u32 as i32 as i64 as u64, be)?
+    let archs = [arch::MIPS, arch::MIPS64];
+    let content = image::open(kernel.image, &archs, low)?;
+    let extended = |a: u32| a as i32 as i64 as u64;
+    let (entry, segs, is_64) = match &content {
+        Content::File(file) => {
+            let is_64 = file.get(4) == Some(&elf::ELFCLASS64);
+            let (entry, segs) = if is_64 {
+                segments::<FileHeader64<Endianness>>(file, |a| a, be)?
+            } else {
+                segments::<FileHeader32<Endianness>>(file, |a| extended(a as u32), be)?
+            };
+            (entry, segs, is_64)
+        }
+        Content::Raw { data, at } => {
+            let (load, entry) = at.unwrap_or((RAW_KERNEL, RAW_KERNEL));
+            let raw = Segment {
+                at: physical(extended(load)),
+                data,
+                bytes: data.len() as u64,
+            };
+            (extended(entry), vec![raw], false)
+        }
     };
     let mut end = 0;
     for s in &segs {

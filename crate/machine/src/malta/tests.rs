@@ -5,6 +5,7 @@ use tinamou_core::{Gpa, PhysBus};
 use super::boot::{ImageError, Kernel, load_firmware, load_kernel};
 use crate::bus::{Bus, VecRam};
 use crate::devices::BoardConfig;
+use crate::image::{OpenError, arch, tests as images};
 
 fn bus(big_endian: bool) -> Bus {
     let config = BoardConfig {
@@ -51,9 +52,9 @@ fn elf(big_endian: bool, memsz: u32, paddr: u32) -> Vec<u8> {
     f
 }
 
-fn kernel<'a>(elf: &'a [u8], initrd: Option<&'a [u8]>) -> Kernel<'a> {
+fn kernel<'a>(image: &'a [u8], initrd: Option<&'a [u8]>) -> Kernel<'a> {
     Kernel {
-        elf,
+        image,
         name: "vmlinux",
         initrd,
         cmdline: "console=ttyS0",
@@ -122,6 +123,39 @@ fn kernel_and_environment() {
         );
         let rev = b.read(Gpa(0x1fc0_0010), 4).unwrap() as u32;
         assert_eq!(if be { rev.swap_bytes() } else { rev }, 0x420);
+    }
+}
+
+#[test]
+fn wrapped_kernels() {
+    let f = elf(false, 0x1000, 0x8010_0000);
+    let mut b = bus(false);
+    let mut load = |image: &[u8]| load_kernel(&mut b, &kernel(image, None));
+    let plain = load(&f).unwrap();
+    assert_eq!(load(&images::gzip(&f)).unwrap(), plain);
+    let raw = load(&images::gzip(b"raw!")).unwrap();
+    assert_eq!((raw.entry, raw.end), (0xffff_ffff_8010_0000, 0x10_0004));
+    let u = images::uimage(arch::MIPS64, 0, 0x8020_0000, 0x8020_0800, &[9; 100]);
+    let raw = load(&u).unwrap();
+    assert_eq!((raw.entry, raw.end), (0xffff_ffff_8020_0800, 0x20_0064));
+    assert_eq!(bytes(&b, 0x20_0000, 100), [9; 100]);
+    let mut load = |image: &[u8]| load_kernel(&mut b, &kernel(image, None));
+    let below = images::uimage(arch::MIPS, 0, 0x8000_0000, 0x8000_0000, &[9; 100]);
+    assert!(matches!(load(&below), Err(ImageError::Segment { .. })));
+    let beyond = images::uimage(arch::MIPS, 0, 0xffff_ffff, 0, &[9; 100]);
+    assert!(matches!(load(&beyond), Err(ImageError::Segment { .. })));
+    let kind = OpenError::Kind {
+        what: "processor",
+        value: 2,
+    };
+    assert_eq!(
+        load(&images::uimage(2, 0, 0, 0, &[])),
+        Err(ImageError::Open(kind))
+    );
+    for n in 0..u.len() {
+        let mut bad = u.clone();
+        bad[n] ^= 0xff;
+        assert!(load(&bad).is_err() && load(&u[..n]).is_err(), "{n}");
     }
 }
 

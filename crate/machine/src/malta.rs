@@ -1,7 +1,7 @@
 //! MIPS Malta (user's manual MD00048) with a GT-64120A core card, as data, and the two ways to start it: firmware in flash,
 //! or a kernel in the manner of the YAMON monitor ([`boot`]).
 //!
-//! CPU pins are named by their bits in Cause.IP: 2 is the 8259 pair, 4 the third UART.
+//! CPU pins are named by their bits in Cause.IP: 2 is the 8259 pair, 4 the third UART, 5 the core card's system controller.
 
 use tinamou_core::{BlockId, MapTo, Mapping, Space};
 use tinamou_hw::flash::cfi01::Cfi01;
@@ -129,6 +129,7 @@ pub static MALTA: Board = Board {
             })
         },
         DeviceSpec {
+            wires: &[cpu(0, 5)],
             pci: &[(0, 0)],
             ..DeviceSpec::new("gt64120", "GT-64120A system controller", |c| {
                 Box::new(Gt64120::new(c.big_endian))

@@ -3,13 +3,18 @@
 //! Modelled: the register file, decoders for its own registers and the PCI I/O and memory windows (they move; writing a low
 //! decoder copies it to the remap register), configuration cycles, interrupt acknowledge cycles, master-abort in the
 //! interrupt cause register, byte swapping of registers (CPU configuration bit 12) and of configuration data (PCI command bit
-//! 0, not for the bridge itself). Not modelled: SDRAM and device decoders (the board's RAM stands where it is), DMA engines,
-//! timers, PCI1, the PCI side's view of memory (bus masters see the whole system space), base address registers (fixed), address remap for I/O (the window
+//! 0, not for the bridge itself), timer/counters ([`timers`]), DMA engines ([`dma`]), interrupt cause and CPU mask on output pin 0.
+//! Not modelled: SDRAM and device decoders (the board's RAM stands where it is), interrupts towards the PCI side, PCI1, the PCI side's view of memory (bus masters see the whole system space), base address registers (fixed), address remap for I/O (the window
 //! always shows ports from 0 on).
 
 use tinamou_core::{DevCx, Device, LoadError, Loader, MapTo, Mapping, Saver, Space, Stored};
 
 use super::config::{Ident, PciFunction};
+use dma::Channel;
+use timers::Timer;
+
+pub mod dma;
+pub mod timers;
 
 const CPU: usize = 0x000;
 const PCI0IOLD: usize = 0x048;
@@ -24,9 +29,17 @@ const PCI1_LAST: usize = 0x0b8;
 const PCI0IOREMAP: usize = 0x0f0;
 const PCI0M0REMAP: usize = 0x0f8;
 const PCI0M1REMAP: usize = 0x100;
+/// Per channel: byte counts, source, destination, next record and control.
+const DMA_FIRST: usize = 0x800;
+const DMA_LAST: usize = 0x84c;
+const DMA_CONTROL: usize = 0x840;
+const TIMER_FIRST: usize = 0x850;
+const TIMER_LAST: usize = 0x85c;
+const TIMER_CONTROL: usize = 0x864;
 const PCI0_CMD: usize = 0xc00;
 const PCI1_CMD: usize = 0xc80;
 const INTRCAUSE: usize = 0xc18;
+const CPU_INTRMASK: usize = 0xc1c;
 const PCI1_IACK: usize = 0xc30;
 const PCI0_IACK: usize = 0xc34;
 const PCI1_CFGDATA: usize = 0xcf4;
@@ -37,7 +50,18 @@ const PCI0_CFGDATA: usize = 0xcfc;
 const CPU_LITTLE: u32 = 1 << 12;
 /// PCI command: no byte swap for the CPU's cycles.
 const CMD_MBYTESWAP: u32 = 1;
+/// Sum of all causes.
+const CAUSE_INTSUM: u32 = 1;
+/// A CPU access or a DMA record left the memories.
+const CAUSE_DMAOUT: u32 = 1 << 2;
+const CAUSE_DMA0COMP: u32 = 1 << 4;
+const CAUSE_T0EXP: u32 = 1 << 8;
 const CAUSE_MASABORT0: u32 = 1 << 18;
+/// Sum of those that the CPU's mask lets through.
+const CAUSE_CPUINTSUM: u32 = 1 << 30;
+const CAUSE_SUMS: u32 = CAUSE_INTSUM | CAUSE_CPUINTSUM | 1 << 31;
+/// Timer ids of the DMA channels begin here, after the timer/counters'.
+const DMA_TIMER: u32 = 4;
 
 const REGS: usize = 0x1000 / 4;
 
@@ -129,6 +153,7 @@ pub struct Gt64120 {
     big_endian: bool,
     regs: Box<[u32; REGS]>,
     own: PciFunction,
+    timers: [Timer; 4],
 }
 
 impl Gt64120 {
@@ -160,7 +185,95 @@ impl Gt64120 {
             big_endian,
             regs: Box::new([0; REGS]),
             own,
+            timers: [0, 1, 2, 3].map(Timer::new),
         }
+    }
+
+    /// Interrupt causes with their sums.
+    fn causes(&self) -> u32 {
+        let causes = self.reg(INTRCAUSE) & !CAUSE_SUMS;
+        let mut all = causes;
+        if causes != 0 {
+            all |= CAUSE_INTSUM;
+        }
+        if causes & self.reg(CPU_INTRMASK) != 0 {
+            all |= CAUSE_CPUINTSUM;
+        }
+        all
+    }
+
+    fn set_cause(&mut self, cx: &mut dyn DevCx, bits: u32) {
+        self.regs[INTRCAUSE / 4] |= bits;
+        self.update_irq(cx);
+    }
+
+    fn update_irq(&self, cx: &mut dyn DevCx) {
+        cx.set_irq(0, self.causes() & CAUSE_CPUINTSUM != 0);
+    }
+
+    /// Asks to be called at a timer's next zero, unless its interrupt stands already.
+    fn schedule(&self, cx: &mut dyn DevCx, n: usize) {
+        let stands = self.reg(INTRCAUSE) & CAUSE_T0EXP << n != 0;
+        let deadline = self.timers[n].deadline(cx.now());
+        cx.set_timer(n as u32, deadline.filter(|_| !stands));
+    }
+
+    fn channel(&self, n: usize) -> Channel {
+        let at = |field: usize| self.reg(DMA_FIRST + 0x10 * field + 4 * n);
+        Channel {
+            bytes: at(0) & 0xffff,
+            source: at(1),
+            destination: at(2),
+            next: at(3),
+            control: at(4),
+        }
+    }
+
+    fn set_channel(&mut self, n: usize, c: &Channel) {
+        let fields = [c.bytes, c.source, c.destination, c.next, c.control];
+        for (field, v) in fields.into_iter().enumerate() {
+            self.regs[(DMA_FIRST + 0x10 * field) / 4 + n] = v;
+        }
+    }
+
+    fn write_dma(&mut self, cx: &mut dyn DevCx, at: usize, v: u32) {
+        let n = at / 4 % 4;
+        let mut channel = self.channel(n);
+        if at < DMA_CONTROL {
+            self.regs[at / 4] = if at < DMA_FIRST + 0x10 { v & 0xffff } else { v };
+            return;
+        }
+        let active = channel.control & dma::control::DMA_ACT_ST;
+        channel.control = v & !dma::control::DMA_ACT_ST | active;
+        let started = channel.start(cx);
+        self.set_channel(n, &channel);
+        if started {
+            let end = cx.now() + channel.duration();
+            cx.set_timer(DMA_TIMER + n as u32, Some(end));
+        } else if channel.control & dma::control::DMA_ACT_ST == 0 {
+            cx.set_timer(DMA_TIMER + n as u32, None);
+        }
+    }
+
+    fn finish_dma(&mut self, cx: &mut dyn DevCx, n: usize) {
+        let mut channel = self.channel(n);
+        if channel.control & dma::control::DMA_ACT_ST == 0 {
+            return;
+        }
+        let done = channel.finish(cx);
+        self.set_channel(n, &channel);
+        if done.more {
+            let end = cx.now() + channel.duration();
+            cx.set_timer(DMA_TIMER + n as u32, Some(end));
+        }
+        let mut cause = 0;
+        if done.interrupt {
+            cause |= CAUSE_DMA0COMP << n;
+        }
+        if done.bad_address {
+            cause |= CAUSE_DMAOUT;
+        }
+        self.set_cause(cx, cause);
     }
 
     fn reg(&self, at: usize) -> u32 {
@@ -195,12 +308,12 @@ impl Gt64120 {
             Some((0, devfn, reg)) => {
                 let v = cx.pci_read(devfn, reg + lane, size);
                 if cx.pci_read(devfn, 0, 2) == 0xffff {
-                    self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0;
+                    self.set_cause(cx, CAUSE_MASABORT0);
                 }
                 v
             }
             Some(_) => {
-                self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0;
+                self.set_cause(cx, CAUSE_MASABORT0);
                 u32::MAX
             }
         };
@@ -217,10 +330,10 @@ impl Gt64120 {
             Some((0, devfn, reg)) => {
                 cx.pci_write(devfn, reg + lane, size, v);
                 if cx.pci_read(devfn, 0, 2) == 0xffff {
-                    self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0;
+                    self.set_cause(cx, CAUSE_MASABORT0);
                 }
             }
-            Some(_) => self.regs[INTRCAUSE / 4] |= CAUSE_MASABORT0,
+            Some(_) => self.set_cause(cx, CAUSE_MASABORT0),
             None => {}
         }
     }
@@ -253,7 +366,30 @@ impl Gt64120 {
                 cx.request_remap();
             }
             // Zeros clear.
-            INTRCAUSE => self.regs[r] &= v,
+            INTRCAUSE => {
+                self.regs[r] &= v;
+                self.update_irq(cx);
+                for n in 0..4 {
+                    self.schedule(cx, n);
+                }
+            }
+            CPU_INTRMASK => {
+                self.regs[r] = v;
+                self.update_irq(cx);
+            }
+            DMA_FIRST..=DMA_LAST => self.write_dma(cx, at, v),
+            TIMER_FIRST..=TIMER_LAST => {
+                let n = (at - TIMER_FIRST) / 4;
+                self.timers[n].set(cx.now(), v);
+                self.schedule(cx, n);
+            }
+            TIMER_CONTROL => {
+                self.regs[r] = v & 0xff;
+                for n in 0..4 {
+                    self.timers[n].control(cx.now(), v >> (2 * n));
+                    self.schedule(cx, n);
+                }
+            }
             // Bus error reports and acknowledge cycles are read-only.
             0x070 | 0x078 | 0x128 | 0x130 | 0x138 | PCI0_IACK | PCI1_IACK => {
                 cx.guest_error(format_args!("write to read-only register {at:#x}"));
@@ -298,7 +434,20 @@ impl Device for Gt64120 {
         let cmd = if be { 0 } else { 0x1_0001 };
         self.regs[PCI0_CMD / 4] = cmd;
         self.regs[PCI1_CMD / 4] = cmd;
+        for id in 0..2 * DMA_TIMER {
+            cx.set_timer(id, None);
+        }
+        self.update_irq(cx);
         cx.request_remap();
+    }
+
+    fn timer(&mut self, cx: &mut dyn DevCx, id: u32) {
+        if id >= DMA_TIMER {
+            self.finish_dma(cx, (id - DMA_TIMER) as usize & 3);
+            return;
+        }
+        self.set_cause(cx, CAUSE_T0EXP << id);
+        self.schedule(cx, id as usize);
     }
 
     fn read(&mut self, cx: &mut dyn DevCx, _region: u32, offset: u64, size: u32) -> u64 {
@@ -308,6 +457,8 @@ impl Device for Gt64120 {
             PCI0_CFGDATA => return self.config_read(cx, offset, size),
             PCI1_CFGDATA | PCI1_IACK => u32::MAX,
             PCI0_IACK => u32::from(cx.int_ack()),
+            INTRCAUSE => self.causes(),
+            TIMER_FIRST..=TIMER_LAST => self.timers[(at - TIMER_FIRST) / 4].count(cx.now()),
             _ => self.reg(at),
         };
         let v = if self.swapped() { v.swap_bytes() } else { v };
@@ -391,6 +542,9 @@ impl Device for Gt64120 {
             s.u32(*r);
         }
         self.own.store(s);
+        for t in &self.timers {
+            t.save(s);
+        }
     }
 
     fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
@@ -404,75 +558,17 @@ impl Device for Gt64120 {
         for at in [PCI0IOHD, PCI0M0HD, PCI0M1HD] {
             self.regs[at / 4] &= 0x7f;
         }
-        self.own.restore(l)
+        self.own.restore(l)?;
+        for t in &mut self.timers {
+            t.load(l)?;
+        }
+        Ok(())
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Bench;
-
-    fn bench(be: bool) -> Bench<Gt64120> {
-        Bench::new(Gt64120::new(be), move || Gt64120::new(be))
-    }
-
-    fn isd(b: &Bench<Gt64120>) -> u64 {
-        let mut v = Vec::new();
-        b.dev.mappings(&mut v);
-        v.iter()
-            .find(|m| matches!(m.to, MapTo::Regs { .. }))
-            .unwrap()
-            .base
-    }
-
-    #[test]
-    fn registers_move() {
-        bench(false).twice(|b| {
-            b.write(0, 0x68, 4, 0xdf);
-            assert_eq!(isd(b), 0x1be0_0000);
-            b.write(0, 0x48, 4, 0xc0);
-            b.write(0, 0x50, 4, 0x40);
-            assert_eq!(b.read(0, 0xf0, 4), 0xc0);
-            let mut v = Vec::new();
-            b.dev.mappings(&mut v);
-            assert!(
-                v.iter()
-                    .any(|m| m.base == 0x1800_0000 && m.len == 0x20_0000)
-            );
-        });
-        let mut b = bench(true);
-        b.write(0, 0x68, 4, 0xdf);
-        assert_eq!(
-            isd(&b),
-            0x1be0_0000,
-            "memory order is little-endian on a big-endian CPU"
-        );
-    }
-
-    #[test]
-    fn configuration_cycles() {
-        let word = |be: bool, v: u32| u64::from(if be { v.swap_bytes() } else { v });
-        for be in [false, true] {
-            let mut b = bench(be);
-            b.cx.pci.insert((0x50, 0), 0x7110_8086);
-            b.cx.pci.insert((0x50, 0x60), 0x0b0b_0a0a);
-            // Linux writes the address in little-endian memory order, the data in CPU order.
-            b.write(0, 0xcf8, 4, 0x8000_5000);
-            assert_eq!(b.read(0, 0xcfc, 4), word(be, 0x7110_8086));
-            b.save_and_load();
-            b.write(0, 0xcf8, 4, 0x8000_5060);
-            b.write(0, 0xcfc, 4, word(be, 0x1234_5678));
-            assert_eq!(b.cx.pci[&(0x50, 0x60)], 0x1234_5678);
-            b.write(0, 0xcf8, 4, 0x8000_0000);
-            assert_eq!(b.read(0, 0xcfc, 4), 0x4620_11ab);
-            b.write(0, 0xcf8, 4, 0x8000_f000);
-            b.read(0, 0xcfc, 4);
-            assert_eq!(b.read(0, 0xc18, 4), u64::from(CAUSE_MASABORT0));
-            b.write(0, 0xc18, 4, 0);
-            assert_eq!(b.read(0, 0xc18, 4), 0);
-            b.cx.vector = 0x35;
-            assert_eq!(b.read(0, 0xc34, 4), 0x35);
-        }
-    }
-}
+mod tests;

@@ -5,10 +5,13 @@
  * @typedef {object} Suite the wasm build of `tests/web/suite`
  * @property {(name: string, text: string) => string} runFile
  * @property {(shape: number, inlineSlow: boolean, firstSeed: number, count: number) => string} runRandom
+ * @property {() => number} mipsCpus
+ * @property {(cpu: number, firstSeed: number, count: number) => string} runMips
  */
 
 const SHAPES = ['head', 'entries', 'linked', 'run loop'];
 const RANDOM_CASES = 150;
+const MIPS_PROGRAMS = 40;
 
 /**
  * @param {Suite} suite
@@ -37,5 +40,8 @@ export function runSuite(suite, files) {
       );
     }
   });
+  for (let cpu = 0; cpu < suite.mipsCpus(); cpu++) {
+    one(`random MIPS programs, CPU ${cpu}`, () => suite.runMips(cpu, 1000, MIPS_PROGRAMS));
+  }
   return results;
 }

@@ -3,10 +3,12 @@
 
 #![cfg(target_arch = "wasm32")]
 
+use tinamou_arena::Arena;
 use tinamou_ir::Type;
+use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
 use tinamou_suite::wasmtime_runner::{Shape, WasmtimeRunner};
-use tinamou_suite::{Interp, Runner, filetest, generate};
+use tinamou_suite::{Interp, Runner, filetest, generate, mips};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Every shape of module, by the number that JS names it with.
@@ -66,4 +68,26 @@ pub fn run_random(shape: usize, inline_slow: bool, first_seed: u32, count: u32) 
     } else {
         "no generated code ran".into()
     }
+}
+
+/// Number of CPUs that [`run_mips`] knows.
+#[wasm_bindgen(js_name = mipsCpus)]
+pub fn mips_cpus() -> usize {
+    mips::CPUS.len()
+}
+
+fn engine(_arena: &Arena) -> Result<Box<dyn Engine>, String> {
+    Ok(Box::new(WebEngine::new().map_err(|e| e.to_string())?))
+}
+
+/// Compares engine and interpreter on random MIPS programs; an empty string, or the first difference.
+#[wasm_bindgen(js_name = runMips)]
+pub fn run_mips(cpu: usize, first_seed: u32, count: u32) -> String {
+    let seeds = u64::from(first_seed)..u64::from(first_seed) + u64::from(count);
+    let run = || {
+        let mut pair = mips::Pair::new(cpu % mips::CPUS.len(), engine)?;
+        pair.compare(seeds, engine)?;
+        pair.check_coverage()
+    };
+    run().err().unwrap_or_default()
 }

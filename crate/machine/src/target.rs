@@ -55,7 +55,7 @@ impl Target {
             .collect()
     }
 
-    /// A CPU of this model.
+    /// A CPU of this model, with options of its own behind the name ([`tinamou_mips::CpuModel::configured`]).
     ///
     /// # Errors
     /// [`MachineError::UnknownCpu`].
@@ -65,12 +65,10 @@ impl Target {
         } else {
             name
         };
-        let model = tinamou_mips::models::MODELS
-            .iter()
-            .find(|m| m.name == name && (self.wide || !m.wide));
+        let model = tinamou_mips::CpuModel::configured(name).filter(|m| self.wide || !m.wide);
         let model = model.ok_or_else(|| MachineError::UnknownCpu {
             name: name.to_owned(),
         })?;
-        Ok(Box::new(tinamou_mips::Mips::new(model, self.big_endian)))
+        Ok(Box::new(tinamou_mips::Mips::new(&model, self.big_endian)))
     }
 }

@@ -396,7 +396,7 @@ fn cpu(p: &mut Parser, value: &str) -> Applied {
             names.iter().map(|n| format!("MIPS '{n}'\n")).collect(),
         ));
     }
-    if !names.contains(&value) {
+    if p.options.target.cpu(value).is_err() {
         return Err(Stop::Error(format!(
             "unable to find CPU model '{value}'; use -cpu help for the list"
         )));

@@ -218,6 +218,10 @@ fn mistakes() {
         ),
         (&["-cpu", "foo"], "-cpu foo: unable to find CPU model 'foo'"),
         (&["-cpu", "5Kc"], "-cpu 5Kc: unable to find CPU model"),
+        (
+            &["-cpu", "4Kc,veic=on"],
+            "-cpu 4Kc,veic=on: unable to find CPU model",
+        ),
         (&["-accel", "kvm"], "-accel kvm: invalid accelerator"),
         (&["-smp", "2"], "-smp 2: more than one CPU"),
         (&["-serial", "bogus"], "-serial bogus: 'bogus' is not"),

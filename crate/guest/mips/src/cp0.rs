@@ -165,6 +165,8 @@ pub struct Sys {
     pub taghi: [u32; 8],
     /// Levels of the interrupt inputs, bit n is IPn.
     pub irq_lines: u32,
+    /// Priority level of the external controller's interrupt that was entered last (Cause.RIPL).
+    pub ripl: u32,
     /// The timer interrupt is pending.
     pub timer_irq: bool,
     /// WAIT.
@@ -209,6 +211,7 @@ impl Sys {
             taglo: [0; 8],
             taghi: [0; 8],
             irq_lines: 0,
+            ripl: 0,
             timer_irq: false,
             halted: false,
             lfsr: 0x2545_f491,
@@ -375,10 +378,16 @@ impl Mips {
 
     /// Cause with the interrupt lines.
     pub fn cause(&self) -> u32 {
-        let mut c = self.sys.cause | self.sys.irq_lines << 8 & cause::IP_HW;
+        let eic = self.eic(self.sys.status);
+        let lines = if eic {
+            self.sys.ripl << 10
+        } else {
+            self.sys.irq_lines << 8
+        };
+        let mut c = self.sys.cause | lines & cause::IP_HW;
         if self.sys.timer_irq {
             // IntCtl.IPTI names the line; Release 1 wires it to IP7. An external controller gets TI and answers with a level.
-            if !self.eic() {
+            if !eic {
                 c |= 1 << 15;
             }
             if self.model.release2 {

@@ -83,6 +83,7 @@ impl Mips {
                     0x000
                 };
             } else if exc == fault::INT {
+                self.latch_request(st);
                 offset = self.interrupt_offset(st);
             }
             self.enter_shadow(cx, st, exc);
@@ -155,8 +156,8 @@ impl Mips {
         {
             return None;
         }
-        if self.eic() {
-            return Some(self.cause() >> 10 & 0x3f);
+        if self.eic(st) {
+            return Some(self.sys.ripl);
         }
         if self.model.config[3] & 1 << 5 == 0 {
             return None;
@@ -165,9 +166,12 @@ impl Mips {
         (pending != 0).then(|| 31 - (pending >> 8).leading_zeros())
     }
 
-    /// External interrupt controller mode.
-    pub(crate) fn eic(&self) -> bool {
+    /// External interrupt controller mode: the core has it (Config3.VEIC), and software chose vectored interrupts.
+    pub(crate) fn eic(&self, st: u32) -> bool {
         self.model.config[3] & 1 << 6 != 0
+            && st & status::BEV == 0
+            && self.sys.cause & cause::IV != 0
+            && self.vector_spacing() != 0
     }
 
     /// SRSCtl on exception entry: the previous set is the current one, the new one depends on the kind of exception.
@@ -177,7 +181,7 @@ impl Mips {
         }
         let ctl = self.sys.srsctl;
         let new = match (exc, self.vector_number(st)) {
-            (fault::INT, Some(_)) if self.eic() => ctl >> 18 & 15,
+            (fault::INT, Some(_)) if self.eic(st) => ctl >> 18 & 15,
             (fault::INT, Some(n)) => self.sys.srsmap >> (4 * (n & 7)) & 15,
             _ => ctl >> 12 & 15,
         };

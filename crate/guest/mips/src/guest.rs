@@ -129,7 +129,7 @@ impl Guest for Mips {
     }
 
     fn set_irq(&mut self, pin: u32, level: bool) {
-        if (2..8).contains(&pin) {
+        if (2..12).contains(&pin) {
             self.sys.irq_lines = self.sys.irq_lines & !(1 << pin) | (level as u32) << pin;
         }
     }

@@ -1,7 +1,9 @@
 //! Interrupt inputs, Count/Compare and WAIT.
 //!
 //! Count is virtual time in ticks of the CPU clock divided by the model's resolution; it is never stepped. Inputs are numbered as Cause.IP:
-//! pins 2 to 7. In external interrupt controller mode pins 2 to 7 together are the requested priority level.
+//! pins 2 to 7. In external interrupt controller mode (MD00090, "Interrupt Modes") pins 2 to 7 together are the priority level that the
+//! controller requests, and pins 8 to 11 the shadow register set for it; both are latched when the exception is entered. Timer and software
+//! interrupts are then the controller's inputs ([`Mips::eic_inputs`]).
 
 use tinamou_ir::guest::{Cx, Fault};
 
@@ -61,10 +63,29 @@ impl Mips {
     /// Whether an interrupt is requested and not masked, apart from IE, EXL and ERL.
     pub(crate) fn interrupt_pending(&self) -> bool {
         let st = self.sys.status;
-        if self.eic() {
-            (self.cause() >> 10 & 0x3f) > (st >> 10 & 0x3f)
+        if self.eic(st) {
+            self.requested_level() > (st >> 10 & 0x3f)
         } else {
             self.cause() & st & status::IM != 0
+        }
+    }
+
+    /// What an external controller is told by the core: bit 0 and 1 the software interrupts, bit 2 the timer's.
+    pub fn eic_inputs(&self) -> u32 {
+        self.sys.cause >> 8 & 3 | u32::from(self.sys.timer_irq) << 2
+    }
+
+    /// The level that an external controller requests.
+    fn requested_level(&self) -> u32 {
+        self.sys.irq_lines >> 2 & 0x3f
+    }
+
+    /// An interrupt is entered under Status `st`: what the external controller says now holds.
+    pub(crate) fn latch_request(&mut self, st: u32) {
+        if self.eic(st) {
+            self.sys.ripl = self.requested_level();
+            let set = self.sys.irq_lines >> 8 & 15;
+            self.sys.srsctl = self.sys.srsctl & !(15 << 18) | set << 18;
         }
     }
 

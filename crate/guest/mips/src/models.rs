@@ -57,6 +57,25 @@ impl CpuModel {
         MODELS.iter().find(|m| m.name.eq_ignore_ascii_case(name))
     }
 
+    /// The model of a `-cpu` value: a name of the list as it is written there, then options that are the core's when it is built:
+    /// `veic=on` for an external interrupt controller (Release 2), `srs=N` for the number of its highest shadow register set.
+    pub fn configured(value: &str) -> Option<CpuModel> {
+        let mut words = value.split(',');
+        let name = words.next()?;
+        let mut model = MODELS.iter().find(|m| m.name == name)?.clone();
+        for word in words {
+            match word.split_once('=') {
+                Some(("veic", "off")) => model.config[3] &= !C3_VEIC,
+                Some(("veic", "on")) if model.release2 => model.config[3] |= C3_VEIC,
+                Some(("srs", n)) if model.release2 => {
+                    model.srs_max = n.parse().ok().filter(|n| *n < 16)?;
+                }
+                _ => return None,
+            }
+        }
+        Some(model)
+    }
+
     /// log2 of the bytes of one way, line bytes, and number of ways of the data (`dcache`) or instruction cache, from Config1.
     pub fn cache_geometry(&self, dcache: bool) -> (u32, u32, u32) {
         let c = if dcache {
@@ -87,6 +106,7 @@ const C1_FP: u32 = 1;
 const C1_EP: u32 = 1 << 1;
 const C1_WR: u32 = 1 << 3;
 const C3_VINT: u32 = 1 << 5;
+const C3_VEIC: u32 = 1 << 6;
 const C3_ULRI: u32 = 1 << 13;
 
 /// Config1 with `entries` TLB entries; caches as (log2(sets / 64), line code, ways - 1).
@@ -270,5 +290,24 @@ mod tests {
             assert_eq!(m.config[0] >> 10 & 7 == 1, m.release2, "{}", m.name);
         }
         assert!(CpuModel::by_name("24KF").is_some());
+    }
+
+    #[test]
+    fn options_of_a_core() {
+        let m = CpuModel::configured("24Kf,veic=on,srs=3").unwrap();
+        assert_eq!((m.config[3] & C3_VEIC, m.srs_max), (C3_VEIC, 3));
+        assert_eq!(CpuModel::configured("24Kf").unwrap().srs_max, 0);
+        for wrong in [
+            "",
+            "24kf",
+            "24Kf,",
+            "24Kf,veic",
+            "4Kc,veic=on",
+            "24Kf,srs=16",
+            "24Kf,srs=-1",
+            "24Kf,x=1",
+        ] {
+            assert!(CpuModel::configured(wrong).is_none(), "{wrong}");
+        }
     }
 }

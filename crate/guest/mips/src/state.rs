@@ -8,7 +8,7 @@ use crate::Mips;
 use crate::cp0::Sys;
 use crate::mmu::{Entry, GHOSTS};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// One direction of the same walk over the fields.
 enum Codec<'a> {
@@ -88,6 +88,7 @@ impl Codec<'_> {
             &mut s.errctl,
             &mut s.cacheerr,
             &mut s.irq_lines,
+            &mut s.ripl,
             &mut s.lfsr,
             &mut s.status,
         ] {

@@ -3,7 +3,7 @@
 //!
 //! Letters of a figure: s t d general registers, a shift amount, i signed and u unsigned immediate, j jump index, h hint,
 //! k condition code, c code, n select, z msb field, S T D R FPU registers, K and C of a comparison. Missing by decision: DSP, MSA,
-//! MIPS16e and microMIPS are listed as not lifted; MIPS-3D, MDMX, SmartMIPS and MT are not listed.
+//! MIPS16e, microMIPS, MIPS-3D (MD00099) and MT (MD00378) are listed as not lifted; MDMX and SmartMIPS are not listed.
 
 use super::class::*;
 
@@ -299,6 +299,37 @@ tinamou_decode::table! {
     Sdc1       F1    "111101 sssss ttttt iiiiiiiiiiiiiiii" "sdc1" "T,m";
     Sdc2       R1    "111110 sssss ttttt iiiiiiiiiiiiiiii" "sdc2" "t,m";
     Sd         W1    "111111 sssss ttttt iiiiiiiiiiiiiiii" "sd" "t,m";
+    // Not lifted: MT.
+    Mftr       NL    "010000 01000 ttttt ddddd ccccc u 0 h nnn" "mftr" "d,t";
+    Mttr       NL    "010000 01100 ttttt ddddd ccccc u 0 h nnn" "mttr" "d,t";
+    Dvpe       NL    "010000 01011 ttttt 00000 00000 000001" "dvpe" "t";
+    Evpe       NL    "010000 01011 ttttt 00000 00000 100001" "evpe" "t";
+    Dmt        NL    "010000 01011 ttttt 01111 00001 000001" "dmt" "t";
+    Emt        NL    "010000 01011 ttttt 01111 00001 100001" "emt" "t";
+    Fork       NL    "011111 sssss ttttt ddddd 00000 001000" "fork" "d,s,t";
+    Yield      NL    "011111 sssss 00000 ddddd 00000 001001" "yield" "d,s";
+    // Not lifted: MIPS-3D.
+    Bc1any2    NL    "010001 01001 kkk 0 h iiiiiiiiiiiiiiii" "bc1any2" "k,b";
+    Bc1any4    NL    "010001 01010 kkk 0 h iiiiiiiiiiiiiiii" "bc1any4" "k,b";
+    AddrPs     NL    "010001 10110 TTTTT SSSSS DDDDD 011000" "addr.ps" "D,S,T";
+    MulrPs     NL    "010001 10110 TTTTT SSSSS DDDDD 011010" "mulr.ps" "D,S,T";
+    CvtPwPs    NL    "010001 10110 00000 SSSSS DDDDD 100100" "cvt.pw.ps" "D,S";
+    CvtPsPw    NL    "010001 10100 00000 SSSSS DDDDD 100110" "cvt.ps.pw" "D,S";
+    Recip2S    NL    "010001 10000 TTTTT SSSSS DDDDD 011100" "recip2.s" "D,S,T";
+    Recip2D    NL    "010001 10001 TTTTT SSSSS DDDDD 011100" "recip2.d" "D,S,T";
+    Recip2Ps   NL    "010001 10110 TTTTT SSSSS DDDDD 011100" "recip2.ps" "D,S,T";
+    Recip1S    NL    "010001 10000 00000 SSSSS DDDDD 011101" "recip1.s" "D,S";
+    Recip1D    NL    "010001 10001 00000 SSSSS DDDDD 011101" "recip1.d" "D,S";
+    Recip1Ps   NL    "010001 10110 00000 SSSSS DDDDD 011101" "recip1.ps" "D,S";
+    Rsqrt1S    NL    "010001 10000 00000 SSSSS DDDDD 011110" "rsqrt1.s" "D,S";
+    Rsqrt1D    NL    "010001 10001 00000 SSSSS DDDDD 011110" "rsqrt1.d" "D,S";
+    Rsqrt1Ps   NL    "010001 10110 00000 SSSSS DDDDD 011110" "rsqrt1.ps" "D,S";
+    Rsqrt2S    NL    "010001 10000 TTTTT SSSSS DDDDD 011111" "rsqrt2.s" "D,S,T";
+    Rsqrt2D    NL    "010001 10001 TTTTT SSSSS DDDDD 011111" "rsqrt2.d" "D,S,T";
+    Rsqrt2Ps   NL    "010001 10110 TTTTT SSSSS DDDDD 011111" "rsqrt2.ps" "D,S,T";
+    CabsCondS  NL    "010001 10000 TTTTT SSSSS KKK 01 11 CCCC" "cabs.C.s" "K,S,T";
+    CabsCondD  NL    "010001 10001 TTTTT SSSSS KKK 01 11 CCCC" "cabs.C.d" "K,S,T";
+    CabsCondPs NL    "010001 10110 TTTTT SSSSS KKK 01 11 CCCC" "cabs.C.ps" "K,S,T";
     // Not lifted: MIPS16e and microMIPS (their mode switch), MSA, DSP by SPECIAL3 group. They raise Reserved Instruction.
     Jalx       NL    "011101 jjjjjjjjjjjjjjjjjjjjjjjjjj" "jalx" "j";
     Msa        NL    "011110 cccccccccccccccccccccccccc" "msa" "";

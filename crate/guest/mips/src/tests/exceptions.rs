@@ -4,7 +4,7 @@ use tinamou_ir::guest::Guest;
 
 use super::harness::{Machine, asm};
 use crate::cp0::{cause, status};
-use crate::fault;
+use crate::{CpuModel, fault};
 
 fn mtc0(t: u32, reg: u32, sel: u32) -> u32 {
     asm("mtc0", &[('t', t), ('d', reg), ('n', sel)])
@@ -204,6 +204,108 @@ fn shadow_sets_switch_on_exceptions() {
     m.run_to(0x8000_1004);
     assert_eq!((m.r(5), m.r(8), m.r(7), m.r(9)), (55, 56, 0, 0));
     assert_eq!(m.cpu.sys.shadow[2][9], 3 << 26 | 2 << 12 | 2);
+}
+
+/// An external interrupt controller: the highest requested level and its shadow set on the CPU's pins.
+#[derive(Default)]
+struct Controller {
+    /// (level, shadow set) of what is requested.
+    requests: Vec<(u32, u32)>,
+}
+
+impl Controller {
+    /// The core's timer at level 40 with set 1, its software interrupts at levels 10 and 11.
+    fn drive(&self, m: &mut Machine) {
+        let inputs = m.cpu.eic_inputs();
+        let own = [(10, 0), (11, 0), (40, 1)];
+        let own = own.iter().enumerate().filter(|(n, _)| inputs >> n & 1 != 0);
+        let all = self.requests.iter().chain(own.map(|(_, r)| r));
+        let (level, set) = all.max().copied().unwrap_or_default();
+        for pin in 0..6 {
+            m.cpu.set_irq(2 + pin, level >> pin & 1 != 0);
+        }
+        for pin in 0..4 {
+            m.cpu.set_irq(8 + pin, set >> pin & 1 != 0);
+        }
+    }
+}
+
+#[test]
+fn an_external_controller_names_level_and_shadow_set() {
+    let model = CpuModel::configured("24Kf,veic=on,srs=3").unwrap();
+    let mut m = Machine::with_model(&model, false);
+    let mut controller = Controller::default();
+    m.set_r(1, cause::IV as u64);
+    m.set_r(2, 0x20);
+    m.set_r(3, 77);
+    m.set_r(4, 99);
+    m.exec(&[
+        mtc0(1, 13, 0),
+        mtc0(2, 12, 1),
+        mfc0(5, 16, 3),
+        mfc0(6, 12, 2),
+    ]);
+    assert_eq!((m.r(5) & 0x60, m.r(6) >> 26 & 15), (0x60, 3));
+    // Interrupts above level 12 alone.
+    m.set_status(12 << 10 | 1);
+    controller.requests = vec![(12, 2), (5, 3)];
+    controller.drive(&mut m);
+    assert!(!m.cpu.has_interrupt());
+    controller.requests.push((13, 2));
+    controller.drive(&mut m);
+    assert!(m.cpu.has_interrupt());
+    m.set_pc(0x8000_1000);
+    // The handler of level 13, in set 2: reads what it was, raises its own level, and is interrupted by the timer.
+    m.code(
+        0x200 + 13 * 0x20,
+        &[
+            mfc0(7, 13, 0),
+            mfc0(8, 12, 2),
+            asm("rdpgpr", &[('d', 9), ('t', 3)]),
+            asm("eret", &[]),
+        ],
+    );
+    m.code(
+        0x1000,
+        &[0, 0, asm("addiu", &[('s', 4), ('t', 4), ('i', 1)])],
+    );
+    m.step(1);
+    assert_eq!(m.pc(), 0x8000_0200 + 13 * 0x20);
+    controller.requests.clear();
+    controller.drive(&mut m);
+    for _ in 0..3 {
+        m.step(1);
+    }
+    // RIPL was latched; SRSCtl has EICSS 2, PSS 0, CSS 2.
+    assert_eq!(m.r(7) >> 10 & 0x3f, 13);
+    assert_eq!(m.r(8) & 0x3c_03cf, 2 << 18 | 2);
+    assert_eq!(m.r(9), 77);
+    m.step(1);
+    assert_eq!((m.pc(), m.r(3), m.r(4)), (0x8000_1000, 77, 99));
+    // The timer and a software interrupt by way of the controller.
+    m.cpu.timer(&mut m.hw);
+    m.set_r(1, (cause::IV | 0x200) as u64);
+    m.set_status(0);
+    m.exec(&[mtc0(1, 13, 0)]);
+    m.set_status(10 << 10 | 1);
+    controller.drive(&mut m);
+    m.step(1);
+    assert_eq!(m.pc(), 0x8000_0200 + 40 * 0x20);
+    assert_eq!(m.cpu.sys.srsctl & 15, 1);
+    assert_eq!(m.cpu.cause() & cause::TI, cause::TI);
+    // At exception level nothing more; behind it the software interrupt, once the timer is quiet.
+    m.code(0x200 + 40 * 0x20, &[mtc0(0, 11, 0), asm("eret", &[])]);
+    m.set_slot(m.cpu.regs.epc, 0x8000_1000);
+    m.step(1);
+    controller.drive(&mut m);
+    m.step(1);
+    m.step(1);
+    assert_eq!(m.pc(), 0x8000_0200 + 11 * 0x20);
+    // Without vectors the pins are lines again: level 11 is IP2, IP3 and IP5.
+    m.set_r(1, 0);
+    m.set_status(0);
+    m.exec(&[mtc0(1, 12, 1)]);
+    assert_eq!(m.cpu.cause() >> 10 & 0x3f, 11);
 }
 
 #[test]

@@ -176,7 +176,11 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(model: &str, big: bool) -> Machine {
-        let mut cpu = Mips::new(CpuModel::by_name(model).unwrap(), big);
+        Machine::with_model(CpuModel::by_name(model).unwrap(), big)
+    }
+
+    pub fn with_model(model: &CpuModel, big: bool) -> Machine {
+        let mut cpu = Mips::new(model, big);
         let arena = Arena::new().unwrap();
         let base = arena.alloc(cpu.slots().state_bytes() as u64, 4096).unwrap();
         let wide = cpu.model.wide;

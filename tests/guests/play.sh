@@ -17,7 +17,7 @@ shift
 golden=$here/golden/$guest.txt
 case $guest in
   lab-*) steps=$top/tests/lab/lab.steps golden=$top/tests/lab/golden/$guest.txt keep=(-e p) ;;
-  malta*) steps=$here/uboot.steps keep=(-e '/^maltael # /,$p') ;;
+  malta*) steps=$here/uboot.steps keep=(-e '/^maltael # /,/^END-115200/p') ;;
   *)
     release=$(cat "${GUESTS_DIR:-$top/build/guests}/$guest/release")
     steps=$here/session.steps

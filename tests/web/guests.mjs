@@ -14,8 +14,10 @@ const read = (file) => fs.readFileSync(`${ROOT}/${file}`, 'utf8');
  * @property {string} steps path from the root
  * @property {string} golden path from the root
  * @property {Partial<import('../../www/protocol.js').BootConfig>} [config] what differs from the page's configuration
+ * @property {Partial<import('../../www/protocol.js').BootConfig>} [counted] the same for counted runs
  * @property {number} mostInsns a run of more instructions hangs
  * @property {number} limitMs so does a boot in a browser that takes longer
+ * @property {string} [exitOn] text that comes last, of a guest that does not switch itself off
  * @property {(transcript: string) => string} cut what is compared
  */
 
@@ -81,7 +83,18 @@ export function sessions() {
     return [{
       guest: `debian-${arch}`, steps: 'tests/guests/session.steps', golden: `tests/guests/golden/${arch}.txt`,
       cut: linux(read(file).trim()), mostInsns: 20e9, limitMs: 570_000,
+      // A slow CPU: what the kernel measures against the real-time clock takes fewer instructions.
+      counted: { icount: 4 },
     }];
   };
-  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el')];
+  /** @returns {Session[]} */
+  const uboot = () => {
+    if (!fs.existsSync(`${ROOT}/build/guests/uboot/maltael.bin`)) return [];
+    return [{
+      guest: 'uboot', steps: 'tests/guests/uboot.steps', golden: 'tests/guests/golden/maltael.txt', exitOn: 'END-115200',
+      cut: (text) => (text.replaceAll('\r', '').match(/^maltael # [^]*^END-115200/m) ?? [''])[0],
+      mostInsns: 20e9, limitMs: 180_000,
+    }];
+  };
+  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el'), ...uboot()];
 }

@@ -37,25 +37,29 @@ function script(text) {
 }
 
 /**
- * Runs a session that ends with the guest switching itself off.
+ * Runs a session.
  * @param {string} program
  * @param {import('./guests.mjs').Session} session
+ * @param {string} [accel] `jit` or `interp`
  * @returns {import('./machine.js').Outcome}
  */
-export function runNative(program, session) {
+export function runNative(program, session, accel = 'jit') {
   const found = guest(session.guest);
-  const config = { ...found, ...session.config };
+  const config = { ...found, ...session.config, ...session.counted };
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-native-'));
   try {
     // The guest sees its kernel's name; the web build calls every kernel so.
     for (const [name, file] of Object.entries(images(found))) fs.symlinkSync(file, path.join(folder, name === 'kernel' ? 'vmlinux' : name));
     fs.writeFileSync(path.join(folder, 'input'), script(steps(session)));
-    const args = [`system-${config.target}`, '-M', 'malta', '-nographic', '-no-reboot', '-kernel', 'vmlinux'];
+    const args = [`system-${config.target}`, '-M', 'malta', '-nographic', '-no-reboot', '-accel', accel];
+    if (config.files.kernel) args.push('-kernel', 'vmlinux');
+    if (config.files.bios) args.push('-bios', 'bios');
     if (config.files.initrd) args.push('-initrd', 'initrd');
     if (config.cpu) args.push('-cpu', config.cpu);
     if (config.ramMib) args.push('-m', `${config.ramMib}`);
     if (config.append) args.push('-append', config.append);
-    args.push('-icount', 'shift=1,sleep=off', '-x-input', 'input', '-x-max-insns', `${session.mostInsns}`, '-x-stats', '-x-state-hash');
+    if (session.exitOn) args.push('-x-exit-on', session.exitOn);
+    args.push('-icount', `shift=${config.icount ?? 1},sleep=off`, '-x-input', 'input', '-x-max-insns', `${session.mostInsns}`, '-x-stats', '-x-state-hash');
     const run = spawnSync(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
     const line = String(run.stderr).split('\n').find((l) => l.startsWith('{'));
     if (run.status !== 0 || !line) throw new Error(`${args.join(' ')}: ${run.error ?? run.stderr}`);

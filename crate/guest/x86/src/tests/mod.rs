@@ -1,0 +1,6 @@
+//! Tests of this crate: golden results of a real CPU (`golden`), system-level behaviour, and random code.
+
+mod golden;
+mod harness;
+mod random;
+mod system;

@@ -1,0 +1,95 @@
+//! Random bytes as code: the lifter never panics, and the verifier accepts what it makes.
+
+use tinamou_ir::guest::{CodeFetch, Fault, Guest};
+use tinamou_ir::text;
+use tinamou_ir::verify::{Form, verify};
+
+use crate::mode::Mode;
+use crate::{CpuModel, X86};
+
+struct Bytes(Vec<u8>);
+
+impl CodeFetch for Bytes {
+    fn fetch(&mut self, va: u64, bytes: u32) -> Result<u32, Fault> {
+        let at = (va & 0xfff) as usize;
+        let mut v = 0;
+        for i in 0..bytes as usize {
+            let b = self
+                .0
+                .get(at + i)
+                .ok_or(crate::fault::fault(crate::fault::PF))?;
+            v |= (*b as u32) << (8 * i);
+        }
+        Ok(v)
+    }
+}
+
+/// xorshift64*.
+pub fn next(s: &mut u64) -> u64 {
+    *s ^= *s >> 12;
+    *s ^= *s << 25;
+    *s ^= *s >> 27;
+    s.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+fn modes(wide: bool) -> Vec<u32> {
+    let open: u32 = (0..6).map(|n| 2 << (Mode::CLASS_SHIFT + 2 * n)).sum();
+    let limit: u32 = (0..6).map(|n| 1 << (Mode::CLASS_SHIFT + 2 * n)).sum();
+    let zero = 15 << Mode::ZERO_SHIFT;
+    let user = 3 << Mode::CPL_SHIFT;
+    let mut m = vec![
+        limit,
+        limit | Mode::STACK32 | 1,
+        Mode::PE,
+        Mode::PE | 1 | Mode::STACK32,
+        Mode::PE | limit | 1 | user,
+        Mode::PE | open | zero | 1 | Mode::STACK32,
+        Mode::PE | open | zero | 1 | Mode::STACK32 | user | Mode::ALIGN,
+        Mode::PE | Mode::VM | limit | user,
+        Mode::PE | open | zero | 1 | Mode::STACK32 | Mode::TF | Mode::BREAK,
+        Mode::PE | open | 1 | Mode::SHADOW | Mode::NO_FPU | Mode::NO_SSE,
+        Mode::PE | open | zero | 1 | Mode::STACK32 | Mode::SSE_FAST | Mode::FPU_ERROR,
+    ];
+    if wide {
+        m.extend([
+            2 | Mode::PE,
+            2 | Mode::PE | user,
+            2 | Mode::PE | Mode::SSE_FAST,
+            2 | Mode::PE | Mode::TF | Mode::SHADOW,
+        ]);
+    }
+    m
+}
+
+#[test]
+fn any_bytes_lift_to_blocks_that_verify() {
+    let mut seed = 0x1234_5678_9abc_def1;
+    for name in ["486", "pentium3", "max"] {
+        let cpu = X86::new(&CpuModel::by_name(name).unwrap());
+        let slots = cpu.slots();
+        for round in 0..1200 {
+            let mut bytes: Vec<u8> = (0..64).map(|_| next(&mut seed) as u8).collect();
+            // Half of them in the two-byte and three-byte maps.
+            match round & 7 {
+                1 | 2 => bytes[0] = 0x0f,
+                3 => bytes[..2].copy_from_slice(&[0x66, 0x0f]),
+                4 => bytes[..2].copy_from_slice(&[0xf2, 0x0f]),
+                5 => bytes[..3].copy_from_slice(&[0x66, 0x0f, 0x38]),
+                6 => bytes[0] = 0xd8 | bytes[0] & 7,
+                _ => {}
+            }
+            for mode in modes(cpu.wide) {
+                let mut code = Bytes(bytes.clone());
+                let Ok(block) = cpu.lift(&mut code, 0x40_0000, mode, 8) else {
+                    continue;
+                };
+                if let Err(e) = verify(&block, &slots, cpu.helpers(), Form::Lifted) {
+                    panic!(
+                        "{name} {mode:#x} {bytes:02x?}: {e}\n{}",
+                        text::print_block(&block, &slots, cpu.helpers())
+                    );
+                }
+            }
+        }
+    }
+}

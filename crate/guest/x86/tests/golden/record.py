@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Records what this machine's CPU does for every form into insn32.txt, insn64.txt, fp32.txt and fp64.txt.
+
+    python3 record.py              # all
+    python3 record.py show insn64 NUMBER CASE   # the state behind one case, and its inputs
+
+Needs gcc and binutils on an x86-64 Linux. A line: kind (i, or f with FPU state), undefined flags, bytes, text, a hash per case. Flags that the
+manuals leave undefined are masked (the second argument of the lists below: c p a z s o)."""
+import os, subprocess, sys, tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CASES = 12
+MASK = {'c': 1, 'p': 4, 'a': 0x10, 'z': 0x40, 's': 0x80, 'o': 0x800}
+
+def forms_int(bits):
+    """(text in Intel syntax, undefined flags)"""
+    f = []
+    wide = bits == 64
+    P = 'r' if wide else 'e'
+    mem = f'[{P}bp+8]'
+    regs = {8: ('al', 'dl'), 16: ('ax', 'dx'), 32: ('eax', 'edx')}
+    if wide: regs[64] = ('rax', 'rdx')
+    ptr = {8: 'byte ptr', 16: 'word ptr', 32: 'dword ptr', 64: 'qword ptr'}
+    sizes = [8, 16, 32] + ([64] if wide else [])
+    add = lambda t, u='': f.append((t, u))
+    for op in 'add adc sub sbb cmp and or xor test'.split():
+        u = 'a' if op in ('and', 'or', 'xor', 'test') else ''
+        for s in sizes:
+            a, d = regs[s]
+            add(f'{op} {a}, {d}', u)
+            add(f'{op} {ptr[s]} {mem}, {d}', u)
+            if op != 'test': add(f'{op} {a}, {ptr[s]} {mem}', u)
+            for imm in (['0x7f', '-128'] if s == 8 else ['0x7f', '-1', '0x1234'] if s == 16 else ['0x7f', '-1', '0x12345678']):
+                add(f'{op} {d}, {imm}', u)
+            add(f'{op} {a}, {a}', u)
+        add(f'{op} ah, dl' if not wide else f'{op} ah, bh', u)
+    for op in 'inc dec neg not'.split():
+        for s in sizes:
+            add(f'{op} {regs[s][1]}'); add(f'{op} {ptr[s]} {mem}')
+        add(f'{op} ch')
+    for op in 'rol ror rcl rcr shl shr sar'.split():
+        for s in sizes:
+            a, d = regs[s]
+            for n in (1, 3, s - 1):
+                u = 'o' if n > 1 else ''
+                if op[0] == 's': u += 'a'
+                add(f'{op} {d}, {n}', u)
+            u = 'o' + ('a' if op[0] == 's' else '')
+            # Counts beyond an 8- or 16-bit operand leave CF undefined for shifts.
+            u += 'c' if op[0] == 's' and s < 32 else ''
+            add(f'{op} {d}, cl', u); add(f'{op} {ptr[s]} {mem}, cl', u)
+            add(f'{op} {ptr[s]} {mem}, 1', 'a' if op[0] == 's' else '')
+            add(f'mov cl, 0; {op} {d}, cl'); add(f'{op} {d}, 0')
+            add(f'mov cl, 1; {op} {d}, cl', 'a' if op[0] == 's' else '')
+    for op in 'shld shrd'.split():
+        for s in sizes[1:]:
+            a, d = regs[s]
+            for n in (0, 1, 5, 15):
+                add(f'{op} {a}, {d}, {n}', '' if n == 0 else 'a' if n == 1 else 'oa')
+            if s > 16: add(f'{op} {ptr[s]} {mem}, {d}, cl', 'oa')
+    for s in sizes:
+        a, d = regs[s]
+        add(f'mul {d}', 'pazs'); add(f'imul {d}', 'pazs'); add(f'mul {ptr[s]} {mem}', 'pazs'); add(f'imul {ptr[s]} {mem}', 'pazs')
+        add(f'div {d}', 'cpazso'); add(f'idiv {d}', 'cpazso'); add(f'div {ptr[s]} {mem}', 'cpazso')
+        z = {8: 'mov ah, 0', 16: 'xor dx, dx', 32: 'xor edx, edx', 64: 'xor edx, edx'}[s]
+        c = {8: 'cbw', 16: 'cwd', 32: 'cdq', 64: 'cqo'}[s]
+        cx = {8: 'cl', 16: 'cx', 32: 'ecx', 64: 'rcx'}[s]
+        add(f'{z}; div {cx}', 'cpazso'); add(f'{c}; idiv {cx}', 'cpazso')
+        if s > 8:
+            add(f'imul {a}, {d}', 'pazs'); add(f'imul {a}, {ptr[s]} {mem}', 'pazs'); add(f'imul {a}, {d}, 7', 'pazs')
+            add(f'imul {a}, {ptr[s]} {mem}, 0x1234', 'pazs')
+            for op in 'bsf bsr'.split():
+                add(f'{op} {a}, {d}', 'cpaso'); add(f'{op} {a}, {ptr[s]} {mem}', 'cpaso')
+            for op in 'tzcnt lzcnt'.split(): add(f'{op} {a}, {d}', 'paso')
+            add(f'popcnt {a}, {d}'); add(f'popcnt {a}, {ptr[s]} {mem}')
+            for op in 'bt bts btr btc'.split():
+                add(f'{op} {a}, {d}', 'paso'); add(f'{op} {a}, 5', 'paso'); add(f'{op} {ptr[s]} {mem}, {s - 3}', 'paso')
+                add(f'movsx {P if s == 64 else "e"}dx, dl; {op} {ptr[s]} {mem}, {d}', 'paso')
+            add(f'xadd {a}, {d}'); add(f'cmpxchg {a}, {d}'); add(f'cmpxchg {d}, {cx}')
+            add(f'movsx {a}, dl'); add(f'movzx {a}, dl'); add(f'movzx {a}, byte ptr {mem}'); add(f'movsx {a}, byte ptr {mem}')
+            if s > 16: add(f'movsx {a}, dx'); add(f'movzx {a}, word ptr {mem}')
+            add(f'lea {a}, [{P}ax+{P}dx*4+0x10]'); add(f'lea {a}, [{P}cx*8-3]')
+            for cc in 'o no b ae e ne be a s ns p np l ge le g'.split(): add(f'cmov{cc} {a}, {d}')
+            add(f'cmovb {a}, {ptr[s]} {mem}')
+            add(f'push {a if s != 32 or not wide else "rax"}; pop {d if s != 32 or not wide else "rdx"}')
+            add(f'movbe {a}, {ptr[s]} {mem}'); add(f'movbe {ptr[s]} {mem}, {d}')
+        add(f'xadd {ptr[s]} {mem}, {d}'); add(f'cmpxchg {ptr[s]} {mem}, {d}'); add(f'xchg {a}, {d}'); add(f'xchg {ptr[s]} {mem}, {d}')
+        add(f'mov {a}, {d}'); add(f'mov {a}, {ptr[s]} {mem}'); add(f'mov {ptr[s]} {mem}, {d}'); add(f'mov {ptr[s]} {mem}, 0x55')
+    for cc in 'o no b ae e ne be a s ns p np l ge le g'.split():
+        add(f'set{cc} dl'); add(f'set{cc} byte ptr {mem}')
+        add(f'j{cc} 1f; mov al, 1; 1:')
+        for op in ('cmp eax, edx', 'add al, dl', 'inc ecx', 'shl dx, 1', 'test cl, al', 'adc ax, dx', 'sbb eax, edx', 'dec cl', 'imul eax, edx', 'neg dx',
+                   'sar al, 1', 'clc', 'sahf', 'cmp al, dl'):
+            if op.startswith('imul') and cc not in 'o no b ae'.split(): continue
+            if cc in ('p', 'np') and op.startswith('imul'): continue
+            u = 'pazs' if op.startswith('imul') else 'a' if op[:2] in ('sh', 'te', 'sa') and op != 'sahf' else ''
+            add(f'{op}; set{cc} bl; set{cc} ch', u); add(f'{op}; j{cc} 1f; mov ah, 1; 1:', u)
+    for t in 'clc stc cmc cld std cbw cwde cwd cdq lahf sahf'.split(): add(t)
+    add('std; cld'); add('stc; lahf')
+    add('bswap edx'); add('bswap eax')
+    add('movzx ecx, cl; jecxz 1f; mov al, 1; 1:'); add('and ecx, 1; jecxz 1f; mov al, 1; 1:')
+    for op in 'loop loope loopne'.split(): add(f'and ecx, 7; or ecx, 1; xor edx, edx; 1: inc edx; cmp dl, 3; {op} 1b')
+    for op in 'movs stos lods scas cmps'.split():
+        for s, l in ((8, 'b'), (16, 'w'), (32, 'd')) + (((64, 'q'),) if wide else ()):
+            name = op + l
+            add(name); add(f'std; {name}; cld')
+            rep = 'repe' if op in ('scas', 'cmps') else 'rep'
+            add(f'and {P}cx, 15; {rep} {name}'); add(f'and {P}cx, 15; std; {rep} {name}; cld')
+            if op in ('scas', 'cmps'): add(f'and {P}cx, 15; repne {name}')
+            add(f'xor ecx, ecx; {rep} {name}')
+    add(f'mov {P}di, {P}si; inc {P}di; mov ecx, 20; rep movsb')
+    add('xlatb'); add('enter 16, 0; leave'); add('enter 8, 3'); add('enter 0, 1; leave')
+    add('call 1f; 1: pop ' + P + 'ax'); add('call 1f; jmp 2f; 1: ret; 2:'); add('call 1f; jmp 2f; 1: ret 8; 2:')
+    add(f'lea {P}ax, [{P}sp-16]; push {P}sp; pop {P}dx'); add(f'push 0x12; push 0x12345678; pop {P}ax; pop {P}dx'); add('push 0x1234; pushw 0x55; pop ax')
+    add(f'push {ptr[bits]} {mem}; pop {ptr[bits]} [{P}bp+0x20]'); add(f'push {P}ax; pop {ptr[bits]} [{P}sp+8]')
+    add(f'pushf; pop {P}ax; and eax, 0xcd5'); add(f'push 0x8d5; popf'); add('mov eax, 5; bound eax, qword ptr [ebp+8]') if not wide else None
+    add(f'cmpxchg8b qword ptr {mem}'); add(f'mov eax, [{P}bp+8]; mov edx, [{P}bp+12]; cmpxchg8b qword ptr {mem}')
+    add('ud2'); add('nop'); add('pause'); add('xchg eax, eax'); add(f'nop {ptr[32]} {mem}')
+    for op in 'andn bextr bzhi pdep pext'.split():
+        for r, s in (('e', 32), ('r', 64)):
+            if s == 64 and not wide: continue
+            a, d, c = r + 'ax', r + 'dx', r + 'cx'
+            u = {'andn': 'pa', 'bextr': 'pas', 'bzhi': 'pa'}.get(op, '')
+            add(f'{op} {a}, {d}, {c}', u)
+            if op in ('bextr', 'bzhi'): add(f'{op} {a}, {ptr[s]} {mem}, {c}', u)
+            else: add(f'{op} {a}, {d}, {ptr[s]} {mem}', u)
+    for op in 'blsi blsmsk blsr'.split():
+        for r in ['e'] + (['r'] if wide else []): add(f'{op} {r}ax, {r}dx', 'pa')
+    for op in 'sarx shlx shrx'.split():
+        for r in ['e'] + (['r'] if wide else []): add(f'{op} {r}ax, {r}dx, {r}cx'); add(f'{op} {r}ax, {ptr[64 if r == "r" else 32]} {mem}, {r}cx')
+    for r in ['e'] + (['r'] if wide else []):
+        add(f'rorx {r}ax, {r}dx, 7'); add(f'mulx {r}ax, {r}cx, {r}ax'); add(f'mulx {r}ax, {r}ax, {r}cx'); add(f'adcx {r}ax, {r}dx'); add(f'adox {r}ax, {r}dx')
+    if wide:
+        for t in 'cdqe cqo'.split(): add(t)
+        add('movsxd rax, edx'); add('bswap rdx'); add('lea eax, [rip+0x10]'); add('mov rax, [rip-0x2f00]')
+        add(f'mov r10, [rbp+8]; mov r9, [rbp+16]; cmpxchg16b [rbp+0x20]'); add('mov rax, [rbp+0x20]; mov rdx, [rbp+0x28]; cmpxchg16b [rbp+0x20]'); add('cmpxchg16b [rbp+8]')
+        add('mov r8b, spl'); add('add sil, r9b'); add('xchg r8, rax'); add('mov eax, r15d'); add('movabs rax, 0x123456789abcdef0'); add('mov rax, -5')
+        add('mov eax, dword ptr gs:[ebp+8]') if False else None
+        add('lea rax, [edx+ecx]'); add('mov ecx, [ebp+8]'); add('jrcxz 1f; inc eax; 1:')
+    else:
+        for op in 'aaa aas'.split(): add(op, 'pzso')
+        for op in 'daa das'.split(): add(op, 'o')
+        add('aam', 'cao'); add('aad', 'cao'); add('.byte 0xd4, 7', 'cao'); add('.byte 0xd5, 7', 'cao'); add('.byte 0xd4, 0'); add('.byte 0xd6')
+        add('pusha; popa'); add('pushaw; popaw'); add('pusha'); add('mov ax, [bp]') if False else None
+        add('inc ax'); add('dec edx'); add('arpl ax, dx', '')
+        add('lea eax, [bx+si]'); add('lea ax, [bp+di+5]')
+    return [('i', t, u) for t, u in f]
+
+def forms_fp(bits):
+    f = []
+    P = 'r' if bits == 64 else 'e'
+    mem = f'[{P}bp+8]'; m16 = f'[{P}bp+0x20]'
+    add = lambda t, u='': f.append((t, u))
+    # x87
+    for op in 'fadd fsub fsubr fmul fdiv fdivr'.split():
+        add(f'{op} st, st(3)'); add(f'{op} st(2), st'); add(f'{op}p st(1), st')
+        add(f'{op} dword ptr {mem}'); add(f'{op} qword ptr {mem}')
+        i = 'fi' + op[1:]
+        add(f'{i} word ptr {mem}'); add(f'{i} dword ptr {mem}')
+    for op in 'fcom fcomp fucom fucomp fcomi fcomip fucomi fucomip'.split():
+        add(f'{op} st(2)' if 'i' not in op else f'{op} st, st(2)')
+    for op in 'fcom fcomp'.split(): add(f'{op} dword ptr {mem}'); add(f'{op} qword ptr {mem}')
+    for op in 'ficom ficomp'.split(): add(f'{op} word ptr {mem}'); add(f'{op} dword ptr {mem}')
+    for t in '''fcompp fucompp ftst fxam fabs fchs fsqrt frndint fxtract fscale fprem fprem1 fld1 fldz fldpi fldl2e fldl2t fldlg2 fldln2 fincstp fdecstp
+        fnop fnclex fninit'''.split(): add(t)
+    for n in (0, 1, 5): add(f'fld st({n})'); add(f'fxch st({n})'); add(f'fst st({n})'); add(f'fstp st({n})'); add(f'ffree st({n})')
+    for cc in 'b e be u nb ne nbe nu'.split(): add(f'fcmov{cc} st, st(2)')
+    for t in ('fld dword', 'fld qword', 'fld tbyte', 'fild word', 'fild dword', 'fild qword', 'fst dword', 'fst qword', 'fstp dword', 'fstp qword', 'fstp tbyte',
+              'fist word', 'fist dword', 'fistp word', 'fistp dword', 'fistp qword', 'fisttp word', 'fisttp dword', 'fisttp qword'): add(f'{t} ptr {mem}')
+    add(f'fbld {mem}'); add(f'fbstp {mem}'); add(f'fnstcw {mem}'); add(f'fnstsw {mem}'); add('fnstsw ax'); add(f'or word ptr {mem}, 0x7f; fldcw {mem}')
+    add(f'fld1; fldz; fadd st, st(1); fstp qword ptr {mem}'); add('fninit; fld1; fldpi; fyl2x') if False else None
+    # MMX and SSE2 integer
+    mmx = '''paddb paddw paddd paddq paddsb paddsw paddusb paddusw psubb psubw psubd psubq psubsb psubsw psubusb psubusw pmullw pmulhw pmulhuw pmaddwd pmuludq
+        pand pandn por pxor pcmpeqb pcmpeqw pcmpeqd pcmpgtb pcmpgtw pcmpgtd packsswb packssdw packuswb punpcklbw punpcklwd punpckldq punpckhbw punpckhwd
+        punpckhdq pavgb pavgw pmaxub pmaxsw pminub pminsw psadbw psllw pslld psllq psrlw psrld psrlq psraw psrad
+        pshufb phaddw phaddd phaddsw phsubw phsubd phsubsw pmaddubsw pmulhrsw psignb psignw psignd'''.split()
+    for op in mmx:
+        add(f'{op} mm1, mm2'); add(f'{op} mm3, {"dword" if op[:7] == "punpckl" else "qword"} ptr {mem}')
+        add(f'{op} xmm1, xmm2'); add(f'{op} xmm3, xmmword ptr {m16}')
+    for op in 'pabsb pabsw pabsd'.split(): add(f'{op} mm1, mm2'); add(f'{op} xmm1, xmm2')
+    for op in 'psllw pslld psllq psrlw psrld psrlq psraw psrad'.split():
+        for n in (0, 3, 15, 40, 70): add(f'{op} mm1, {n}'); add(f'{op} xmm1, {n}')
+    for n in (0, 3, 15, 20): add(f'pslldq xmm1, {n}'); add(f'psrldq xmm2, {n}')
+    for n in (0, 3, 8, 12, 17, 40): add(f'palignr xmm1, xmm2, {n}'); add(f'palignr mm1, mm2, {n}')
+    for op in 'punpcklqdq punpckhqdq'.split(): add(f'{op} xmm1, xmm2'); add(f'{op} xmm1, xmmword ptr {m16}')
+    for n in (0, 0x1b, 0xe4, 0x93):
+        add(f'pshufw mm1, mm2, {n}')
+        for op in 'pshufd pshuflw pshufhw shufps shufpd'.split(): add(f'{op} xmm1, xmm2, {n}'); add(f'{op} xmm1, xmmword ptr {m16}, {n}')
+    add('emms'); add('movd mm1, eax'); add('movd eax, mm1'); add('movd xmm1, eax'); add('movd eax, xmm1'); add(f'movd mm1, dword ptr {mem}'); add(f'movd dword ptr {mem}, xmm1')
+    add('movq mm1, mm2'); add(f'movq mm1, qword ptr {mem}'); add(f'movq qword ptr {mem}, mm1'); add('movq xmm1, xmm2'); add(f'movq xmm1, qword ptr {mem}'); add(f'movq qword ptr {mem}, xmm2')
+    add('movq2dq xmm1, mm2'); add('movdq2q mm1, xmm2'); add('pmovmskb eax, mm1'); add('pmovmskb eax, xmm1'); add('movmskps eax, xmm1'); add('movmskpd eax, xmm1')
+    for n in (0, 3, 5): add(f'pinsrw mm1, eax, {n}'); add(f'pinsrw xmm1, edx, {n}'); add(f'pextrw eax, mm1, {n}'); add(f'pextrw eax, xmm1, {n}'); add(f'pinsrw xmm1, word ptr {mem}, {n}')
+    add(f'movntq {mem}, mm1'); add(f'movntdq {m16}, xmm1'); add(f'movntps {m16}, xmm1'); add(f'movnti {mem}, eax'); add(f'mov {P}di, {P}bp; maskmovq mm1, mm2'); add(f'mov {P}di, {P}bp; maskmovdqu xmm1, xmm2')
+    for op in 'movaps movups movapd movupd movdqa movdqu'.split():
+        add(f'{op} xmm1, xmm2'); add(f'{op} xmm1, xmmword ptr {m16}'); add(f'{op} xmmword ptr {m16}, xmm3')
+        add(f'{op} xmm1, xmmword ptr [{P}bp+9]'); add(f'{op} xmmword ptr [{P}bp+9], xmm1')
+    add(f'lddqu xmm1, [{P}bp+9]')
+    for op in 'movss movsd'.split():
+        s = 'dword' if op == 'movss' else 'qword'
+        add(f'{op} xmm1, xmm2'); add(f'{op} xmm1, {s} ptr {mem}'); add(f'{op} {s} ptr {mem}, xmm1')
+    for op in 'movlps movhps movlpd movhpd'.split(): add(f'{op} xmm1, qword ptr {mem}'); add(f'{op} qword ptr {mem}, xmm1')
+    add('movhlps xmm1, xmm2'); add('movlhps xmm1, xmm2'); add('movddup xmm1, xmm2'); add('movshdup xmm1, xmm2'); add('movsldup xmm1, xmm2'); add(f'movddup xmm1, qword ptr {mem}')
+    for op in 'unpcklps unpckhps unpcklpd unpckhpd andps andpd andnps andnpd orps orpd xorps xorpd'.split(): add(f'{op} xmm1, xmm2'); add(f'{op} xmm1, xmmword ptr {m16}')
+    # SSE arithmetic
+    for op in 'add sub mul div min max sqrt'.split():
+        for t, s in (('ps', 'xmmword'), ('pd', 'xmmword'), ('ss', 'dword'), ('sd', 'qword')):
+            add(f'{op}{t} xmm1, xmm2'); add(f'{op}{t} xmm3, {s} ptr {m16}')
+            if op == 'add': add(f'{op}{t} xmm4, xmm5'); add(f'{op}{t} xmm6, xmm7')
+    for t in ('ps', 'pd', 'ss', 'sd'):
+        for n in range(8): add(f'cmp{t} xmm1, xmm2, {n}')
+    for op in 'addsubps addsubpd haddps haddpd hsubps hsubpd'.split(): add(f'{op} xmm1, xmm2')
+    for op, s in (('comiss', 'dword'), ('comisd', 'qword'), ('ucomiss', 'dword'), ('ucomisd', 'qword')): add(f'{op} xmm1, xmm2'); add(f'{op} xmm1, {s} ptr {mem}'); add(f'{op} xmm5, xmm6')
+    for t in ('cvtsi2ss xmm1, eax', 'cvtsi2sd xmm1, edx', 'cvtss2si eax, xmm1', 'cvtsd2si eax, xmm1', 'cvttss2si eax, xmm1', 'cvttsd2si eax, xmm1', 'cvtss2sd xmm1, xmm2', 'cvtsd2ss xmm1, xmm2',
+              'cvtps2pd xmm1, xmm2', 'cvtpd2ps xmm1, xmm2', 'cvtdq2ps xmm1, xmm2', 'cvtdq2pd xmm1, xmm2', 'cvtps2dq xmm1, xmm2', 'cvttps2dq xmm1, xmm2', 'cvtpd2dq xmm1, xmm2', 'cvttpd2dq xmm1, xmm2',
+              'cvtpi2ps xmm1, mm2', 'cvtpi2pd xmm1, mm2', 'cvtps2pi mm1, xmm2', 'cvttps2pi mm1, xmm2', 'cvtpd2pi mm1, xmm2', 'cvttpd2pi mm1, xmm2'): add(t); add(t.replace('xmm1', 'xmm4').replace('xmm2', 'xmm5'))
+    for t in (f'cvtsi2sd xmm1, dword ptr {mem}', f'cvtsd2si eax, qword ptr {mem}', f'cvtss2si eax, dword ptr {mem}', f'cvtps2pd xmm1, qword ptr {mem}', f'cvtdq2pd xmm1, qword ptr {mem}', f'cvtpi2ps xmm1, qword ptr {mem}', f'cvtpi2pd xmm1, qword ptr {mem}',
+              f'cvttps2dq xmm1, xmmword ptr {m16}', f'cvtpd2ps xmm1, xmmword ptr {m16}', f'cvtss2sd xmm1, dword ptr {mem}', f'cvtsd2ss xmm1, qword ptr {mem}', f'cvtps2pi mm1, qword ptr {mem}'): add(t)
+    add(f'stmxcsr {mem}'); add(f'mov dword ptr {mem}, 0x1fbf; ldmxcsr {mem}'); add(f'mov dword ptr {mem}, 0x10000; ldmxcsr {mem}')
+    # SSE4
+    for op in '''pmulld pmuldq pminsb pminsd pminuw pminud pmaxsb pmaxsd pmaxuw pmaxud pcmpeqq pcmpgtq packusdw phminposuw ptest pmovsxbw pmovsxbd pmovsxbq pmovsxwd pmovsxwq
+        pmovsxdq pmovzxbw pmovzxbd pmovzxbq pmovzxwd pmovzxwq pmovzxdq'''.split():
+        add(f'{op} xmm1, xmm2')
+        if not op.startswith('pmov'): add(f'{op} xmm1, xmmword ptr {m16}')
+    for op in 'pblendvb blendvps blendvpd'.split(): add(f'{op} xmm1, xmm2, xmm0')
+    for n in (0, 0x5a, 0xf3):
+        for op in 'pblendw blendps blendpd dpps dppd mpsadbw insertps'.split(): add(f'{op} xmm1, xmm2, {n}')
+    for op in 'roundps roundpd roundss roundsd'.split():
+        for n in (0, 1, 2, 3, 4, 8, 12): add(f'{op} xmm1, xmm2, {n}')
+    for n in (0, 5, 15): add(f'pinsrb xmm1, eax, {n}'); add(f'pextrb eax, xmm1, {n}'); add(f'pextrb byte ptr {mem}, xmm1, {n}')
+    for n in (0, 1, 3): add(f'pinsrd xmm1, edx, {n}'); add(f'pextrd eax, xmm1, {n}'); add(f'extractps eax, xmm1, {n}'); add(f'pextrw word ptr {mem}, xmm1, {n}'); add(f'pextrd dword ptr {mem}, xmm1, {n}')
+    add(f'movntdqa xmm1, {m16}'); add(f'pmovsxbw xmm1, qword ptr {mem}'); add(f'pmovzxbq xmm1, word ptr {mem}')
+    for n in (0, 1, 2, 3, 4, 0xc, 0x0d, 0x1a, 0x44, 0x38, 0x4d, 0x7c):
+        for op in 'pcmpistri pcmpistrm pcmpestri pcmpestrm'.split(): add(f'{op} xmm1, xmm2, {n}')
+    for op in 'aesenc aesenclast aesdec aesdeclast aesimc'.split(): add(f'{op} xmm1, xmm2')
+    for t in ['dl', 'dx', 'edx', f'byte ptr {mem}']: add(f'crc32 eax, {t}')
+    if bits == 64: add('crc32 rax, rdx')
+    add('aeskeygenassist xmm1, xmm2, 0x1b')
+    for n in (0, 1, 0x10, 0x11): add(f'pclmulqdq xmm1, xmm2, {n}')
+    if bits == 64:
+        for t in ('cvtsi2ss xmm1, rax', 'cvtsi2sd xmm1, rdx', 'cvtss2si rax, xmm1', 'cvtsd2si rax, xmm1', 'cvttss2si rax, xmm1', 'cvttsd2si rax, xmm1', 'movq xmm1, rax', 'movq rax, xmm1', 'movq mm1, rax', 'movq rax, mm1',
+                  'pinsrq xmm1, rdx, 1', 'pextrq rax, xmm1, 0', 'paddb xmm9, xmm12', 'addsd xmm10, xmm15', 'movaps xmm14, xmm8'): add(t)
+    return [('f', t, u) for t, u in f]
+
+def assemble(forms, bits, tmp):
+    """Bytes of each form."""
+    src = os.path.join(tmp, 'f.s')
+    with open(src, 'w') as s:
+        s.write('.intel_syntax noprefix\n.text\n')
+        for i, (_, t, _) in enumerate(forms): s.write(f'f{i}:\n{t}\n')
+        s.write('fend:\n')
+    obj, raw = os.path.join(tmp, 'f.o'), os.path.join(tmp, 'f.bin')
+    subprocess.run(['as', f'--{bits}', '-o', obj, src], check=True)
+    subprocess.run(['objcopy', '-O', 'binary', '-j', '.text', obj, raw], check=True)
+    at = {}
+    for l in subprocess.run(['nm', obj], check=True, capture_output=True, text=True).stdout.splitlines():
+        v, _, n = l.split(); at[n] = int(v, 16)
+    data = open(raw, 'rb').read()
+    names = [f'f{i}' for i in range(len(forms))] + ['fend']
+    return [data[at[a]:at[b]] for a, b in zip(names, names[1:])]
+
+def lines(kind, bits, tmp):
+    forms = (forms_int if kind == 'insn' else forms_fp)(bits)
+    return ''.join(f"{k}|{sum(MASK[c] for c in u):x}|{b.hex()}|{t}\n" for (k, t, u), b in zip(forms, assemble(forms, bits, tmp)))
+
+def main():
+    with tempfile.TemporaryDirectory() as tmp:
+        exe = os.path.join(tmp, 'insn')
+        subprocess.run(['gcc', '-O1', '-w', '-fno-stack-protector', '-o', exe, os.path.join(HERE, 'insn.c')], check=True)
+        if sys.argv[1:2] == ['show']:
+            name, number, case = sys.argv[2:]
+            out = subprocess.run([exe, name[-2:], '1', number, case], input=lines(name[:-2], int(name[-2:]), tmp), capture_output=True, text=True, check=True).stdout
+            return print(out, end='')
+        cpu = [l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')][0]
+        for bits in (32, 64):
+            for kind in ('insn', 'fp'):
+                out = subprocess.run([exe, str(bits), str(CASES)], input=lines(kind, bits, tmp), capture_output=True, text=True, check=True).stdout
+                with open(os.path.join(HERE, f'{kind}{bits}.txt'), 'w') as f:
+                    f.write(f'# Recorded by "python3 record.py" on: {cpu}\n' + out)
+                print(kind, bits, out.count('\n'), 'forms')
+main()

@@ -94,7 +94,23 @@ pub struct Cached {
     pub queued: bool,
     /// Its bytes are still what was translated.
     pub alive: bool,
+    /// Blocks that came next, found again without a look into the front.
+    next: [Next; 2],
 }
+
+/// The block at a pc, under a mapping generation.
+#[derive(Clone, Copy)]
+struct Next {
+    pc: u64,
+    generation: u32,
+    block: BlockId,
+}
+
+const NO_NEXT: Next = Next {
+    pc: u64::MAX,
+    generation: 0,
+    block: BlockId(0),
+};
 
 impl Cached {
     /// Instructions interpreted in it so far: what compiling it would have saved.
@@ -217,6 +233,32 @@ impl Blocks {
         None
     }
 
+    /// As `front`, for the block that follows `from`.
+    #[inline]
+    pub fn successor(
+        &mut self,
+        from: BlockId,
+        pc: u64,
+        mode: u32,
+        generation: u32,
+    ) -> Option<BlockId> {
+        let way = (pc >> 2) as usize & 1;
+        let next = self.list[from.0 as usize].next[way];
+        if next.pc == pc {
+            let block = self.list.get(next.block.0 as usize)?;
+            if block.alive && (block.place.fixed || next.generation == generation) {
+                return Some(next.block);
+            }
+        }
+        let block = self.front(pc, mode, generation)?;
+        self.list[from.0 as usize].next[way] = Next {
+            pc,
+            generation,
+            block,
+        };
+        Some(block)
+    }
+
     /// Remembers a block under the mapping generation in force.
     pub fn set_front(&mut self, pc: u64, mode: u32, generation: u32, block: BlockId) {
         self.front[front_index(pc)] = FrontEntry {
@@ -277,6 +319,7 @@ impl Blocks {
             entry: None,
             queued: false,
             alive: true,
+            next: [NO_NEXT; 2],
         });
         id
     }

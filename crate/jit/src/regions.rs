@@ -49,6 +49,17 @@ pub struct ExitRecord {
     pub link_cell: u32,
     /// How often it was taken for an access that can never be cached.
     pub device_hits: u32,
+    /// How often it was taken for another access.
+    pub misses: u32,
+}
+
+/// How an instruction's accesses are compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Site {
+    /// They reach devices: with an inline slow path.
+    Device,
+    /// A check shared with neighbours kept failing: each with its own.
+    Alone,
 }
 
 /// Where time and memory went in the compiler.
@@ -75,8 +86,8 @@ pub struct Regions {
     waiting: FxHashMap<Ticket, Vec<u32>>,
     tickets: Vec<Ticket>,
     by_block: FxHashMap<BlockId, Vec<u32>>,
-    /// Instructions whose accesses reach devices: they get an inline slow path.
-    device_sites: FxHashSet<u64>,
+    /// Instructions whose accesses are compiled in another way than most.
+    sites: FxHashMap<u64, Site>,
     cells: CellPool,
     /// How many slices ended at a block, in compiled code.
     samples: FxHashMap<BlockId, u32>,
@@ -138,7 +149,7 @@ impl Regions {
             waiting: FxHashMap::default(),
             tickets: Vec::new(),
             by_block: FxHashMap::default(),
-            device_sites: FxHashSet::default(),
+            sites: FxHashMap::default(),
             cells: CellPool {
                 chunks: Vec::new(),
                 used: 0,
@@ -356,6 +367,7 @@ impl Regions {
                     exit,
                     link_cell,
                     device_hits: 0,
+                    misses: 0,
                 });
             }
             for &id in &record.blocks {
@@ -415,11 +427,13 @@ impl Regions {
             for inst in &mut ir.insts {
                 match inst.op {
                     Op::Insn => pc = inst.imm,
-                    Op::Load | Op::Store | Op::StoreIf | Op::Probe
-                        if self.device_sites.contains(&pc) =>
-                    {
+                    Op::Load | Op::Store | Op::StoreIf | Op::Probe => {
                         let mut mem = inst.mem();
-                        mem.inline_slow = true;
+                        match self.sites.get(&pc) {
+                            Some(Site::Device) => mem.inline_slow = true,
+                            Some(Site::Alone) => mem.alone = true,
+                            None => {}
+                        }
                         inst.imm = mem.pack();
                     }
                     _ => {}
@@ -491,9 +505,20 @@ impl Regions {
         }
     }
 
-    /// An exit of a region keeps reaching a device at `pc`: compile it again with an inline slow path there.
-    pub fn mark_device_site(&mut self, blocks: &mut Blocks, arena: &Arena, region: u32, pc: u64) {
-        self.device_sites.insert(pc);
+    /// An exit of a region is taken again and again at `pc`: compile it again in another way there.
+    pub fn mark_site(
+        &mut self,
+        blocks: &mut Blocks,
+        arena: &Arena,
+        region: u32,
+        pc: u64,
+        site: Site,
+    ) {
+        // Other regions may hold older copies of a device's site. A miss of what is alone has other causes.
+        if site == Site::Alone && self.sites.contains_key(&pc) {
+            return;
+        }
+        self.sites.insert(pc, site);
         let compiled = &self.list[region as usize];
         if compiled.valid {
             let head = compiled.entries[0];

@@ -33,13 +33,15 @@ pub struct Tuning {
     pub block_insns: u32,
     /// Exits for accesses that cannot be cached before the site gets an inline slow path.
     pub device_hits: u32,
+    /// Exits for accesses that can be cached before the site no longer shares its neighbours' check.
+    pub misses: u32,
 }
 
 impl Tuning {
     /// For wasmtime.
     pub fn native() -> Tuning {
         Tuning {
-            hot_runs: 6000,
+            hot_runs: 20000,
             warm_part: 3,
             in_flight: 2,
             region_insns: 200,
@@ -53,6 +55,7 @@ impl Tuning {
             modules: 8_000,
             block_insns: 64,
             device_hits: 24,
+            misses: 1000,
         }
     }
 

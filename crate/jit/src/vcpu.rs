@@ -4,12 +4,10 @@
 //! Invariants: a slice runs exactly its budget of instructions (one more where a delay slot cannot be split) whatever the tiers,
 //! and an exception counts as one instruction, so that nothing can loop without end; tier-up never shows in the state.
 
-use std::rc::Rc;
-
 use tinamou_arena::{Arena, ArenaFull};
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
 use tinamou_ir::guest::{Access, Fault, Guest, State, Stop};
-use tinamou_ir::interp::{self, Code, Outcome};
+use tinamou_ir::interp::{self, Code, Outcome, Ran};
 use tinamou_ir::layout::{self, jump_cache, pending};
 use tinamou_ir::region::Exit;
 
@@ -18,7 +16,7 @@ use crate::core::{Core, Exec, Run};
 use crate::engine::Engine;
 use crate::pages::CodePages;
 use crate::platform::Platform;
-use crate::regions::{self, Regions};
+use crate::regions::{self, Regions, Site};
 use crate::softmmu::Softmmu;
 use crate::trace::Tracer;
 use crate::tuning::Tuning;
@@ -59,6 +57,8 @@ pub struct RunStats {
 pub struct Vcpu {
     guest: Box<dyn Guest>,
     core: Core,
+    /// The state again, to be read while the core is lent.
+    state: State,
     blocks: Blocks,
     regions: Option<Regions>,
     tuning: Tuning,
@@ -75,8 +75,6 @@ pub struct Vcpu {
 enum Next {
     /// At the pc in the state, in the same mode.
     Same,
-    /// As `Same`, after a computed jump.
-    Indirect,
     /// As `Same`, after the exit with this link cell.
     Link(u32),
     /// The mode, mappings or interrupts may have changed.
@@ -110,7 +108,7 @@ impl Vcpu {
         );
         guest.reset(&state);
         let core = Core {
-            state,
+            state: state.clone(),
             mmu,
             pages: CodePages::default(),
             stopped: None,
@@ -125,6 +123,7 @@ impl Vcpu {
         Ok(Vcpu {
             guest,
             core,
+            state,
             blocks: Blocks::default(),
             regions,
             tuning,
@@ -194,8 +193,13 @@ impl Vcpu {
         self.core.state.write32(layout::BUDGET, 0);
     }
 
-    /// Forgets all cached translations, as after the address map changed.
+    /// Forgets all address translations, as after devices moved.
     pub fn forget_mappings(&mut self) {
+        self.core.mmu.flush_all();
+    }
+
+    /// Forgets all address translations and all code, as after memory moved.
+    pub fn forget_memory(&mut self) {
         self.core.mmu.flush_all();
         self.drop_code();
     }
@@ -285,7 +289,7 @@ impl Vcpu {
             }
             let mut link = 0;
             match next {
-                Next::Same | Next::Indirect => {}
+                Next::Same => {}
                 Next::Link(cell) => link = cell,
                 Next::Drain => drain = true,
                 Next::Wait => return SliceEnd::Attention,
@@ -334,24 +338,70 @@ impl Vcpu {
         {
             return next;
         }
-        let block = self.blocks.get_mut(id);
-        if block.insns > left {
-            return self.run_uncached(bus, pc, left);
+        self.interpret_on(bus, id, left, drain)
+    }
+
+    /// Interprets the block and those that follow it, as long as they are in the cache and nothing else is to be done.
+    fn interpret_on(
+        &mut self,
+        bus: &mut dyn Platform,
+        id: BlockId,
+        left: u32,
+        drain: bool,
+    ) -> Next {
+        let (mut id, mut left) = (id, left);
+        loop {
+            let block = self.blocks.get_mut(id);
+            if block.insns > left {
+                let pc = block.place.pc;
+                return self.run_uncached(bus, pc, left);
+            }
+            block.runs += 1;
+            self.stats.drained += drain as u64;
+            if block.runs == self.tuning.hot_runs
+                && let Some(regions) = &mut self.regions
+            {
+                regions.enqueue(&mut self.blocks, id);
+            }
+            self.trace_block();
+            let ran = interp::run(
+                &self.blocks.get(id).code,
+                0,
+                &self.state,
+                &mut Exec {
+                    guest: &mut *self.guest,
+                    run: Run {
+                        core: &mut self.core,
+                        bus: &mut *bus,
+                    },
+                },
+            );
+            let pc = match ran.outcome {
+                Outcome::Jump { pc } => pc,
+                Outcome::Indirect { pc } => {
+                    self.blocks.get_mut(id).observe(pc);
+                    pc
+                }
+                _ => {
+                    let code = self.blocks.get(id).code.clone();
+                    return match self.ended(bus, &code, ran) {
+                        Ok(insn) => self.interpret(bus, &code, insn),
+                        Err(next) => next,
+                    };
+                }
+            };
+            self.count(&ran);
+            self.state.set_pc(pc);
+            left = self.state.read32(layout::BUDGET);
+            if self.state.read32(layout::PENDING) != 0 || left as i32 <= 0 {
+                return Next::Same;
+            }
+            let generation = self.state.read32(layout::CODE_GEN);
+            match self.blocks.successor(id, pc, self.mode, generation) {
+                Some(next) if drain || self.blocks.get(next).entry.is_none() => id = next,
+                _ => return Next::Same,
+            }
         }
-        block.runs += 1;
-        self.stats.drained += drain as u64;
-        if block.runs == self.tuning.hot_runs
-            && let Some(regions) = &mut self.regions
-        {
-            regions.enqueue(&mut self.blocks, id);
-        }
-        let code = self.blocks.get(id).code.clone();
-        let next = self.interpret(bus, &code, 0);
-        if matches!(next, Next::Indirect) {
-            let pc = self.core.state.pc();
-            self.blocks.get_mut(id).observe(pc);
-        }
-        next
     }
 
     /// Looks the block up by physical address, or lifts it. `None`: it must not be cached.
@@ -465,7 +515,7 @@ impl Vcpu {
     fn run_uncached(&mut self, bus: &mut dyn Platform, pc: u64, left: u32) -> Next {
         self.stats.uncached += 1;
         match self.lift(bus, pc, left.min(self.tuning.block_insns)) {
-            Ok((code, _, _)) => self.interpret(bus, &Rc::new(code), 0),
+            Ok((code, _, _)) => self.interpret(bus, &code, 0),
             Err((fault, pc, note)) => self.raise(bus, fault, pc, note),
         }
     }
@@ -500,67 +550,74 @@ impl Vcpu {
         }
     }
 
-    fn interpret(&mut self, bus: &mut dyn Platform, code: &Rc<Code>, mut start: u32) -> Next {
+    fn trace_block(&self) {
         if self.trace_blocks
             && let Some(trace) = &self.trace
         {
             let mut trace = trace.borrow_mut();
-            trace.enter(&*self.guest, &self.core.state, self.mode);
+            trace.enter(&*self.guest, &self.state, self.mode);
         }
+    }
+
+    /// Interprets a block from instruction `start` on.
+    fn interpret(&mut self, bus: &mut dyn Platform, code: &Code, mut start: u32) -> Next {
+        self.trace_block();
         loop {
-            let state = self.core.state.clone();
-            let ran = {
-                let run = Run {
-                    core: &mut self.core,
-                    bus: &mut *bus,
-                };
-                interp::run(
-                    code,
-                    start,
-                    &state,
-                    &mut Exec {
-                        guest: &mut *self.guest,
-                        run,
-                    },
-                )
+            let run = Run {
+                core: &mut self.core,
+                bus: &mut *bus,
             };
-            self.core.progress = 0;
-            self.spend(ran.completed);
-            self.stats.interpreted += ran.completed as u64;
-            match ran.outcome {
-                Outcome::Jump { pc } => {
-                    state.set_pc(pc);
-                    return Next::Same;
-                }
-                Outcome::Indirect { pc } => {
-                    state.set_pc(pc);
-                    return Next::Indirect;
-                }
-                Outcome::Leave { pc } => {
-                    state.set_pc(pc);
-                    return Next::Look;
-                }
-                Outcome::Fault { fault, insn } => {
-                    return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn));
-                }
-                Outcome::Trap { code: number, insn } => {
-                    let fault = Fault {
-                        code: number,
-                        ..Fault::default()
-                    };
-                    return self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn));
-                }
-                Outcome::Wait { insn } => {
-                    state.set_pc(code.insn_pc(insn));
-                    return Next::Wait;
-                }
-                Outcome::Left { insn } if code.insn_note(insn) != 0 => start = insn,
-                Outcome::Left { insn } => {
-                    state.set_pc(code.insn_pc(insn));
-                    return Next::Look;
-                }
+            let mut exec = Exec {
+                guest: &mut *self.guest,
+                run,
+            };
+            let ran = interp::run(code, start, &self.state, &mut exec);
+            match self.ended(bus, code, ran) {
+                Ok(insn) => start = insn,
+                Err(next) => return next,
             }
         }
+    }
+
+    /// Counts what the interpreter did.
+    fn count(&mut self, ran: &Ran) {
+        self.core.progress = 0;
+        self.spend(ran.completed);
+        self.stats.interpreted += ran.completed as u64;
+    }
+
+    /// Takes what came of a block: how to go on, or the instruction of it to go on with.
+    fn ended(&mut self, bus: &mut dyn Platform, code: &Code, ran: Ran) -> Result<u32, Next> {
+        self.count(&ran);
+        Err(match ran.outcome {
+            Outcome::Jump { pc } | Outcome::Indirect { pc } => {
+                self.state.set_pc(pc);
+                Next::Same
+            }
+            Outcome::Leave { pc } => {
+                self.state.set_pc(pc);
+                Next::Look
+            }
+            Outcome::Fault { fault, insn } => {
+                self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn))
+            }
+            Outcome::Trap { code: number, insn } => {
+                let fault = Fault {
+                    code: number,
+                    ..Fault::default()
+                };
+                self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn))
+            }
+            Outcome::Wait { insn } => {
+                self.state.set_pc(code.insn_pc(insn));
+                Next::Wait
+            }
+            Outcome::Left { insn } if code.insn_note(insn) != 0 => return Ok(insn),
+            Outcome::Left { insn } => {
+                self.state.set_pc(code.insn_pc(insn));
+                Next::Look
+            }
+        })
     }
 
     /// Calls compiled code. `None`: its mappings do not hold here, the interpreter must do it.
@@ -657,9 +714,8 @@ impl Vcpu {
                 let code = self.blocks.get(id).code.clone();
                 self.core.uncacheable = false;
                 let next = self.interpret(bus, &code, insn);
-                if core::mem::take(&mut self.core.uncacheable) {
-                    self.count_device_hit(number, code.insn_pc(insn));
-                }
+                let device = core::mem::take(&mut self.core.uncacheable);
+                self.count_resume(number, code.insn_pc(insn), device);
                 next
             }
             Exit::Trap { insn, code, .. } => {
@@ -697,15 +753,25 @@ impl Vcpu {
         (code.insn_pc(insn), code.insn_note(insn))
     }
 
-    fn count_device_hit(&mut self, number: u32, pc: u64) {
+    /// An exit for an access was taken once more: what happens there again and again is compiled in another way.
+    fn count_resume(&mut self, number: u32, pc: u64, device: bool) {
         let Some(regions) = self.regions.as_mut() else {
             return;
         };
         let record = regions.exit(number);
-        record.device_hits += 1;
-        if record.device_hits == self.tuning.device_hits {
-            let region = record.region;
-            regions.mark_device_site(&mut self.blocks, &self.core.state.arena, region, pc);
+        let region = record.region;
+        let (count, limit, site) = if device {
+            (
+                &mut record.device_hits,
+                self.tuning.device_hits,
+                Site::Device,
+            )
+        } else {
+            (&mut record.misses, self.tuning.misses, Site::Alone)
+        };
+        *count += 1;
+        if *count == limit {
+            regions.mark_site(&mut self.blocks, &self.state.arena, region, pc, site);
         }
     }
 

@@ -123,6 +123,7 @@ pub struct Bus {
     flat: Vec<FlatRange>,
     last: Cell<usize>,
     generation: u64,
+    memory_generation: u64,
     remap: bool,
     depth: u32,
     now: Ns,
@@ -187,6 +188,7 @@ impl Bus {
             flat: Vec::new(),
             last: Cell::new(0),
             generation: 0,
+            memory_generation: 0,
             remap: true,
             depth: 0,
             now: Ns(0),
@@ -301,6 +303,11 @@ impl Bus {
     /// Counts changes of the address map: softmmu entries made under another number are void.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Changes when memory moves, appears or vanishes: code translated before may lie elsewhere.
+    pub fn memory_generation(&self) -> u64 {
+        self.memory_generation
     }
 
     /// True once after anything happened that the run loop must look at before the next instruction: a CPU pin changed, a
@@ -485,6 +492,11 @@ impl Bus {
         }
         let flat = map::flatten(self.board, self.config.ram_bytes, &self.blocks, &all);
         if flat != self.flat {
+            let ram = |flat: &[FlatRange]| -> Vec<FlatRange> {
+                let memory = flat.iter().filter(|r| matches!(r.to, Target::Ram { .. }));
+                memory.cloned().collect()
+            };
+            self.memory_generation += (ram(&flat) != ram(&self.flat)) as u64;
             self.flat = flat;
             self.last.set(0);
             self.generation += 1;
@@ -741,8 +753,9 @@ impl Bus {
         self.request = None;
         self.attention = true;
         self.rebuild_map();
-        // Softmmu entries from before the load are void even if the map is the same.
+        // Softmmu entries and code from before the load are void even if the map is the same.
         self.generation += 1;
+        self.memory_generation += 1;
         Ok(())
     }
 }

@@ -144,6 +144,7 @@ pub struct Machine {
     errors: Vec<String>,
     cpu_irq: u32,
     bus_generation: u64,
+    memory_generation: u64,
 }
 
 impl Machine {
@@ -194,6 +195,7 @@ impl Machine {
         let vcpu = Vcpu::new(guest, &arena, engine, tuning)
             .map_err(|e| MachineError::Host(e.to_string()))?;
         let bus_generation = bus.generation();
+        let memory_generation = bus.memory_generation();
         let clock = Clock::new(config.icount_shift);
         Ok(Machine {
             vcpu,
@@ -203,6 +205,7 @@ impl Machine {
             errors: Vec::new(),
             cpu_irq: 0,
             bus_generation,
+            memory_generation,
         })
     }
 
@@ -276,7 +279,12 @@ impl Machine {
         }
         if self.bus.generation() != self.bus_generation {
             self.bus_generation = self.bus.generation();
-            self.vcpu.forget_mappings();
+            if self.bus.memory_generation() == self.memory_generation {
+                self.vcpu.forget_mappings();
+            } else {
+                self.memory_generation = self.bus.memory_generation();
+                self.vcpu.forget_memory();
+            }
         }
         let irq = self.bus.cpu_irq();
         let changed = irq ^ self.cpu_irq;

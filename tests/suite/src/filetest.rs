@@ -129,11 +129,15 @@ pub fn parse(name: &str, text: &str) -> Result<FileTest, String> {
     verify_region(&region, &table, HELPERS, form).map_err(|e| e.to_string())?;
     let table = Rc::new(table);
     let mut runs = Vec::new();
-    for (n, line) in lines {
+    // Compiled both ways.
+    for ((n, line), hot) in lines.iter().flat_map(|&l| [(l, false), (l, true)]) {
         let case = Case {
-            name: format!("{name}:{n}"),
+            name: format!("{name}:{n}{}", if hot { " hot" } else { "" }),
             slots: table.clone(),
-            region: region.clone(),
+            region: Region {
+                hot,
+                ..region.clone()
+            },
             set: Vec::new(),
             memory: Vec::new(),
             budget: 1000,

@@ -10,6 +10,7 @@ pub mod balloon;
 pub mod blk;
 pub mod console;
 pub mod net;
+pub mod p9;
 pub mod pci;
 pub mod queue;
 pub mod rng;

@@ -221,9 +221,11 @@ impl Bus {
             self.devs.push(there.then(|| (d.new)(&self.config)));
             self.out_levels.push(0);
             self.wires.push(Vec::new());
-            self.fixed.extend(d.map.iter().map(|m| (i, *m)));
-            self.pci
-                .extend(d.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
+            if there {
+                self.fixed.extend(d.map.iter().map(|m| (i, *m)));
+                self.pci
+                    .extend(d.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
+            }
             if d.interrupt_controller {
                 self.pic = Some(i);
             }

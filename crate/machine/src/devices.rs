@@ -3,6 +3,8 @@
 
 use tinamou_core::{Device, MapTo, Mapping, Space};
 
+use crate::boards::pc::PcOptions;
+
 /// What a board is made with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BoardConfig {
@@ -14,6 +16,8 @@ pub struct BoardConfig {
     pub rtc_base: u64,
     /// The board's network interface is there (`-net none` leaves it out).
     pub nic: bool,
+    /// What a PC is made with besides.
+    pub pc: PcOptions,
 }
 
 impl Default for BoardConfig {
@@ -24,6 +28,7 @@ impl Default for BoardConfig {
             big_endian: false,
             rtc_base: 1_577_836_800,
             nic: true,
+            pc: PcOptions::default(),
         }
     }
 }

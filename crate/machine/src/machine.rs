@@ -168,6 +168,7 @@ impl Machine {
             big_endian: target.big_endian,
             rtc_base: config.rtc_base,
             nic: config.nic,
+            ..BoardConfig::default()
         };
         let mut bus = malta::new(board, Box::new(ArenaRam(arena.clone())))?;
         bus.log_guest_errors(config.log_guest_errors);

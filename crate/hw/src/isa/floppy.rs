@@ -18,6 +18,9 @@ const SECTOR: usize = SECTOR_BYTES as usize;
 /// The DMA channel.
 const DMA: u32 = 2;
 
+/// The register at 3F7h: digital input, or configuration control.
+const DIR: u64 = 7;
+
 const DOR_RUN: u8 = 0x04;
 const DOR_DMA: u8 = 0x08;
 
@@ -130,7 +133,7 @@ stored!(Transfer {
 } check |s| s.at <= s.buf.len() && s.buf.len() <= MAX_SECTORS as usize * SECTOR
     && s.sectors <= MAX_SECTORS, "floppy transfer");
 
-/// The controller. Region 0: ports 3F0h to 3F5h and, at offset 7, 3F7h. Pin 0: interrupt.
+/// The controller. Region 0: ports 3F0h to 3F5h; region 1: port 3F7h. Pin 0: interrupt.
 pub struct Floppy {
     slots: [Option<u32>; 2],
     dor: u8,
@@ -304,8 +307,8 @@ impl Device for Floppy {
         self.controller_reset(cx);
     }
 
-    fn read(&mut self, cx: &mut dyn DevCx, _region: u32, offset: u64, _size: u32) -> u64 {
-        u64::from(match offset {
+    fn read(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, _size: u32) -> u64 {
+        u64::from(match offset + DIR * u64::from(region) {
             // Status A: interrupt, no second drive's bit asserted.
             0 => u8::from(self.irq) << 7 | u8::from(self.slots[1].is_none()) << 6,
             1 => 0xc0,
@@ -313,7 +316,7 @@ impl Device for Floppy {
             3 => self.tdr,
             4 => self.status(),
             5 => self.read_data(cx),
-            7 => {
+            DIR => {
                 let d = self.drives.get(usize::from(self.selected()));
                 let motor = self.dor >> 4 >> self.selected() & 1 != 0;
                 u8::from(motor && d.is_some_and(|d| d.changed)) << 7
@@ -322,9 +325,9 @@ impl Device for Floppy {
         })
     }
 
-    fn write(&mut self, cx: &mut dyn DevCx, _region: u32, offset: u64, _size: u32, value: u64) {
+    fn write(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, _size: u32, value: u64) {
         let v = value as u8;
-        match offset {
+        match offset + DIR * u64::from(region) {
             2 => {
                 let was = self.dor;
                 self.dor = v;
@@ -345,7 +348,7 @@ impl Device for Floppy {
                 }
             }
             5 => self.write_data(cx, v),
-            7 => self.rate = v & 3,
+            DIR => self.rate = v & 3,
             _ => {}
         }
     }

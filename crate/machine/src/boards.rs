@@ -1,0 +1,3 @@
+//! Boards, one file each.
+
+pub mod pc;

@@ -1,0 +1,545 @@
+//! QEMU's `pc`: an i440FX/PIIX3 machine as data, and the ways to start it: firmware ([`firmware`]) or a kernel without any ([`boot`]).
+//!
+//! The CPU reaches the I/O space and its own chips at [`IO_SPACE`] and [`CPU_PRIVATE`]. CPU pins: 0 INTR, 1 NMI, 2 INIT, 3 A20M#, 4 IGNNE#.
+//! Disk slots 0 to 3 are IDE (a CD drive in 2), 4 and 5 floppies, 6 and 7 virtio disks; console ports 0 and 1 are serial, 2 the printer, 3
+//! the debug ports, 4 the virtio console. Missing: ACPI tables (firmware brings its own), more than one CPU's wires, `isapc`.
+
+use tinamou_core::{BlockId, CPU_PRIVATE, IO_SPACE, MapTo, Mapping, Space};
+use tinamou_hw::display::vga::{self, Vga};
+use tinamou_hw::firmware::cmos;
+use tinamou_hw::firmware::fw_cfg::{self, Contents, FwCfg};
+use tinamou_hw::ide::channel::Bay;
+use tinamou_hw::ide::piix_ide::PiixIde;
+use tinamou_hw::intc::apic::{self, Apics};
+use tinamou_hw::intc::i8259::I8259Pair;
+use tinamou_hw::isa::debug::{DebugCon, DebugExit};
+use tinamou_hw::isa::dma8237::Dma8237;
+use tinamou_hw::isa::floppy::Floppy;
+use tinamou_hw::isa::i8042::{self, I8042};
+use tinamou_hw::isa::parallel::Parallel;
+use tinamou_hw::isa::piix::{self, Model, Piix};
+use tinamou_hw::misc::ports::{self, IsaLatches};
+use tinamou_hw::net::ne2000::Ne2000;
+use tinamou_hw::net::pcnet::Pcnet;
+use tinamou_hw::net::rtl8139::Rtl8139;
+use tinamou_hw::pci::i440fx::{self, I440fx};
+use tinamou_hw::serial::ns16550::Ns16550;
+use tinamou_hw::timer::hpet::{self, Hpet};
+use tinamou_hw::timer::i8254::I8254;
+use tinamou_hw::timer::mc146818::Mc146818;
+use tinamou_hw::virtio::balloon::Balloon;
+use tinamou_hw::virtio::blk::Blk;
+use tinamou_hw::virtio::console::Console;
+use tinamou_hw::virtio::net::Net;
+use tinamou_hw::virtio::pci::VirtioPci;
+use tinamou_hw::virtio::rng::Rng;
+
+use crate::bus::{BoardError, Bus, Ram};
+use crate::devices::{BlockSpec, Board, BoardConfig, DeviceSpec, IrqWire, Sink, cpu, regs, wire};
+
+pub mod boot;
+#[cfg(test)]
+mod tests;
+
+const MIB: u64 = 1 << 20;
+
+/// RAM.
+pub const RAM: BlockId = BlockId(0);
+/// Firmware, ending at 4 GiB.
+pub const BIOS: BlockId = BlockId(1);
+/// Its size.
+pub const BIOS_BYTES: u64 = 256 << 10;
+/// Video memory.
+pub const VRAM: BlockId = BlockId(2);
+const VRAM_BYTES: u64 = 16 * MIB;
+
+/// The address of the board's network interface.
+const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
+/// A network interface.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Nic {
+    /// Realtek RTL8139.
+    #[default]
+    Rtl8139,
+    /// NE2000 on PCI.
+    Ne2000Pci,
+    /// NE2000 at port 300h, IRQ 9.
+    Ne2000Isa,
+    /// AMD PCnet.
+    Pcnet,
+    /// Virtio.
+    Virtio,
+}
+
+/// What a PC is made with besides what every board is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PcOptions {
+    /// The network interface, if there is one.
+    pub nic: Nic,
+    /// Floppy drives that are there.
+    pub floppies: [bool; 2],
+    /// Boot devices in order: 1 floppy, 2 hard disk, 3 CD, 4 network; 0 ends.
+    pub boot: [u8; 3],
+    /// The firmware shows its boot menu.
+    pub boot_menu: bool,
+    /// Virtio disks (slots 6 and 7).
+    pub virtio_disks: u8,
+    /// The virtio console is there.
+    pub virtio_console: bool,
+    /// The virtio entropy device is there, with this seed.
+    pub virtio_rng: Option<u64>,
+    /// The virtio balloon is there.
+    pub virtio_balloon: bool,
+    /// Writing port 501h ends the emulator.
+    pub debug_exit: bool,
+    /// Items and files for the firmware besides the board's own.
+    pub fw_cfg: Contents,
+}
+
+impl Default for PcOptions {
+    fn default() -> PcOptions {
+        PcOptions {
+            nic: Nic::default(),
+            floppies: [true, false],
+            // Hard disk, CD, floppy.
+            boot: [2, 3, 1],
+            boot_menu: false,
+            virtio_disks: 0,
+            virtio_console: false,
+            virtio_rng: None,
+            virtio_balloon: false,
+            debug_exit: false,
+            fw_cfg: Contents::default(),
+        }
+    }
+}
+
+/// An interrupt of the ISA bus: to the 8259 pair and to the I/O APIC, where the timer's input is number 2.
+const fn isa(pin: u32, irq: u32) -> [IrqWire; 2] {
+    let gsi = if irq == 0 { 2 } else { irq };
+    [wire(pin, "pic", irq), wire(pin, "apic", gsi)]
+}
+
+/// The bridge's output pins are the ISA interrupts; SMI# goes to the CPUs.
+static PIIX_WIRES: [IrqWire; 33] = {
+    let mut w = [wire(piix::SMI, "apic", apic::SMI); 33];
+    let mut n = 0;
+    while n < 16 {
+        let [a, b] = isa(n, n);
+        w[2 * n as usize] = a;
+        w[2 * n as usize + 1] = b;
+        n += 1;
+    }
+    w
+};
+
+static HPET_WIRES: [IrqWire; 29] = {
+    let mut w = [wire(hpet::LEGACY_ON, "pit", 0); 29];
+    let mut n = 0;
+    while n < 24 {
+        w[n as usize] = wire(n, "apic", n);
+        n += 1;
+    }
+    let [a, b] = isa(hpet::LEGACY_TIMER, 0);
+    let [c, d] = isa(hpet::LEGACY_RTC, 8);
+    (w[24], w[25], w[26], w[27]) = (a, b, c, d);
+    w
+};
+
+/// INTA# of a slot: the board turns the lines by one from slot to slot.
+const fn inta(slot: u32) -> IrqWire {
+    wire(0, "piix3", (slot + 3) & 3)
+}
+
+const fn window(base: u64, len: u64, space: Space) -> Mapping {
+    Mapping {
+        space: Space::System,
+        base,
+        len,
+        to: MapTo::Window { space, base: 0 },
+        priority: 0,
+    }
+}
+
+const fn io(base: u64, len: u64, region: u32, widest: u32) -> Mapping {
+    regs(Space::Io, base, len, region, widest)
+}
+
+fn nic_is(c: &BoardConfig, nic: Nic) -> bool {
+    c.nic && c.pc.nic == nic
+}
+
+fn cmos_bytes(c: &BoardConfig) -> Vec<(u8, u8)> {
+    let low_bytes = I440fx::low_bytes(c.ram_bytes);
+    // 1.44 MB drives.
+    let floppies = c.pc.floppies.map(|there| 4 * u8::from(there));
+    cmos::Pc {
+        low_bytes,
+        high_bytes: c.ram_bytes - low_bytes,
+        floppies,
+        boot: c.pc.boot,
+        cpus: 1,
+        ..cmos::Pc::default()
+    }
+    .bytes()
+}
+
+/// The memory map: first address, length, kind (1 memory, 2 reserved), as firmware and kernels want it.
+fn memory_map(ram_bytes: u64) -> Vec<(u64, u64, u32)> {
+    let low = I440fx::low_bytes(ram_bytes);
+    let mut map = vec![
+        (0, low.min(0x9_fc00), 1),
+        (0x9_fc00, 0x400, 2),
+        (0xf_0000, 0x1_0000, 2),
+    ];
+    if low > MIB {
+        map.push((MIB, low - MIB, 1));
+    }
+    map.push((0x1_0000_0000 - BIOS_BYTES, BIOS_BYTES, 2));
+    if ram_bytes > low {
+        map.push((0x1_0000_0000, ram_bytes - low, 1));
+    }
+    map
+}
+
+fn fw_cfg_contents(c: &BoardConfig) -> Contents {
+    use fw_cfg::key;
+    let mut f = c.pc.fw_cfg.clone();
+    f.item(key::RAM_BYTES, I440fx::low_bytes(c.ram_bytes).to_le_bytes());
+    for k in [key::CPUS, key::MAX_CPUS, key::NOGRAPHIC] {
+        f.item(k, u16::from(k != key::NOGRAPHIC).to_le_bytes());
+    }
+    f.item(key::BOOT_MENU, u16::from(c.pc.boot_menu).to_le_bytes());
+    let mut e820 = Vec::new();
+    // SeaBIOS reserves what it needs itself: memory alone.
+    let low = I440fx::low_bytes(c.ram_bytes);
+    let high = (0x1_0000_0000u64, c.ram_bytes - low);
+    for (base, len) in [(0, low), high].into_iter().filter(|r| r.1 != 0) {
+        e820.extend_from_slice(&u64::to_le_bytes(base));
+        e820.extend_from_slice(&u64::to_le_bytes(len));
+        e820.extend_from_slice(&1u32.to_le_bytes());
+    }
+    f.file("etc/e820", e820);
+    f
+}
+
+/// The board.
+pub static PC: Board = Board {
+    name: "pc",
+    what: "Standard PC (i440FX + PIIX, 1996)",
+    check_ram: |n| match n {
+        0 => Err("must not be zero"),
+        n if n > 3584 * MIB => Err("at most 3584 MiB"),
+        n if n % MIB != 0 => Err("must be a whole number of MiB"),
+        _ => Ok(()),
+    },
+    blocks: &[
+        BlockSpec {
+            name: "ram",
+            bytes: None,
+        },
+        BlockSpec {
+            name: "bios",
+            bytes: Some(BIOS_BYTES),
+        },
+        BlockSpec {
+            name: "vram",
+            bytes: Some(VRAM_BYTES),
+        },
+    ],
+    // The host bridge decides where memory is seen.
+    ram: &[],
+    open: &[],
+    consoles: 5,
+    disks: 8,
+    nets: 1,
+    devices: &[
+        DeviceSpec {
+            map: &[
+                window(IO_SPACE.0, 0x1_0000, Space::Io),
+                io(0xcf8, 8, i440fx::CONFIG, 4),
+            ],
+            pci: &[(0x00, 0)],
+            ..DeviceSpec::new("i440fx", "i440FX host bridge", |c| {
+                Box::new(I440fx::new(RAM, c.ram_bytes, BIOS, BIOS_BYTES))
+            })
+        },
+        DeviceSpec {
+            map: &[
+                regs(Space::System, 0xfee0_0000, 0x1000, apic::LOCAL, 4),
+                regs(Space::System, 0xfec0_0000, 0x1000, apic::IO, 4),
+                regs(Space::System, CPU_PRIVATE.0, 0x100, apic::CPU_PORT, 8),
+            ],
+            wires: &[
+                cpu(0, 0),
+                cpu(1, 1),
+                cpu(2, 2),
+                wire(apic::FERR_OUT, "latches", ports::FERR),
+            ],
+            ..DeviceSpec::new("apic", "local APIC and I/O APIC", |_| {
+                Box::new(Apics::new(1))
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x20, 2, 0, 1), io(0xa0, 2, 1, 1), io(0x4d0, 2, 2, 1)],
+            wires: &[wire(0, "apic", apic::LINT0)],
+            interrupt_controller: true,
+            ..DeviceSpec::new("pic", "8259A pair", |_| Box::new(I8259Pair::new()))
+        },
+        DeviceSpec {
+            map: &[io(0x40, 4, 0, 1), io(0x61, 1, 1, 1)],
+            wires: &isa(0, 0),
+            ..DeviceSpec::new("pit", "8254 timer", |_| Box::new(I8254::new()))
+        },
+        DeviceSpec {
+            map: &[io(0x70, 2, 0, 1)],
+            wires: &isa(0, 8),
+            ..DeviceSpec::new("rtc", "MC146818 clock", |c| {
+                Box::new(Mc146818::new(c.rtc_base).with_memory(&cmos_bytes(c)))
+            })
+        },
+        DeviceSpec {
+            map: &[regs(Space::System, 0xfed0_0000, 0x400, 0, 8)],
+            wires: &HPET_WIRES,
+            ..DeviceSpec::new("hpet", "high precision event timers", |_| {
+                Box::new(Hpet::new())
+            })
+        },
+        DeviceSpec {
+            map: &[
+                io(0x00, 0x10, 0, 1),
+                io(0xc0, 0x20, 1, 1),
+                io(0x80, 0x10, 2, 1),
+            ],
+            dma_controller: true,
+            ..DeviceSpec::new("dma", "8237A pair", |_| Box::new(Dma8237::new()))
+        },
+        DeviceSpec {
+            map: &[
+                POST_PORT,
+                io(0x92, 1, ports::PORT92, 1),
+                io(0xf0, 2, ports::COPROCESSOR, 1),
+            ],
+            wires: &[
+                cpu(ports::A20M, 3),
+                cpu(ports::IGNNE, 4),
+                wire(ports::IRQ13, "pic", 13),
+                wire(ports::IRQ13, "apic", 13),
+            ],
+            ..DeviceSpec::new("latches", "POST, A20 and coprocessor latches", |_| {
+                Box::new(IsaLatches::new())
+            })
+        },
+        DeviceSpec {
+            map: &[io(0xb2, 2, piix::APM, 1)],
+            wires: &PIIX_WIRES,
+            pci: &[(0x08, 0), (0x0b, 3)],
+            ..DeviceSpec::new("piix3", "PIIX3 bridge and PIIX4 power management", |_| {
+                Box::new(Piix::new(Model::Piix3, Vec::new()))
+            })
+        },
+        DeviceSpec {
+            map: &[
+                io(0x1f0, 8, 0, 4),
+                io(0x170, 8, 1, 4),
+                io(0x3f6, 1, 2, 1),
+                io(0x376, 1, 3, 1),
+            ],
+            wires: &IDE_WIRES,
+            pci: &[(0x09, 1)],
+            ..DeviceSpec::new("ide", "PIIX3 IDE: disks 0, 1 and 3, CD in slot 2", |_| {
+                let bays = [Bay::Disk, Bay::Disk, Bay::Cd, Bay::Disk];
+                Box::new(PiixIde::new(Model::Piix3, bays))
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x60, 1, 0, 1), io(0x64, 1, 1, 1)],
+            wires: &KBD_WIRES,
+            ..DeviceSpec::new("i8042", "keyboard controller, keyboard and mouse", |_| {
+                Box::new(I8042::with_keyboard_and_mouse())
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x3f0, 6, 0, 1), FLOPPY_DIR],
+            wires: &isa(0, 6),
+            ..DeviceSpec::new("floppy", "82077AA floppy controller", |c| {
+                let [a, b] = c.pc.floppies;
+                Box::new(Floppy::new([a.then_some(4), b.then_some(5)]))
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x3f8, 8, 0, 1)],
+            wires: &isa(0, 4),
+            consoles: &[0],
+            ..DeviceSpec::new("serial0", "16550 UART", |_| {
+                Box::new(Ns16550::new(0, 0, false))
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x2f8, 8, 0, 1)],
+            wires: &isa(0, 3),
+            consoles: &[1],
+            ..DeviceSpec::new("serial1", "16550 UART", |_| {
+                Box::new(Ns16550::new(1, 0, false))
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x378, 3, 0, 1)],
+            wires: &isa(0, 7),
+            consoles: &[2],
+            ..DeviceSpec::new("parallel0", "parallel port", |_| Box::new(Parallel::new(2)))
+        },
+        DeviceSpec {
+            map: &[io(0xe9, 1, 0, 1), io(0x402, 1, 0, 1)],
+            consoles: &[3],
+            ..DeviceSpec::new("debugcon", "debug output", |_| Box::new(DebugCon::new(3)))
+        },
+        DeviceSpec {
+            present: |c| c.pc.debug_exit,
+            map: &[io(0x501, 1, 0, 1)],
+            ..DeviceSpec::new("debug-exit", "exit code port", |_| Box::new(DebugExit))
+        },
+        DeviceSpec {
+            map: &[io(0x510, 2, fw_cfg::PORTS, 2), io(0x514, 8, fw_cfg::DMA, 4)],
+            ..DeviceSpec::new("fw-cfg", "firmware configuration", |c| {
+                Box::new(FwCfg::new(fw_cfg_contents(c)))
+            })
+        },
+        DeviceSpec {
+            map: &[io(0x3b0, 0x30, vga::PORTS, 2), io(0x1ce, 4, vga::DISPI, 2)],
+            pci: &[(0x10, 0)],
+            ..DeviceSpec::new("vga", "VGA with Bochs VBE", |_| {
+                Box::new(Vga::new(VRAM, VRAM_BYTES))
+            })
+        },
+        DeviceSpec {
+            present: |c| nic_is(c, Nic::Rtl8139),
+            wires: &[inta(3)],
+            pci: &[(0x18, 0)],
+            nets: &[0],
+            ..DeviceSpec::new("rtl8139", "RTL8139 Ethernet controller", |_| {
+                Box::new(Rtl8139::new(0, MAC))
+            })
+        },
+        DeviceSpec {
+            present: |c| nic_is(c, Nic::Ne2000Pci),
+            wires: &[inta(3)],
+            pci: &[(0x18, 0)],
+            nets: &[0],
+            ..DeviceSpec::new("ne2k_pci", "NE2000 Ethernet controller on PCI", |_| {
+                Box::new(Ne2000::pci(0, MAC))
+            })
+        },
+        DeviceSpec {
+            present: |c| nic_is(c, Nic::Ne2000Isa),
+            map: &[io(0x300, 0x20, 0, 2)],
+            wires: &isa(0, 9),
+            nets: &[0],
+            ..DeviceSpec::new("ne2k_isa", "NE2000 Ethernet controller", |_| {
+                Box::new(Ne2000::isa(0, MAC))
+            })
+        },
+        DeviceSpec {
+            present: |c| nic_is(c, Nic::Pcnet),
+            wires: &[inta(3)],
+            pci: &[(0x18, 0)],
+            nets: &[0],
+            ..DeviceSpec::new("pcnet", "PCnet Ethernet controller", |_| {
+                Box::new(Pcnet::new(0, MAC))
+            })
+        },
+        DeviceSpec {
+            present: |c| nic_is(c, Nic::Virtio),
+            wires: &[inta(3)],
+            pci: &[(0x18, 0)],
+            nets: &[0],
+            ..DeviceSpec::new("virtio-net", "virtio network", |_| {
+                Box::new(VirtioPci::new(Net::new(0, MAC)))
+            })
+        },
+        DeviceSpec {
+            present: |c| c.pc.virtio_disks > 0,
+            wires: &[inta(4)],
+            pci: &[(0x20, 0)],
+            ..DeviceSpec::new("virtio-blk0", "virtio disk in slot 6", |_| {
+                Box::new(VirtioPci::new(Blk::new(6)))
+            })
+        },
+        DeviceSpec {
+            present: |c| c.pc.virtio_disks > 1,
+            wires: &[inta(5)],
+            pci: &[(0x28, 0)],
+            ..DeviceSpec::new("virtio-blk1", "virtio disk in slot 7", |_| {
+                Box::new(VirtioPci::new(Blk::new(7)))
+            })
+        },
+        DeviceSpec {
+            present: |c| c.pc.virtio_console,
+            wires: &[inta(6)],
+            pci: &[(0x30, 0)],
+            consoles: &[4],
+            ..DeviceSpec::new("virtio-console", "virtio console", |_| {
+                Box::new(VirtioPci::new(Console::new(4)))
+            })
+        },
+        DeviceSpec {
+            present: |c| c.pc.virtio_rng.is_some(),
+            wires: &[inta(7)],
+            pci: &[(0x38, 0)],
+            ..DeviceSpec::new("virtio-rng", "virtio entropy", |c| {
+                Box::new(VirtioPci::new(Rng::new(c.pc.virtio_rng.unwrap_or(0))))
+            })
+        },
+        DeviceSpec {
+            present: |c| c.pc.virtio_balloon,
+            wires: &[inta(8)],
+            pci: &[(0x40, 0)],
+            ..DeviceSpec::new("virtio-balloon", "virtio memory balloon", |c| {
+                Box::new(VirtioPci::new(Balloon::new(c.ram_bytes)))
+            })
+        },
+    ],
+};
+
+/// The POST port lies among the page registers.
+const POST_PORT: Mapping = Mapping {
+    priority: 1,
+    ..io(0x80, 1, ports::POST, 1)
+};
+
+/// Port 3F7h, at offset 7 of the floppy controller.
+const FLOPPY_DIR: Mapping = io(0x3f7, 1, 1, 1);
+
+static IDE_WIRES: [IrqWire; 4] = {
+    let ([a, b], [c, d]) = (isa(0, 14), isa(1, 15));
+    [a, b, c, d]
+};
+
+static KBD_WIRES: [IrqWire; 5] = {
+    let ([a, b], [c, d]) = (isa(i8042::KBD_IRQ, 1), isa(i8042::AUX_IRQ, 12));
+    let gate = IrqWire {
+        pin: i8042::A20,
+        to: Sink::Dev("latches", ports::KBC_A20),
+    };
+    [a, b, c, d, gate]
+};
+
+/// Makes a PC without firmware.
+///
+/// # Errors
+/// [`BoardError`].
+pub fn new(config: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, BoardError> {
+    Bus::new(&PC, config, ram)
+}
+
+/// Puts a firmware image (SeaBIOS) where the CPU starts. Its VGA firmware is a file `vgaroms/...` of [`PcOptions::fw_cfg`].
+///
+/// # Errors
+/// [`boot::ImageError::Firmware`] when it is empty or too large.
+pub fn firmware(bus: &mut Bus, image: &[u8]) -> Result<(), boot::ImageError> {
+    let wrong = boot::ImageError::Firmware(image.len() as u64);
+    let at = BIOS_BYTES.checked_sub(image.len() as u64);
+    let at = at.filter(|_| !image.is_empty()).ok_or(wrong.clone())?;
+    bus.add_image(BIOS, at, image.to_vec()).map_err(|_| wrong)
+}

@@ -2,6 +2,8 @@
 //!
 //! All of them speak through [`tinamou_core::DevCx::net_out`] and [`tinamou_core::Input::Net`]: Ethernet frames without checksum on a
 //! network port whose link is up. What is behind the port is the host's.
+pub mod e1000;
+mod eeprom;
 pub mod ne2000;
 pub mod pcnet;
 pub mod rtl8139;

@@ -32,6 +32,9 @@ pub const DISPI: u32 = 2;
 /// Region: registers in memory (base address register 2).
 const MMIO: u32 = 3;
 
+/// Region: writes to the expansion ROM, which do nothing.
+const ROM: u32 = 4;
+
 const MIB: u64 = 1 << 20;
 
 /// CRTC registers that bit 7 of register 11h protects.
@@ -41,6 +44,7 @@ const PROTECTED: u8 = 8;
 pub struct Vga {
     vram: BlockId,
     vram_bytes: u64,
+    rom: Option<(BlockId, u32)>,
     cfg: PciFunction,
     misc: u8,
     feature: u8,
@@ -92,6 +96,7 @@ impl Vga {
         Vga {
             vram,
             vram_bytes,
+            rom: None,
             cfg: function(vram_bytes),
             misc: 0,
             feature: 0,
@@ -112,6 +117,14 @@ impl Vga {
             latch: [0; 4],
             vbe: Vbe::new(vram_bytes),
         }
+    }
+
+    /// The same adapter with firmware in `block`, of `bytes` (a power of two), in its expansion ROM.
+    #[must_use]
+    pub fn with_rom(mut self, block: BlockId, bytes: u32) -> Vga {
+        self.rom = Some((block, bytes));
+        self.cfg.rom(bytes);
+        self
     }
 
     /// A port of the CRTC pair and input status that the colour/monochrome bit leaves at the other place.
@@ -320,7 +333,11 @@ impl Vga {
 
 impl Device for Vga {
     fn reset(&mut self, cx: &mut dyn DevCx) {
-        *self = Vga::new(self.vram, self.vram_bytes);
+        let fresh = Vga::new(self.vram, self.vram_bytes);
+        *self = match self.rom {
+            Some((block, bytes)) => fresh.with_rom(block, bytes),
+            None => fresh,
+        };
         cx.request_remap();
     }
 
@@ -377,6 +394,20 @@ impl Device for Vga {
             });
         }
         out.extend(self.cfg.mapping(2, MMIO, 4));
+        if let (Some((block, bytes)), Some(base)) = (self.rom, self.cfg.rom_base()) {
+            out.push(Mapping {
+                space: Space::PciMem,
+                base,
+                len: bytes.into(),
+                to: MapTo::Block {
+                    block,
+                    offset: 0,
+                    writable: false,
+                    region: ROM,
+                },
+                priority: 1,
+            });
+        }
         out.push(Mapping {
             space: Space::PciMem,
             base: 0xa_0000,

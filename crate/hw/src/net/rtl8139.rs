@@ -6,14 +6,12 @@
 
 use tinamou_core::{DevCx, Device, Gpa, Input, Mapping, Ns, stored, stored_device};
 
+use super::eeprom::Eeprom;
 use super::{FRAME_MIN, crc32, hash_from_top};
 use crate::pci::config::{Bar, Ident, PciFunction};
 
-mod eeprom;
 #[cfg(test)]
 mod tests;
-
-use eeprom::Eeprom;
 
 const CR_BUFE: u8 = 0x01;
 const CR_TE: u8 = 0x04;
@@ -119,6 +117,16 @@ fn function() -> PciFunction {
     f
 }
 
+/// What a driver knows the card by, and its address from word 7 on.
+fn eeprom_words(mac: [u8; 6]) -> [u16; 64] {
+    let mut words = [0; 64];
+    (words[0], words[1], words[2]) = (0x8129, 0x10ec, 0x8139);
+    for i in 0..3 {
+        words[7 + i] = u16::from_le_bytes([mac[2 * i], mac[2 * i + 1]]);
+    }
+    words
+}
+
 impl Rtl8139 {
     /// A controller on network port `port` with this address.
     pub fn new(port: u32, mac: [u8; 6]) -> Rtl8139 {
@@ -146,7 +154,7 @@ impl Rtl8139 {
             mulint: 0,
             bmcr: 0x1000,
             anar: 0x01e1,
-            eeprom: Eeprom::new(mac),
+            eeprom: Eeprom::new(eeprom_words(mac)),
         }
     }
 

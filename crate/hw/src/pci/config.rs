@@ -9,6 +9,8 @@ pub const COMMAND: usize = 0x04;
 pub const COMMAND_IO: u8 = 1;
 /// Memory space enable.
 pub const COMMAND_MEM: u8 = 2;
+/// Base address of the expansion ROM.
+const ROM: usize = 0x30;
 /// Bus master enable.
 pub const COMMAND_MASTER: u8 = 4;
 
@@ -91,6 +93,19 @@ impl PciFunction {
         self.bars[n] = Some(bar);
     }
 
+    /// Adds the expansion ROM's base register, for `len` bytes (a power of two, at least 2048).
+    pub fn rom(&mut self, len: u32) {
+        let bits = !(len - 1) & !0x7ff | 1;
+        self.mask[ROM..ROM + 4].copy_from_slice(&bits.to_le_bytes());
+    }
+
+    /// Where the expansion ROM is seen, if it is enabled.
+    pub fn rom_base(&self) -> Option<u64> {
+        let v = self.get32(ROM);
+        let on = v & 1 != 0 && self.memory_on() && v & !0x7ff != 0;
+        on.then_some(u64::from(v & !0x7ff))
+    }
+
     /// Makes bits of a byte writable.
     pub fn writable(&mut self, at: usize, mask: u8) {
         self.mask[at] = mask;
@@ -150,9 +165,9 @@ impl PciFunction {
         before != self.decode_state()
     }
 
-    fn decode_state(&self) -> ([u8; 24], u8) {
-        let mut b = [0; 24];
-        b.copy_from_slice(&self.bytes[0x10..0x28]);
+    fn decode_state(&self) -> ([u8; 36], u8) {
+        let mut b = [0; 36];
+        b.copy_from_slice(&self.bytes[0x10..0x34]);
         (b, self.bytes[COMMAND] & 3)
     }
 

@@ -19,6 +19,7 @@ use tinamou_hw::isa::i8042::{self, I8042};
 use tinamou_hw::isa::parallel::Parallel;
 use tinamou_hw::isa::piix::{self, Model, Piix};
 use tinamou_hw::misc::ports::{self, IsaLatches};
+use tinamou_hw::net::e1000::E1000;
 use tinamou_hw::net::ne2000::Ne2000;
 use tinamou_hw::net::pcnet::Pcnet;
 use tinamou_hw::net::rtl8139::Rtl8139;
@@ -52,6 +53,10 @@ pub const BIOS_BYTES: u64 = 256 << 10;
 /// Video memory.
 pub const VRAM: BlockId = BlockId(2);
 const VRAM_BYTES: u64 = 16 * MIB;
+/// The display adapter's firmware.
+pub const VGA_ROM: BlockId = BlockId(3);
+/// Its size.
+pub const VGA_ROM_BYTES: u64 = 64 << 10;
 
 /// The address of the board's network interface.
 const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -59,8 +64,10 @@ const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 /// A network interface.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Nic {
-    /// Realtek RTL8139.
+    /// Intel 82540EM.
     #[default]
+    E1000,
+    /// Realtek RTL8139.
     Rtl8139,
     /// NE2000 on PCI.
     Ne2000Pci,
@@ -247,6 +254,10 @@ pub static PC: Board = Board {
             name: "vram",
             bytes: Some(VRAM_BYTES),
         },
+        BlockSpec {
+            name: "vga-rom",
+            bytes: Some(VGA_ROM_BYTES),
+        },
     ],
     // The host bridge decides where memory is seen.
     ram: &[],
@@ -410,7 +421,16 @@ pub static PC: Board = Board {
             map: &[io(0x3b0, 0x30, vga::PORTS, 2), io(0x1ce, 4, vga::DISPI, 2)],
             pci: &[(0x10, 0)],
             ..DeviceSpec::new("vga", "VGA with Bochs VBE", |_| {
-                Box::new(Vga::new(VRAM, VRAM_BYTES))
+                Box::new(Vga::new(VRAM, VRAM_BYTES).with_rom(VGA_ROM, VGA_ROM_BYTES as u32))
+            })
+        },
+        DeviceSpec {
+            present: |c| nic_is(c, Nic::E1000),
+            wires: &[inta(3)],
+            pci: &[(0x18, 0)],
+            nets: &[0],
+            ..DeviceSpec::new("e1000", "82540EM Ethernet controller", |_| {
+                Box::new(E1000::new(0, MAC))
             })
         },
         DeviceSpec {
@@ -533,7 +553,7 @@ pub fn new(config: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, BoardError> {
     Bus::new(&PC, config, ram)
 }
 
-/// Puts a firmware image (SeaBIOS) where the CPU starts. Its VGA firmware is a file `vgaroms/...` of [`PcOptions::fw_cfg`].
+/// Puts a firmware image (SeaBIOS) where the CPU starts.
 ///
 /// # Errors
 /// [`boot::ImageError::Firmware`] when it is empty or too large.
@@ -542,4 +562,13 @@ pub fn firmware(bus: &mut Bus, image: &[u8]) -> Result<(), boot::ImageError> {
     let at = BIOS_BYTES.checked_sub(image.len() as u64);
     let at = at.filter(|_| !image.is_empty()).ok_or(wrong.clone())?;
     bus.add_image(BIOS, at, image.to_vec()).map_err(|_| wrong)
+}
+
+/// Puts the display adapter's firmware into its expansion ROM.
+///
+/// # Errors
+/// [`boot::ImageError::Firmware`] when it is too large.
+pub fn vga_firmware(bus: &mut Bus, image: &[u8]) -> Result<(), boot::ImageError> {
+    let n = bus.add_image(VGA_ROM, 0, image.to_vec());
+    n.map_err(|_| boot::ImageError::Firmware(image.len() as u64))
 }

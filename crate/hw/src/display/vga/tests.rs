@@ -411,3 +411,32 @@ fn storm_does_no_harm() {
         assert_eq!(f.rgba.len(), 4 * (f.width * f.height) as usize);
     }
 }
+
+#[test]
+fn expansion_rom() {
+    let make = || Vga::new(BlockId(0), MIB).with_rom(BlockId(1), 0x1_0000);
+    let mut b = Bench::new(make(), make);
+    b.twice(|b| {
+        let rom = |b: &Bench<Vga>| {
+            let mut m = Vec::new();
+            b.dev.mappings(&mut m);
+            m.into_iter().find(|m| {
+                matches!(
+                    m.to,
+                    MapTo::Block {
+                        block: BlockId(1),
+                        ..
+                    }
+                )
+            })
+        };
+        b.dev.pci_write(&mut b.cx, 0, 0x30, 4, 0xffff_fffe);
+        assert_eq!(b.dev.pci_read(&mut b.cx, 0, 0x30, 4), 0xffff_0000, "64 KiB");
+        assert_eq!(rom(b), None);
+        b.dev.pci_write(&mut b.cx, 0, 4, 2, 2);
+        b.dev.pci_write(&mut b.cx, 0, 0x30, 4, 0xfeb0_0001);
+        let m = rom(b).unwrap();
+        assert_eq!((m.base, m.len), (0xfeb0_0000, 0x1_0000));
+        b.dev.pci_write(&mut b.cx, 0, 0x30, 4, 0);
+    });
+}

@@ -55,7 +55,7 @@ fn functions_on_the_bus() {
             0x7010_8086,
             0x7113_8086,
             0x1111_1234,
-            0x8139_10ec
+            0x100e_8086
         ]
     );
     assert_eq!(pci(&mut b, 0x20, 0), 0xffff_ffff);
@@ -393,7 +393,11 @@ fn pvh_and_multiboot() {
 /// Our program's list of port writes, done here as the CPU would.
 #[test]
 fn the_program_sets_pci_up() {
-    let mut b = bus();
+    let pc = PcOptions {
+        nic: Nic::Rtl8139,
+        ..PcOptions::default()
+    };
+    let mut b = bus_of(BoardConfig { pc, ..config() });
     let image = bzimage(b"kernel");
     let k = Kernel {
         image: &image,
@@ -422,6 +426,11 @@ fn the_program_sets_pci_up() {
         b.page(Gpa(lfb)),
         RamPage::Ram { writable: true, .. }
     ));
+    // Its firmware can be read.
+    vga_firmware(&mut b, &[0x55, 0xaa, 0x40]).unwrap();
+    outp(&mut b, 0xcf8, 4, 0x8000_1030);
+    outp(&mut b, 0xcfc, 4, 0xfeb0_0001);
+    assert_eq!(b.read(Gpa(0xfeb0_0000), 4), Ok(0x0040_aa55));
     // The power management timer runs.
     b.advance(Ns(1_000_000));
     assert_ne!(inp(&mut b, 0x608, 4), 0);

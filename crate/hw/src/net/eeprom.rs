@@ -1,4 +1,4 @@
-//! The serial EEPROM 93C46 beside the controller: 64 words, read only.
+//! The serial EEPROM 93C46 beside some controllers: 64 words, read only.
 
 use tinamou_core::stored;
 
@@ -18,13 +18,7 @@ stored!(Eeprom { words, selected, clock, input, count, output, left, out }
     check |s| s.count <= 9 && s.left <= 17, "EEPROM");
 
 impl Eeprom {
-    pub fn new(mac: [u8; 6]) -> Eeprom {
-        let mut words = [0; 64];
-        // What a driver knows the card by, and its address from word 7 on.
-        (words[0], words[1], words[2]) = (0x8129, 0x10ec, 0x8139);
-        for i in 0..3 {
-            words[7 + i] = u16::from_le_bytes([mac[2 * i], mac[2 * i + 1]]);
-        }
+    pub fn new(words: [u16; 64]) -> Eeprom {
         Eeprom {
             words,
             selected: false,
@@ -35,6 +29,11 @@ impl Eeprom {
             left: 0,
             out: true,
         }
+    }
+
+    /// A word, past the serial pins.
+    pub fn word(&self, at: u8) -> u16 {
+        self.words[usize::from(at & 0x3f)]
     }
 
     pub fn out(&self) -> bool {

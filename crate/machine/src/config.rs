@@ -102,6 +102,9 @@ pub enum MachineError {
     /// An image cannot be loaded.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// An image cannot be loaded into a PC.
+    #[error(transparent)]
+    PcImage(#[from] crate::boards::pc::boot::ImageError),
     /// The host cannot.
     #[error("the host cannot provide the machine: {0}")]
     Host(String),

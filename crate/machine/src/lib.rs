@@ -14,4 +14,4 @@ pub mod target;
 
 pub use config::{Accel, Config, MachineError};
 pub use machine::{Machine, SliceEnd, Stats};
-pub use target::{TARGETS, Target};
+pub use target::{Arch, TARGETS, Target};

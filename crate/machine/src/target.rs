@@ -4,11 +4,22 @@ use tinamou_ir::guest::Guest;
 
 use crate::config::MachineError;
 
+/// A family of guests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arch {
+    /// MIPS, on `malta`.
+    Mips,
+    /// x86, on `pc`.
+    X86,
+}
+
 /// An emulated architecture.
 #[derive(Debug)]
 pub struct Target {
     /// QEMU's name: `mipsel`.
     pub name: &'static str,
+    /// The family.
+    pub arch: Arch,
     /// Byte order.
     pub big_endian: bool,
     /// 64-bit CPUs are allowed.
@@ -21,24 +32,28 @@ pub struct Target {
 pub static TARGETS: &[Target] = &[
     Target {
         name: "mipsel",
+        arch: Arch::Mips,
         big_endian: false,
         wide: false,
         default_cpu: "24Kf",
     },
     Target {
         name: "mips",
+        arch: Arch::Mips,
         big_endian: true,
         wide: false,
         default_cpu: "24Kf",
     },
     Target {
         name: "mips64el",
+        arch: Arch::Mips,
         big_endian: false,
         wide: true,
         default_cpu: "20Kc",
     },
     Target {
         name: "mips64",
+        arch: Arch::Mips,
         big_endian: true,
         wide: true,
         default_cpu: "20Kc",
@@ -48,11 +63,18 @@ pub static TARGETS: &[Target] = &[
 impl Target {
     /// Names of the CPU models.
     pub fn cpu_names(&self) -> Vec<&'static str> {
-        tinamou_mips::models::MODELS
-            .iter()
-            .filter(|m| self.wide || !m.wide)
-            .map(|m| m.name)
-            .collect()
+        match self.arch {
+            Arch::Mips => tinamou_mips::models::MODELS
+                .iter()
+                .filter(|m| self.wide || !m.wide)
+                .map(|m| m.name)
+                .collect(),
+            Arch::X86 => tinamou_x86::MODELS
+                .iter()
+                .filter(|m| self.wide || !m.wide())
+                .map(|m| m.name)
+                .collect(),
+        }
     }
 
     /// A CPU of this model, with options of its own behind the name ([`tinamou_mips::CpuModel::configured`]).
@@ -65,6 +87,14 @@ impl Target {
         } else {
             name
         };
+        if self.arch == Arch::X86 {
+            let model = tinamou_x86::CpuModel::parse(name).ok();
+            let model = model.filter(|m| self.wide || !m.wide());
+            let model = model.ok_or_else(|| MachineError::UnknownCpu {
+                name: name.to_owned(),
+            })?;
+            return Ok(Box::new(tinamou_x86::X86::new(&model)));
+        }
         let model = tinamou_mips::CpuModel::configured(name).filter(|m| self.wide || !m.wide);
         let model = model.ok_or_else(|| MachineError::UnknownCpu {
             name: name.to_owned(),

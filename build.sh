@@ -143,9 +143,12 @@ guests() { # Debian's kernels, busybox, U-Boot and our test programs, into build
     mips64el-linux-gnuabi64-gcc="gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross") || true
   tests/programs/build.sh
   tests/guests/fetch.sh
+  # One more is built from its source where that can be done.
+  (debian mips-linux-gnu-gcc="gcc-mips-linux-gnu" bison=bison flex="flex libssl-dev" bc=bc make=make &&
+    tests/guests/fetch.sh uboot-be) || say "no big-endian U-Boot"
 }
 
-bench() { # our speed beside QEMU's, natively and in Node
+bench() { # our speed beside QEMU's, natively, in Node and in Chromium
   [ -x tests/bench/run.sh ] || die "tests/bench/run.sh is not there"
   guests
   native
@@ -176,6 +179,8 @@ test() { # format, lints, all tests on all engines
   # Debian's guests, if they can be had: the boots of real kernels are left out otherwise.
   tests/guests/fetch.sh || say "no guests from Debian: their boots are left out"
   step 'cargo test' cargo test --quiet --workspace --no-fail-fast
+  # The program itself is built with its tests.
+  step 'guests natively' tests/guests/run.sh
   step 'web bundle' node www/scripts/build.mjs
   step 'page types' npm --prefix www run --silent check
   # Every suite prints a line with `N passed, N failed`, as cargo's do.

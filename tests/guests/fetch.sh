@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Fetches Debian's Malta kernels, busybox and U-Boot, and packs an initramfs for each guest.
 #
-#   tests/guests/fetch.sh [mipsel] [mips64el] [uboot]      (no argument: all)
+#   tests/guests/fetch.sh [mipsel] [mips64el] [uboot]      (no argument: these)
+#   tests/guests/fetch.sh uboot-be                         (built from Debian's source: some minutes)
 #
 # Result, below build/guests/ (git-ignored):
 #   mipsel/{vmlinux,initrd.gz,release}     Debian's 4kc-malta kernel, 32-bit little-endian
 #   mips64el/{vmlinux,initrd.gz,release}   Debian's 5kc-malta kernel, 64-bit little-endian
+#   {mipsel,mips64el}/initrd-devices.gz    the same with drivers, and a session that uses them
+#   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
+#   uboot/malta.bin                        big-endian U-Boot
 #   uboot/{maltael,malta64el}.bin          U-Boot, words swapped as QEMU's -bios wants them
 #
 # The packages come through apt with private directories per architecture: neither dpkg's state nor the system's
@@ -19,7 +23,7 @@ apt=$out/apt
 
 die() { echo "fetch.sh: $*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null || die "needs $1: apt-get install $2"; }
-for pair in apt-get:apt dpkg-deb:dpkg cpio:cpio gzip:gzip perl:perl-base; do need "${pair%%:*}" "${pair##*:}"; done
+for pair in apt-get:apt dpkg-deb:dpkg cpio:cpio gzip:gzip perl:perl-base python3:python3; do need "${pair%%:*}" "${pair##*:}"; done
 
 # apt_for ARCH TOOL ARGS...: an apt tool that sees only ARCH and keeps its state below build/guests/apt/ARCH.
 apt_for() {
@@ -102,6 +106,31 @@ initrd() { # ARCH
   echo "guests: $arch/initrd.gz $(stat -c %s "$dir/initrd.gz") bytes"
 }
 
+# Modules of the kernel's package, in /devices, and devices.sh.
+devices() { # ARCH FLAVOUR
+  local arch=$1 dir=$out/$1 root=$out/$1/devices file
+  file=$(deb "$arch" "linux-image-$(cat "$dir/release")")
+  if [ ! -s "$dir/devices.gz" ] || [ -n "$(find "$file" "$here/devices" "$here/fetch.sh" -newer "$dir/devices.gz" 2>/dev/null)" ]; then
+    rm -rf "$root"
+    mkdir -p "$root"/{bin,devices}
+    dpkg-deb --fsys-tarfile "$file" | tar -x -C "$root/devices" --wildcards --transform='s,.*/,,' \
+      '*/'{crc16,mbcache,jbd2,crc32c_generic,libcrc32c,ext4,ata_piix,cdrom,sr_mod,mii,pcnet32}.ko
+    cp "$here/devices/devices.sh" "$root/bin/"
+    chmod -R u=rwX,go=rX "$root"
+    chmod 755 "$root/bin/devices.sh"
+    find "$root" -exec touch -h -d @0 {} +
+    (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/devices.gz.new"
+    mv "$dir/devices.gz.new" "$dir/devices.gz"
+    rm -rf "$root"
+    echo "guests: $arch/devices.gz $(stat -c %s "$dir/devices.gz") bytes"
+  fi
+  cat "$dir/initrd.gz" "$dir/devices.gz" >"$dir/initrd-devices.gz"
+  if [ ! -s "$out/disks/disk.qcow2" ] || [ "$here/devices/disks.py" -nt "$out/disks/disk.qcow2" ]; then
+    mkdir -p "$out/disks"
+    python3 "$here/devices/disks.py" "$out/disks"
+  fi
+}
+
 uboot() {
   local dir=$out/uboot file board
   [ -n "${FRESH:-}" ] || [ ! -s "$dir/malta64el.bin" ] || return 0
@@ -115,12 +144,37 @@ uboot() {
   echo "guests: uboot/ is $(basename "$file" | cut -d_ -f2)"
 }
 
+# Debian builds no big-endian U-Boot for Malta, and has no big-endian MIPS any more: this is its source package.
+uboot_be() {
+  local dir=$out/uboot src=$out/uboot-src pair
+  [ -n "${FRESH:-}" ] || [ ! -s "$dir/malta.bin" ] || return 0
+  for pair in mips-linux-gnu-gcc:gcc-mips-linux-gnu bison:bison flex:flex bc:bc make:make gcc:gcc; do need "${pair%%:*}" "${pair##*:}"; done
+  [ -e /usr/include/openssl/evp.h ] || die "needs OpenSSL's headers: apt-get install libssl-dev"
+  lists mipsel
+  # The source lies beside the package.
+  local uri name
+  uri=$(apt_for mipsel apt-get -q download --print-uris u-boot-qemu | cut -d"'" -f2)
+  name=${uri##*/u-boot-qemu_}
+  rm -rf "$src"
+  mkdir -p "$src" "$dir"
+  /usr/lib/apt/apt-helper download-file "${uri%/*}/u-boot_${name%-*_all.deb}.orig.tar.xz" "$src.tar.xz" >"$src/log" 2>&1 ||
+    die "cannot download U-Boot's source: $(tail -1 "$src/log")"
+  tar -xf "$src.tar.xz" -C "$src" --strip-components=1
+  make -C "$src" malta_defconfig >"$src/log" 2>&1 &&
+    make -C "$src" -j"$(nproc)" CROSS_COMPILE=mips-linux-gnu- u-boot.bin >"$src/log" 2>&1 ||
+    die "U-Boot does not build: $(tail -1 "$src/log")"
+  mv "$src/u-boot.bin" "$dir/malta.bin"
+  rm -rf "$src" "$src.tar.xz"
+  echo "guests: uboot/malta.bin is $name"
+}
+
 [ $# -gt 0 ] || set -- mipsel mips64el uboot
 for what in "$@"; do
   case $what in
-    mipsel) kernel mipsel 4kc-malta; initrd mipsel ;;
-    mips64el) kernel mips64el 5kc-malta; initrd mips64el ;;
+    mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel ;;
+    mips64el) kernel mips64el 5kc-malta; initrd mips64el; devices mips64el ;;
     uboot) uboot ;;
-    *) die "unknown guest '$what' (mipsel, mips64el, uboot)" ;;
+    uboot-be) uboot_be ;;
+    *) die "unknown guest '$what' (mipsel, mips64el, uboot, uboot-be)" ;;
   esac
 done

@@ -1,29 +1,36 @@
 #!/usr/bin/env bash
 # Records what QEMU's malta says in the scripted session: golden/<guest>.txt. maltael and malta64el are U-Boot.
 #
-#   tests/guests/golden.sh [mipsel] [mips64el] [maltael] [malta64el]
+#   tests/guests/golden.sh [mipsel] [mips64el] [devices-mipsel] [devices-mips64el] [maltael] [malta64el] [malta]
 #
 # A transcript's first line is the command that made it; the rest is what play.sh keeps, the same on any correct machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 append='console=ttyS0 panic=-1 quiet'
-[ $# -gt 0 ] || set -- mipsel mips64el maltael malta64el
+[ $# -gt 0 ] || set -- mipsel mips64el devices-mipsel devices-mips64el maltael malta64el malta
 for guest in "$@"; do
   case $guest in
-    mipsel | maltael) qemu=qemu-system-mipsel cpu=24Kf ;;
-    mips64el | malta64el) qemu=qemu-system-mips64el cpu=MIPS64R2-generic ;;
+    mipsel | devices-mipsel | maltael) qemu=qemu-system-mipsel cpu=24Kf ;;
+    mips64el | devices-mips64el | malta64el) qemu=qemu-system-mips64el cpu=MIPS64R2-generic ;;
+    malta) qemu=qemu-system-mips cpu=24Kf ;;
     *) echo "golden.sh: unknown guest '$guest'" >&2; exit 1 ;;
   esac
   command -v $qemu >/dev/null || { echo "golden.sh: needs $qemu: apt-get install qemu-system-mips" >&2; exit 1; }
-  cmd=($qemu -M malta -cpu $cpu -m 256 -net none -vga none -nographic -no-reboot)
+  cmd=($qemu -M malta -cpu $cpu -m 256 -vga none -nographic -no-reboot)
   case $guest in
+    devices-*)
+      # The interface is there, and what it sends goes nowhere. Snapshot: the disks stay as they are.
+      g=build/guests/${guest#devices-}
+      cmd+=(-net nic,model=pcnet -global pcnet.romfile= -snapshot -drive file=build/guests/disks/disk.raw,format=raw -cdrom build/guests/disks/cd.raw)
+      cmd+=(-kernel "$g/vmlinux" -initrd "$g/initrd-devices.gz" -append "$append")
+      ;;
     malta*)
-      cmd+=(-bios build/guests/uboot/$guest.bin)
+      cmd+=(-net nic,model=pcnet -global pcnet.romfile= -bios build/guests/uboot/$guest.bin)
       ;;
     *)
       g=build/guests/$guest
-      cmd+=(-kernel "$g/vmlinux" -initrd "$g/initrd.gz" -append "$append")
+      cmd+=(-net none -kernel "$g/vmlinux" -initrd "$g/initrd.gz" -append "$append")
       ;;
   esac
   {

@@ -4,7 +4,7 @@
 #   tests/guests/play.sh GUEST COMMAND...            prints the transcript, cut to what must be the same everywhere
 #   tests/guests/play.sh --check GUEST COMMAND...    compares it with the golden one: `ok GUEST`, or the difference and status 1
 #
-# GUEST is mipsel, mips64el (Debian), maltael, malta64el (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
+# GUEST is mipsel, mips64el (Debian), devices-mipsel, devices-mips64el (with disks and a network interface), maltael, malta64el, malta (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
 # whole command line of a machine with its console on stdin and stdout, as in a golden transcript's first line.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,10 +17,17 @@ shift
 golden=$here/golden/$guest.txt
 case $guest in
   lab-*) steps=$top/tests/lab/lab.steps golden=$top/tests/lab/golden/$guest.txt keep=(-e p) ;;
-  malta*) steps=$here/uboot.steps keep=(-e '/^maltael # /,/^END-115200/p') ;;
+  malta)
+    steps=$(mktemp) keep=(-e '/^malta # /,/^END-115200/{p;/^END-115200/q}')
+    trap 'rm -f "$steps"' EXIT
+    sed 's/maltael #/malta #/' "$here/uboot.steps" >"$steps"
+    ;;
+  malta*) steps=$here/uboot.steps keep=(-e '/^maltael # /,/^END-115200/{p;/^END-115200/q}') ;;
   *)
-    release=$(cat "${GUESTS_DIR:-$top/build/guests}/$guest/release")
+    arch=${guest#devices-}
+    release=$(cat "${GUESTS_DIR:-$top/build/guests}/$arch/release")
     steps=$here/session.steps
+    [ "$arch" = "$guest" ] || steps=$here/devices.steps
     # Without the kernel's own lines, and the kernel's release by name: fetch.sh takes whatever version Debian has.
     keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$release/@RELEASE@/g" -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
     ;;

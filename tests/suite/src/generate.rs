@@ -140,7 +140,7 @@ pub fn case(seed: u64, va_type: Type) -> Case {
             blocks,
             entries: vec![0],
             fixed: true,
-            hot: seed % 2 == 0,
+            hot: seed.is_multiple_of(2),
         },
         set,
         memory: Vec::new(),

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Plays golden sessions on the native program in counted time: disks and network interface under Linux, 64-bit firmware; what
+# build/guests has of it. (The other sessions run on every host: tests/web/run-same.mjs.) Needs `cargo build -p tinamou`;
+# TINAMOU names another program. The last line is `N passed, N failed`.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+program=${TINAMOU:-${CARGO_TARGET_DIR:-target}/debug/tinamou}
+g=build/guests disks=build/guests/disks
+passed=0 failed=0
+
+# play SESSION TARGET ARGUMENT...
+play() {
+  local session=$1 target=$2
+  shift 2
+  if "$here/play.sh" --check "$session" "$program" "$target" -M malta -m 256 -nographic -no-reboot \
+    -icount shift=4,sleep=off "$@" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+}
+
+# devices ARCH CPU DISK...
+devices() {
+  local dir=$g/$1
+  [ -e "$dir/initrd-devices.gz" ] || return 0
+  play "devices-$1" "system-$1" -cpu "$2" -kernel "$dir/vmlinux" -initrd "$dir/initrd-devices.gz" \
+    -append 'console=ttyS0 panic=-1 quiet' -cdrom $disks/cd.raw "${@:3}"
+}
+
+devices mipsel 24Kf -hda $disks/disk.qcow2
+devices mips64el MIPS64R2-generic -snapshot -hda $disks/disk.raw
+[ ! -e $g/uboot/malta64el.bin ] || play malta64el system-mips64el -cpu MIPS64R2-generic -bios $g/uboot/malta64el.bin
+[ ! -e $g/uboot/malta.bin ] || play malta system-mips -cpu 24Kf -bios $g/uboot/malta.bin
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

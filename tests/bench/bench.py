@@ -64,13 +64,56 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-class Console:
-    """A machine whose serial console is a process's stdin and stdout."""
+def browsers_of(pid):
+    """Pids of the browser's processes below a process."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat") as f:
+                    children.setdefault(int(f.read().rsplit(")", 1)[1].split()[1]), []).append(int(entry))
+            except OSError:
+                pass
+    found, todo = [], list(children.get(pid, []))
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += children.get(one, [])
+    return found
 
-    def __init__(self, command):
+
+def status_bytes(pid, key):
+    try:
+        with open(f"/proc/{pid}/status") as f:
+            return next((int(line.split()[1]) * 1024 for line in f if line.startswith(key)), 0)
+    except OSError:
+        return 0
+
+
+class Console:
+    """A machine whose serial console is a process's stdin and stdout; with `browser`, one in a browser that it started."""
+
+    def __init__(self, command, browser=False):
+        self.browser, self.gone = browser, {}
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0)
         self.said, self.seen = b"", 0
+
+    def cpu(self):
+        """CPU seconds so far; a browser's processes that have ended keep what was last seen of them."""
+        if not self.browser:
+            return cpu_of(self.process.pid)
+        for pid in browsers_of(self.process.pid):
+            try:
+                self.gone[pid] = cpu_of(pid)
+            except OSError:
+                pass
+        return sum(self.gone.values())
+
+    def peak_rss(self):
+        """Of the machine's process; in a browser of its largest, which is the page's renderer."""
+        pids = browsers_of(self.process.pid) if self.browser else [self.process.pid]
+        return max((status_bytes(pid, "VmHWM") for pid in pids), default=0)
 
     def expect(self, text):
         """CPU time when the text came."""
@@ -84,7 +127,7 @@ class Console:
                 raise RuntimeError(f"not seen: {text}\n{tail}")
             self.said += data
         self.seen = at + len(raw)
-        return cpu_of(self.process.pid)
+        return self.cpu()
 
     def type(self, line):
         # A key at a time, as a hand would: a 16550 without flow control loses what comes faster.
@@ -104,6 +147,13 @@ class Console:
 
     def close(self):
         """Ends the machine; what it wrote to stderr."""
+        if self.browser:
+            # It closes the browser and tells what the page saw.
+            self.process.stdin.close()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                pass
         self.process.kill()
         self.process.wait()
         self.log.seek(0)
@@ -113,12 +163,12 @@ class Console:
 class Host:
     """Something that runs the guest's programs."""
 
-    def __init__(self, name, command, slow=False):
-        self.name, self.command, self.slow = name, command, slow
-        self.console = None
+    def __init__(self, name, command, slow=False, browser=False):
+        self.name, self.command, self.slow, self.browser = name, command, slow, browser
+        self.console, self.said = None, ""
 
     def boot(self):
-        self.console = Console(self.command)
+        self.console = Console(self.command, self.browser)
         cpu = self.console.expect("GUEST-SHELL")
         self.console.expect("guest# ")
         return cpu
@@ -127,12 +177,11 @@ class Host:
         return self.console.bench(name, iterations)
 
     def peak_rss(self):
-        with open(f"/proc/{self.console.process.pid}/status") as f:
-            return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM"))
+        return self.console.peak_rss()
 
     def close(self):
         if self.console:
-            self.console.close()
+            self.said = self.console.close()
         self.console = None
 
 
@@ -172,6 +221,9 @@ def hosts(chosen):
         all_hosts["interp"] = Host("interp", [*native, "-accel", "interp"], slow=True)
     if found("node") and os.path.exists(os.path.join(TOP, "www/pkg/tinamou_web_bg.wasm")):
         all_hosts["node"] = Host("node", ["node", os.path.join(HERE, "node.mjs"), *guest_files()])
+        if found("chromium"):
+            page = ["node", os.path.join(HERE, "chromium.mjs"), "debian-mipsel"]
+            all_hosts["chromium"] = Host("chromium", page, browser=True)
     return [h for name, h in all_hosts.items() if not chosen or name in chosen]
 
 
@@ -190,6 +242,16 @@ def boots(all_hosts, repeat, note, times):
             except RuntimeError as e:
                 note(f"boot {h.name}: {e}")
                 h.close()
+
+
+def page_figures(host):
+    """What the page saw of its machine, and how soon a warm page's lab guest speaks."""
+    lines = [s for s in host.said.splitlines() if s.startswith("{")]
+    figures = json.loads(lines[-1]) if lines else {}
+    first = subprocess.run(["node", os.path.join(HERE, "chromium.mjs"), "--first-byte", "lab"], capture_output=True, text=True)
+    if first.returncode == 0:
+        figures["warmFirstByteMs"] = float(first.stdout)
+    return figures
 
 
 def own_figures():
@@ -245,6 +307,20 @@ def summary(result):
         print(f"  modules, regions          {own['modules']}, {own['regions']}; {own['module_bytes'] / mib:.1f} MiB of wasm; flushes {own['flushes']}")
         for key in ("calls", "resumes", "slow_accesses", "exceptions"):
             print(f"  {key.replace('_', ' '):24}  one in {insns / max(own[key], 1):.0f} instructions ({own[key] / 1e6:.2f} M)")
+        if timing := own.get("timing"):
+            total = sum(v for k, v in timing.items() if k != "compile_seconds")
+            part = lambda key: f"{100 * timing[key + '_seconds'] / max(total, 1e-9):.0f} %"
+            print(
+                f"  its thread's time         interpreting {part('interpret')}, compiled code {part('run')}, lifting {part('lift')}, "
+                f"making modules {part('build')}, rest {part('other')}"
+            )
+            print(f"  the engine's compilation  {100 * timing['compile_seconds'] / max(total, 1e-9):.0f} % of the same, on other threads")
+    if page := result.get("page"):
+        print("\nChromium, from boot to the last loop")
+        print(f"  longest slice, longest gap in which the page did not react: {page.get('longestSliceMs', 0):.0f} ms, {page.get('longestGapMs', 0):.0f} ms")
+        print(f"  modules, wasm             {page.get('modules', 0)}, {page.get('moduleBytes', 0) / (1 << 20):.1f} MiB")
+        if "warmFirstByteMs" in page:
+            print(f"  first serial output of the lab guest on a warm page: {page['warmFirstByteMs']:.0f} ms")
     for name, rss in result.get("rss", {}).items():
         print(f"  peak RSS, {name:14}  {rss / (1 << 20):.0f} MiB at the end, the guest's 256 MiB included where touched")
     footnote = ", ".join(f"{row} {by['qemu']:.1f}" for row, by in median.items() if by.get("qemu"))
@@ -256,7 +332,7 @@ def summary(result):
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--only", help="loops, or `boot`, separated by commas")
-    args.add_argument("--hosts", help="of: qemu, jit, qemu-user, interp, node")
+    args.add_argument("--hosts", help="of: qemu, jit, qemu-user, interp, node, chromium")
     args.add_argument("--repeat", type=int, default=3)
     args.add_argument("--scale", type=float, default=1, help="multiplies all iteration counts")
     args.add_argument("--json", help="where all times go")
@@ -297,6 +373,9 @@ def main():
             h.close()
     if "jit" in result["hosts"]:
         result["own"] = own_figures()
+    for h in all_hosts:
+        if isinstance(h, Host) and h.browser:
+            result["page"] = page_figures(h)
     summary(result)
     if args.json:
         with open(args.json, "w") as f:

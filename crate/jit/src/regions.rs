@@ -272,6 +272,7 @@ impl Regions {
         bus: &mut dyn Platform,
         arena: &Arena,
         tuning: &Tuning,
+        interpreted: u64,
     ) {
         if self.waiting.len() < tuning.in_flight && !self.hot_queue.is_empty() {
             let heads = core::mem::take(&mut self.hot_queue);
@@ -281,7 +282,8 @@ impl Regions {
             return;
         }
         self.age += 1;
-        if self.waiting.len() >= tuning.in_flight
+        if self.stats.insns > tuning.credit + interpreted / tuning.price
+            || self.waiting.len() >= tuning.in_flight
             || (self.queue.len() < tuning.batch && self.age < tuning.patience_slices)
         {
             return;
@@ -720,11 +722,9 @@ fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
             }
         }
     }
-    let inside: FxHashSet<u64> = index.keys().copied().collect();
     for &id in ids {
         let block = blocks.get(id);
         if block.calls
-            && !calls_inside(block, &inside)
             && let Some(&i) = index.get(&block.behind())
         {
             entry[i] = true;

@@ -47,6 +47,8 @@ pub struct RunStats {
     pub resumes: u64,
     /// Blocks interpreted because too little of the slice was left for compiled code.
     pub drained: u64,
+    /// Exits of compiled code to the run loop by kind: edge, indirect, leave, resume, trap, stopped, left, budget, check.
+    pub exits: [u64; 9],
     /// Times compiled code was not entered because its mappings did not hold.
     pub refused: u64,
     /// Blocks lifted for one run only: the end of a slice, or code that must not be cached.
@@ -273,6 +275,7 @@ impl Vcpu {
             bus,
             &self.core.state.arena,
             &self.tuning,
+            self.stats.interpreted,
         );
     }
 
@@ -693,6 +696,18 @@ impl Vcpu {
             | Exit::Left { block, .. } => region.blocks[block as usize],
             Exit::Edge { .. } | Exit::Indirect | Exit::Leave => BlockId(0),
         };
+        let kind = match record.exit {
+            Exit::Edge { .. } => 0,
+            Exit::Indirect => 1,
+            Exit::Leave => 2,
+            Exit::Resume { .. } => 3,
+            Exit::Trap { .. } => 4,
+            Exit::Stopped { .. } => 5,
+            Exit::Left { .. } => 6,
+            Exit::Budget { .. } => 7,
+            Exit::Check { .. } => 8,
+        };
+        self.stats.exits[kind] += 1;
         match record.exit {
             Exit::Edge { target, .. } => {
                 self.core.state.set_pc(target);

@@ -20,6 +20,7 @@ fn main() {
         config.tuning.hot_runs = t[0];
         config.tuning.warm_part = t[1];
         config.tuning.region_insns = t[2];
+        config.tuning.price = t.get(3).map_or(config.tuning.price, |&p| p.into());
     }
     if let Ok(shift) = std::env::var("SHIFT") {
         config.icount_shift = shift.parse().expect("shift");

@@ -16,6 +16,7 @@ fn main() {
         config.cpu = args.get(7).cloned().unwrap_or_default();
         config.accel = accel;
         config.tuning.hot_runs = 30;
+        config.tuning.credit = 1 << 40;
         config.tuning.batch = 1;
         Machine::new(&config, |arena| {
             Ok(Box::new(

@@ -32,6 +32,7 @@ fn machine(arch: &str, accel: Accel) -> Machine {
     config.accel = accel;
     // Compile early and everything, so that as much as possible runs compiled.
     config.tuning.hot_runs = 8;
+    config.tuning.credit = 1 << 40;
     config.tuning.batch = 4;
     Machine::new(&config, |arena| {
         let engine = WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?;

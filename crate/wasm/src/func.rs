@@ -529,16 +529,23 @@ impl Func<'_> {
     }
 
     fn dispatcher(&mut self, node: usize) {
+        // Nearly always it goes on with the first: the others are where the region is entered in the middle of the loop.
+        let next = self.next;
+        let first = self.graph.heads(node)[0];
+        self.i().local_get(next).i32_const(first as i32).i32_ne();
+        self.open_cold(BlockType::Empty);
         let heads = self.graph.heads(node);
-        let default = self.forward_depth(node, heads[0]);
+        let default = self.forward_depth(node, first);
         let mut cases = vec![default; heads.iter().max().map_or(0, |m| m + 1)];
         for &h in heads {
             cases[h] = self.forward_depth(node, h);
         }
-        let next = self.next;
         self.i()
             .local_get(next)
             .br_table(cases.iter().copied(), default);
+        self.close();
+        let depth = self.forward_depth(node, first);
+        self.i().br(depth);
     }
 
     fn checked_block(&mut self, b: usize) {

@@ -540,6 +540,7 @@ fn machine(cpu: usize, accel: Accel, engine: MakeEngine) -> Result<Machine, Stri
     config.accel = accel;
     // Everything that runs twice is compiled, soon.
     config.tuning.hot_runs = 3;
+    config.tuning.credit = 1 << 40;
     config.tuning.warm_part = 1;
     config.tuning.batch = 2;
     config.tuning.patience_slices = 1;

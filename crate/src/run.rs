@@ -124,6 +124,7 @@ impl Session {
                 SliceEnd::Reset if self.no_reboot => return End::Reset,
                 SliceEnd::Panic => return End::Panic,
                 SliceEnd::Budget
+                | SliceEnd::Debug
                 | SliceEnd::Reset
                 | SliceEnd::Halted { .. }
                 | SliceEnd::WaitingForHost => {}

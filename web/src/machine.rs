@@ -120,6 +120,7 @@ impl Machine {
             SliceEnd::Shutdown => "shutdown",
             SliceEnd::Reset => "reset",
             SliceEnd::Panic => "panic",
+            SliceEnd::Debug => "debug",
         };
         object(&[
             ("kind", kind.into()),

@@ -1,1 +1,3 @@
-//! Placeholder head; see DESIGN.md.
+//! Control of machines from outside.
+
+pub mod gdb;

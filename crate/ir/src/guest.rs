@@ -125,6 +125,17 @@ pub struct Translation {
     pub fixed: bool,
 }
 
+/// How a guest shows itself to gdb.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DebugDescription {
+    /// gdb's `target.xml`, with all features in it.
+    pub xml: String,
+    /// gdb's numbers of the registers described, ascending: the order of a `g` packet.
+    pub numbers: Vec<u32>,
+    /// gdb's number of the program counter.
+    pub pc: u32,
+}
+
 /// Reads guest code while lifting, by virtual address.
 pub trait CodeFetch {
     /// Reads `bytes` (1, 2 or 4) bytes at `va` as a little-endian value.
@@ -259,6 +270,22 @@ pub trait Guest {
     }
     /// One line or more of register dump, in the manner of QEMU's `info registers`.
     fn dump(&self, state: &State) -> String;
+    /// Registers as gdb knows them; `None` if this guest cannot be debugged.
+    fn debug_description(&self) -> Option<DebugDescription> {
+        None
+    }
+    /// A register by gdb's number: its bytes in the guest's byte order. Has no effect on the guest.
+    fn debug_read(&mut self, _cx: &mut dyn Cx, _number: u32) -> Option<Vec<u8>> {
+        None
+    }
+    /// Sets a register by gdb's number; true if it exists and `bytes` has its length. Bits that software cannot write keep.
+    fn debug_write(&mut self, _cx: &mut dyn Cx, _number: u32, _bytes: &[u8]) -> bool {
+        false
+    }
+    /// Physical address of `va` as a load at the pc would find it, without any effect.
+    fn debug_translate(&self, _state: &State, _bus: &mut dyn PhysBus, _va: u64) -> Option<Gpa> {
+        None
+    }
     /// Disassembles one instruction at `pc`: its length in bytes and its text.
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String);
     /// The guest's own fields, for snapshots: appended to `out` in a fixed order. Slots are saved by the machine.

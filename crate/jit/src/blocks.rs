@@ -345,6 +345,19 @@ impl Blocks {
         dropped
     }
 
+    /// Drops the blocks with an instruction at guest address `va`; returns them.
+    pub fn drop_at(&mut self, va: u64) -> Vec<BlockId> {
+        let mut dropped = Vec::new();
+        for (n, block) in self.list.iter_mut().enumerate() {
+            if block.alive && va.wrapping_sub(block.place.pc) < block.place.bytes as u64 {
+                block.alive = false;
+                block.entry = None;
+                dropped.push(BlockId(n as u32));
+            }
+        }
+        dropped
+    }
+
     /// Forgets every block.
     pub fn clear(&mut self) {
         *self = Blocks::default();

@@ -9,6 +9,7 @@ use tinamou_ir::interp::ExecCx;
 use tinamou_ir::layout::{self, pending};
 use tinamou_ir::{HelperId, MemArg};
 
+use crate::debug::Watches;
 use crate::engine::HelperHost;
 use crate::pages::CodePages;
 use crate::platform::Platform;
@@ -34,6 +35,8 @@ pub struct Core {
     pub uncacheable: bool,
     /// Slow accesses so far.
     pub slow_accesses: u64,
+    /// A debugger's watchpoints.
+    pub watches: Option<Box<Watches>>,
 }
 
 impl Core {
@@ -48,6 +51,15 @@ impl Core {
     pub fn pend(&self, bits: u32) {
         self.state
             .write32(layout::PENDING, self.state.read32(layout::PENDING) | bits);
+    }
+
+    /// An access was made: a debugger may want to stop after the instruction.
+    fn note_access(&mut self, va: u64, bytes: u32, access: Access) {
+        if let Some(watches) = &mut self.watches
+            && watches.note(va, bytes, access)
+        {
+            self.pend(pending::LEAVE);
+        }
     }
 
     /// Shortens the slice so that it ends when `icount` instructions have run in all, if it would last longer.
@@ -83,7 +95,11 @@ impl Run<'_> {
         mmu: u8,
     ) -> Result<(Translation, RamPage), Fault> {
         let tr = guest.translate(&self.core.state, self.bus, va, access, mmu)?;
-        let (read, write) = (tr.cache_read, tr.cache_write && access == Access::Write);
+        let (mut read, mut write) = (tr.cache_read, tr.cache_write && access == Access::Write);
+        if let Some(watches) = &self.core.watches {
+            read &= !watches.covers_page(va, Access::Read);
+            write &= !watches.covers_page(va, Access::Write);
+        }
         self.core.uncacheable = true;
         let page = self.bus.page(tr.gpa);
         if let RamPage::Ram { arena, writable } = page {
@@ -209,6 +225,7 @@ impl Run<'_> {
             }
             raw
         };
+        self.core.note_access(va, bytes, Access::Read);
         Ok(if mem.big_endian {
             swap(raw, bytes)
         } else {
@@ -236,10 +253,12 @@ impl Run<'_> {
         };
         let (tr, page) = self.translate(guest, va, Access::Write, mem.mmu)?;
         if tr.gpa.page_offset() as u64 + bytes as u64 <= PAGE_SIZE {
+            self.core.note_access(va, bytes, Access::Write);
             return self.write_phys(guest, page, tr.gpa, va, bytes, raw);
         }
         let next = next_page(guest, va);
         let (tr2, page2) = self.translate(guest, next, Access::Write, mem.mmu)?;
+        self.core.note_access(va, bytes, Access::Write);
         for i in 0..bytes as u64 {
             let (gpa, at) = split(&tr, &tr2, i, va, next);
             let page = if i < PAGE_SIZE - (va & !PAGE_MASK) {

@@ -6,6 +6,7 @@
 
 pub mod blocks;
 pub mod core;
+pub mod debug;
 pub mod engine;
 pub mod pages;
 pub mod platform;

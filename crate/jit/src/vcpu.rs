@@ -13,6 +13,7 @@ use tinamou_ir::region::Exit;
 
 use crate::blocks::{BlockId, Blocks, Place, PlaceFetch};
 use crate::core::{Core, Exec, Run};
+use crate::debug::{self, Debug};
 use crate::engine::Engine;
 use crate::pages::CodePages;
 use crate::platform::Platform;
@@ -30,6 +31,8 @@ pub enum SliceEnd {
     Attention,
     /// The vCPU waits for an interrupt.
     Halted,
+    /// A debugger's stop: a breakpoint, a watchpoint, or an interrupt entered by a step.
+    Debug,
 }
 
 /// What the tiers did.
@@ -57,21 +60,27 @@ pub struct RunStats {
 
 /// One vCPU.
 pub struct Vcpu {
-    guest: Box<dyn Guest>,
-    core: Core,
+    pub(crate) guest: Box<dyn Guest>,
+    pub(crate) core: Core,
     /// The state again, to be read while the core is lent.
     state: State,
-    blocks: Blocks,
-    regions: Option<Regions>,
+    pub(crate) blocks: Blocks,
+    pub(crate) regions: Option<Regions>,
     tuning: Tuning,
     translator: interp::Translator,
     mode: u32,
     trace: Option<Tracer>,
     /// The listener wants to hear of every block.
     trace_blocks: bool,
+    /// A debugger's breakpoints.
+    pub(crate) debug: Option<Box<Debug>>,
     /// Figures.
     pub stats: RunStats,
 }
+
+/// Why there is no block: the fault of fetching it with pc and note, or (`None`) a breakpoint in the delay slot at the pc, which the
+/// next look finds.
+type Unlifted = Option<(Fault, u64, u64)>;
 
 /// How the run loop goes on.
 enum Next {
@@ -85,6 +94,8 @@ enum Next {
     Drain,
     /// An access waits for the host.
     Wait,
+    /// A breakpoint.
+    Debug,
 }
 
 impl Vcpu {
@@ -119,6 +130,7 @@ impl Vcpu {
             timer_ns: None,
             uncacheable: false,
             slow_accesses: 0,
+            watches: None,
         };
         let translator = interp::Translator::default();
         let regions = engine.map(Regions::new);
@@ -133,6 +145,7 @@ impl Vcpu {
             mode: 0,
             trace: None,
             trace_blocks: false,
+            debug: None,
             stats: RunStats::default(),
         })
     }
@@ -286,6 +299,9 @@ impl Vcpu {
             if self.core.state.read32(layout::PENDING) != 0 {
                 self.core.state.write32(layout::PENDING, 0);
                 self.drop_overwritten();
+                if self.watch_hit() {
+                    return SliceEnd::Debug;
+                }
                 if !matches!(next, Next::Wait) {
                     next = Next::Look;
                 }
@@ -296,17 +312,24 @@ impl Vcpu {
                 Next::Link(cell) => link = cell,
                 Next::Drain => drain = true,
                 Next::Wait => return SliceEnd::Attention,
+                Next::Debug => return SliceEnd::Debug,
                 Next::Look => {
                     if bus.attention() {
                         return SliceEnd::Attention;
                     }
                     let pc = self.core.state.pc();
-                    if self.guest.take_interrupt(&mut Run {
-                        core: &mut self.core,
-                        bus,
-                    }) {
+                    let masked = self.debug.as_ref().is_some_and(|d| d.mask_irq);
+                    if !masked
+                        && self.guest.take_interrupt(&mut Run {
+                            core: &mut self.core,
+                            bus,
+                        })
+                    {
                         self.stats.exceptions += 1;
                         self.trace_exception(None, pc);
+                        if self.debug.as_ref().is_some_and(|d| d.stepping) {
+                            return SliceEnd::Debug;
+                        }
                     }
                     if self.guest.is_halted() {
                         return SliceEnd::Halted;
@@ -326,13 +349,22 @@ impl Vcpu {
     /// Finds and runs the code at the pc.
     fn step(&mut self, bus: &mut dyn Platform, left: u32, link: u32, drain: bool) -> Next {
         let pc = self.core.state.pc();
+        if let Some(debug) = &mut self.debug
+            && debug.breaks_at(pc)
+        {
+            return if debug.stops(self.core.icount(), pc) {
+                Next::Debug
+            } else {
+                self.run_uncached(bus, pc, 1)
+            };
+        }
         let generation = self.core.state.read32(layout::CODE_GEN);
         let id = match self.blocks.front(pc, self.mode, generation) {
             Some(id) => id,
             None => match self.find(bus, pc, generation) {
                 Ok(Some(id)) => id,
                 Ok(None) => return self.run_uncached(bus, pc, left),
-                Err((fault, pc, note)) => return self.raise(bus, fault, pc, note),
+                Err(unlifted) => return self.not_lifted(bus, unlifted),
             },
         };
         if !drain
@@ -413,12 +445,12 @@ impl Vcpu {
         bus: &mut dyn Platform,
         pc: u64,
         generation: u32,
-    ) -> Result<Option<BlockId>, (Fault, u64, u64)> {
+    ) -> Result<Option<BlockId>, Unlifted> {
         let (state, mmu) = (&self.core.state, self.guest.mmu_index(self.mode));
         let tr = self
             .guest
             .translate(state, bus, pc, Access::Fetch, mmu)
-            .map_err(|f| (f, pc, 0))?;
+            .map_err(|f| Some((f, pc, 0)))?;
         if !matches!(bus.page(tr.gpa), RamPage::Ram { .. }) {
             return Ok(None);
         }
@@ -430,7 +462,7 @@ impl Vcpu {
                     let tr2 = self
                         .guest
                         .translate(&self.core.state, bus, va, Access::Fetch, mmu)
-                        .map_err(|f| (f, va, 1))?;
+                        .map_err(|f| Some((f, va, 1)))?;
                     tr2.gpa.0 & PAGE_MASK == page
                 }
             };
@@ -454,12 +486,12 @@ impl Vcpu {
         bus: &mut dyn Platform,
         pc: u64,
         max_insns: u32,
-    ) -> Result<(Code, tinamou_ir::Block, Place), (Fault, u64, u64)> {
+    ) -> Result<(Code, tinamou_ir::Block, Place), Unlifted> {
         let mmu = self.guest.mmu_index(self.mode);
         let tr = self
             .guest
             .translate(&self.core.state, bus, pc, Access::Fetch, mmu)
-            .map_err(|f| (f, pc, 0))?;
+            .map_err(|f| Some((f, pc, 0)))?;
         let mut next = None;
         loop {
             let arena = self.core.state.arena.clone();
@@ -471,8 +503,10 @@ impl Vcpu {
                 next,
                 missed: None,
             };
-            match self.guest.lift(&mut fetch, pc, self.mode, max_insns) {
-                Ok(block) => {
+            let debug = self.debug.as_deref_mut();
+            match debug::lift(&*self.guest, &mut fetch, debug, pc, self.mode, max_insns) {
+                Ok(None) => return Err(None),
+                Ok(Some(block)) => {
                     if let Some(trace) = &self.trace {
                         trace.borrow_mut().lifted(&*self.guest, &mut fetch, &block);
                     }
@@ -502,12 +536,12 @@ impl Vcpu {
                 }
                 Err(fault) => {
                     let (Some(va), true) = (fetch.missed, next.is_none()) else {
-                        return Err((fault, pc, 0));
+                        return Err(Some((fault, pc, 0)));
                     };
                     let tr2 = self
                         .guest
                         .translate(&self.core.state, bus, va, Access::Fetch, mmu);
-                    let tr2 = tr2.map_err(|f| (f, va, (va != pc) as u64))?;
+                    let tr2 = tr2.map_err(|f| Some((f, va, (va != pc) as u64)))?;
                     next = Some((va & PAGE_MASK, tr2.gpa.0 & PAGE_MASK));
                 }
             }
@@ -519,7 +553,14 @@ impl Vcpu {
         self.stats.uncached += 1;
         match self.lift(bus, pc, left.min(self.tuning.block_insns)) {
             Ok((code, _, _)) => self.interpret(bus, &code, 0),
-            Err((fault, pc, note)) => self.raise(bus, fault, pc, note),
+            Err(unlifted) => self.not_lifted(bus, unlifted),
+        }
+    }
+
+    fn not_lifted(&mut self, bus: &mut dyn Platform, unlifted: Unlifted) -> Next {
+        match unlifted {
+            Some((fault, pc, note)) => self.raise(bus, fault, pc, note),
+            None => Next::Same,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod boards;
 pub mod bus;
 pub mod clock;
 pub mod config;
+pub mod debug;
 pub mod devices;
 pub mod image;
 pub mod machine;

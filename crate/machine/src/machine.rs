@@ -39,6 +39,8 @@ pub enum SliceEnd {
     Reset,
     /// A device stopped the machine.
     Panic,
+    /// A debugger's breakpoint, watchpoint or step: [`Machine::take_hit`] says which.
+    Debug,
 }
 
 /// What the machine did so far.
@@ -92,10 +94,10 @@ impl Ram for ArenaRam {
 }
 
 /// Bus and clock as the vCPU sees them.
-struct Surroundings<'a> {
-    bus: &'a mut Bus,
-    clock: &'a Clock,
-    errors: &'a mut Vec<String>,
+pub(crate) struct Surroundings<'a> {
+    pub(crate) bus: &'a mut Bus,
+    pub(crate) clock: &'a Clock,
+    pub(crate) errors: &'a mut Vec<String>,
 }
 
 impl PhysBus for Surroundings<'_> {
@@ -138,11 +140,11 @@ impl Platform for Surroundings<'_> {
 
 /// A machine.
 pub struct Machine {
-    vcpu: Vcpu,
-    bus: Bus,
-    clock: Clock,
-    arena: Arena,
-    errors: Vec<String>,
+    pub(crate) vcpu: Vcpu,
+    pub(crate) bus: Bus,
+    pub(crate) clock: Clock,
+    pub(crate) arena: Arena,
+    pub(crate) errors: Vec<String>,
     cpu_irq: u32,
     bus_generation: u64,
     memory_generation: u64,
@@ -265,6 +267,7 @@ impl Machine {
             };
             match self.vcpu.run(&mut around, budget) {
                 VcpuEnd::Budget | VcpuEnd::Attention => {}
+                VcpuEnd::Debug => return SliceEnd::Debug,
                 VcpuEnd::Halted => {
                     // What happened during this very slice may end the wait.
                     if let Some(stop) = self.attend() {
@@ -281,15 +284,20 @@ impl Machine {
     }
 
     /// Whether a vCPU that waits would go on now.
-    fn wakes(&mut self) -> bool {
+    pub(crate) fn wakes(&mut self) -> bool {
         let now = self.now_ns();
         self.next_event_ns().is_some_and(|ns| ns <= now) || self.vcpu.guest().has_interrupt()
     }
 
     /// Fires what is due, hands interrupt lines to the vCPU, and takes up what devices asked for.
     fn attend(&mut self) -> Option<SliceEnd> {
+        self.attend_as(true)
+    }
+
+    /// The same; without `timers` nothing that is due fires.
+    pub(crate) fn attend_as(&mut self, timers: bool) -> Option<SliceEnd> {
         let now = self.now_ns();
-        if self.vcpu.timer_ns().is_some_and(|ns| ns <= now) {
+        if timers && self.vcpu.timer_ns().is_some_and(|ns| ns <= now) {
             let mut around = Surroundings {
                 bus: &mut self.bus,
                 clock: &self.clock,
@@ -297,7 +305,9 @@ impl Machine {
             };
             self.vcpu.fire_timer(&mut around);
         }
-        if self.bus.next_deadline().is_some_and(|d| d.0 <= now) {
+        if !timers {
+            self.bus.set_now(Ns(now));
+        } else if self.bus.next_deadline().is_some_and(|d| d.0 <= now) {
             if self.bus.advance(Ns(now)) == Advance::WaitingForHost {
                 return Some(SliceEnd::WaitingForHost);
             }
@@ -335,7 +345,7 @@ impl Machine {
         }
     }
 
-    fn next_event_ns(&self) -> Option<u64> {
+    pub(crate) fn next_event_ns(&self) -> Option<u64> {
         let bus = self.bus.next_deadline().map(|d| d.0);
         bus.into_iter().chain(self.vcpu.timer_ns()).min()
     }

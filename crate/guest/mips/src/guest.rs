@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
-use tinamou_core::PhysBus;
-use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Translation};
+use tinamou_core::{Gpa, PhysBus};
+use tinamou_ir::guest::{
+    Access, CodeFetch, Cx, DebugDescription, Fault, Guest, State, Translation,
+};
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type, layout};
 
 use crate::cp0::{Sys, status};
@@ -161,6 +163,22 @@ impl Guest for Mips {
 
     fn dump(&self, state: &State) -> String {
         disas::dump(self, state)
+    }
+
+    fn debug_description(&self) -> Option<DebugDescription> {
+        Some(self.describe())
+    }
+
+    fn debug_read(&mut self, cx: &mut dyn Cx, number: u32) -> Option<Vec<u8>> {
+        self.read_register(cx, number)
+    }
+
+    fn debug_write(&mut self, cx: &mut dyn Cx, number: u32, bytes: &[u8]) -> bool {
+        self.write_register(cx, number, bytes)
+    }
+
+    fn debug_translate(&self, state: &State, _: &mut dyn PhysBus, va: u64) -> Option<Gpa> {
+        self.debug_gpa(state, va)
     }
 
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String) {

@@ -24,6 +24,7 @@ mod disas;
 mod exceptions;
 pub mod fault;
 pub mod fpu;
+mod gdb;
 mod guest;
 pub mod helpers;
 pub mod interrupts;

@@ -1,0 +1,107 @@
+//! Running, stepping, and what stops it.
+
+use tinamou_machine::debug::{Hit, Step, WatchKind};
+
+use super::command::INVALID;
+use super::packet::{cut, number};
+use super::{Debuggee, Exec, Reason, SIGTRAP, Stub, sstep};
+
+impl Stub {
+    /// `c [ADDRESS]`, `C SIGNAL[;ADDRESS]`, `s`, `S`. Signals mean nothing to a machine.
+    pub(super) fn old_resume(&mut self, d: &mut dyn Debuggee, letter: u8, rest: &[u8]) {
+        let address = match letter {
+            b'C' | b'S' => {
+                let (signal, address) = cut(rest, b';');
+                if number(signal).is_none() {
+                    return self.reply(INVALID);
+                }
+                address
+            }
+            _ => rest,
+        };
+        if !address.is_empty() {
+            let Some(pc) = number(address) else {
+                return self.reply(INVALID);
+            };
+            d.machine().set_pc(pc);
+        }
+        self.go(d, matches!(letter, b's' | b'S'));
+    }
+
+    /// `vCont;ACTION[:THREAD]…`: the first action that fits a vCPU is its own.
+    pub(super) fn resume(&mut self, d: &mut dyn Debuggee, actions: &[u8]) {
+        let mut chosen = None;
+        for action in actions.split(|&b| b == b';') {
+            let (action, thread) = cut(action, b':');
+            let step = match action {
+                b"c" => false,
+                b"s" => true,
+                [b'C', signal @ ..] if number(signal).is_some() => false,
+                [b'S', signal @ ..] if number(signal).is_some() => true,
+                _ => return self.reply(INVALID),
+            };
+            if !thread.is_empty() && !self.has_thread(d.machine(), thread) {
+                return self.reply(INVALID);
+            }
+            chosen = chosen.or(Some(step));
+        }
+        match chosen {
+            Some(step) => self.go(d, step),
+            None => self.reply(INVALID),
+        }
+    }
+
+    fn go(&mut self, d: &mut dyn Debuggee, step: bool) {
+        self.exec = if step { Exec::Stepping } else { Exec::Running };
+        d.machine().take_hit();
+        d.machine().step_off();
+        d.set_running(true);
+    }
+
+    /// `bs` and `bc`.
+    pub(super) fn back(&mut self, _d: &mut dyn Debuggee, _rest: &[u8]) {
+        self.reply(INVALID);
+    }
+
+    pub(super) fn step_flags(&self) -> Step {
+        Step {
+            interrupts: self.sstep & sstep::NOIRQ == 0,
+            timers: self.sstep & sstep::NOTIMER == 0,
+        }
+    }
+
+    /// The machine stands still from now on, and the client is told.
+    pub(super) fn stop(&mut self, d: &mut dyn Debuggee, signal: u8, detail: String) {
+        self.exec = Exec::Stopped;
+        self.reason = Reason { signal, detail };
+        d.set_running(false);
+        self.report_reason();
+    }
+
+    /// A slice ended at a breakpoint, a watchpoint or a step's end.
+    pub(super) fn report_hit(&mut self, d: &mut dyn Debuggee) {
+        let digits = d
+            .machine()
+            .register(0)
+            .map_or(8, |register| 2 * register.len());
+        let detail = match d.machine().take_hit() {
+            Some(Hit::Watch { watch, .. }) => {
+                let kind = match watch.kind {
+                    WatchKind::Write => "watch",
+                    WatchKind::Read => "rwatch",
+                    WatchKind::Access => "awatch",
+                };
+                format!("{kind}:{:0digits$x};", watch.va)
+            }
+            Some(Hit::Breakpoint) | None => String::new(),
+        };
+        self.stop(d, SIGTRAP, detail);
+    }
+
+    pub(super) fn report_reason(&mut self) {
+        let thread = self.thread(0);
+        let Reason { signal, detail } = &self.reason;
+        let text = format!("T{signal:02x}thread:{thread};{detail}");
+        self.reply(&text);
+    }
+}

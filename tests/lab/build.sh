@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the lab guest, both byte orders, into tests/lab/images/ (committed: the emulator embeds them).
+# Builds the lab guest, both byte orders, into tests/lab/images/ (committed: the emulator embeds them), and what gdb wants to know
+# about it into tests/gdb/symbols/ (committed too).
 # Needs clang, ld.lld and llvm-objcopy (Debian: apt-get install clang lld llvm).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -7,7 +8,7 @@ top=$(cd "$here/../.." && pwd)
 for tool in clang ld.lld llvm-objcopy; do
   command -v $tool >/dev/null || { echo "lab: needs $tool: apt-get install clang lld llvm" >&2; exit 1; }
 done
-common="-march=mips32r2 -mno-abicalls -fno-pic -msoft-float -G0 -ffreestanding -nostdlib -Wall -Wextra -std=gnu11"
+common="-march=mips32r2 -mno-abicalls -fno-pic -msoft-float -G0 -ffreestanding -nostdlib -gdwarf-4 -ffile-prefix-map=$top=. -Wall -Wextra -std=gnu11"
 for arch in mipsel mips; do
   obj=$top/build/lab/$arch
   mkdir -p "$obj"
@@ -22,5 +23,6 @@ for arch in mipsel mips; do
   for w in intmix sha256 qsort memcpy; do compile work-$w "$top/tests/programs/$w.c" -O2 -I"$here/src/include"; done
   ld.lld -T "$here/lab.ld" --no-dynamic-linker -z norelro -n "${objects[@]}" -o "$obj/lab.elf"
   llvm-objcopy --strip-sections "$obj/lab.elf" "$here/images/lab-$arch.elf"
+  llvm-objcopy --only-keep-debug "$obj/lab.elf" "$top/tests/gdb/symbols/lab-$arch.debug"
   echo "lab: images/lab-$arch.elf $(stat -c %s "$here/images/lab-$arch.elf") bytes"
 done

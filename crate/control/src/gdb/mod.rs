@@ -3,12 +3,12 @@
 //! The stub knows no transport and never waits. Its owner feeds [`Stub::receive`] what a client sent, sends what
 //! [`Stub::take_output`] gives, runs the machine through [`Stub::run`] while [`Stub::is_running`], and tells it what came of that
 //! ([`Stub::ended`]). Threads are vCPUs. Replies, signals and the `qemu.` queries are those of QEMU 7.2 where it has them; beyond it there
-//! are register descriptions, `p` and `P`, `X`, no-ack mode, and reverse execution where the machine keeps a history.
+//! are register descriptions, `p` and `P`, `X`, and no-ack mode.
 //!
 //! The crate gdbstub is not used: it answers packets that it does not know by itself, so that QEMU's `qqemu.` and `Qqemu.` queries
 //! could not be had, and it wants the registers' layout at compile time.
 //!
-//! Missing: non-stop mode, `vRun` and all that concerns processes, tracepoints, file transfer.
+//! Missing: reverse execution, non-stop mode, `vRun` and all that concerns processes, tracepoints, file transfer.
 
 mod command;
 mod memory;
@@ -43,8 +43,6 @@ enum Exec {
     Stopped,
     Running,
     Stepping,
-    BackStep,
-    BackRun,
 }
 
 /// A breakpoint or watchpoint as the client named it.
@@ -165,20 +163,15 @@ impl Stub {
     /// Bytes from the client.
     pub fn receive(&mut self, d: &mut dyn Debuggee, bytes: &[u8]) {
         for &byte in bytes {
-            match self.link.receive(byte) {
-                None => {}
-                Some(Event::Interrupt) => {
-                    if self.exec != Exec::Stopped {
-                        self.stop(d, SIGINT, String::new());
-                    }
-                }
-                Some(Event::Packet(packet)) => {
-                    // As with QEMU, whoever talks to a running machine stops it.
-                    if self.exec != Exec::Stopped {
-                        self.stop(d, SIGINT, String::new());
-                    }
-                    self.command(d, &packet);
-                }
+            let Some(event) = self.link.receive(byte) else {
+                continue;
+            };
+            // As with QEMU, whoever talks to a running machine stops it.
+            if self.exec != Exec::Stopped {
+                self.stop(d, SIGINT, String::new());
+            }
+            if let Event::Packet(packet) = event {
+                self.command(d, &packet);
             }
         }
     }
@@ -189,7 +182,6 @@ impl Stub {
             Exec::Stopped => SliceEnd::Budget,
             Exec::Running => machine.run_slice(insns),
             Exec::Stepping => machine.step(self.step_flags()),
-            Exec::BackStep | Exec::BackRun => SliceEnd::Budget,
         }
     }
 

@@ -58,11 +58,6 @@ impl Stub {
         d.set_running(true);
     }
 
-    /// `bs` and `bc`.
-    pub(super) fn back(&mut self, _d: &mut dyn Debuggee, _rest: &[u8]) {
-        self.reply(INVALID);
-    }
-
     pub(super) fn step_flags(&self) -> Step {
         Step {
             interrupts: self.sstep & sstep::NOIRQ == 0,

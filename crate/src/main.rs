@@ -4,6 +4,7 @@
 //! [`options`] reads the command line, [`setup`] makes the machine of it, [`run`] drives it.
 
 mod disks;
+mod gdb;
 mod host;
 mod logfile;
 mod options;
@@ -17,6 +18,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use gdb::Gdb;
 use host::serial::Port;
 use host::signals::Signals;
 use host::{terminal, why};
@@ -67,6 +69,10 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
     let tracer = trace::tracer(options.log, &log);
     machine.vcpu_mut().set_trace(tracer);
     let ports = open_ports(&options.serial_ports())?;
+    let gdb = match &options.gdb {
+        Some(dev) => Some(Gdb::open(dev).inspect_err(|_| terminal::restore())?),
+        None => None,
+    };
     let signals = Signals::catch().map_err(|e| format!("signals: {}", why(&e)))?;
     let mut session = Session {
         ports,
@@ -78,9 +84,16 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
         no_shutdown: options.no_shutdown,
         log,
         signals,
+        gdb,
+        running: !options.stopped,
+        unheard: Vec::new(),
     };
     let end = session.run(&mut machine);
     session.log.flush();
+    if let Some(gdb) = &mut session.gdb {
+        let failed = matches!(end, End::Limit | End::Panic);
+        gdb.exited(failed.into());
+    }
     let unmet = session.script.as_ref().and_then(Script::waits_for);
     // The terminal is itself again before anything more is said.
     drop(session);

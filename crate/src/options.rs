@@ -63,6 +63,10 @@ pub struct Options {
     pub drives: Vec<Drive>,
     /// `-snapshot`.
     pub snapshot: bool,
+    /// `-gdb`, or `-s`.
+    pub gdb: Option<Chardev>,
+    /// `-S`.
+    pub stopped: bool,
     /// `-d`.
     pub log: log::Items,
     /// `-D`.
@@ -118,6 +122,8 @@ impl Options {
             monitor: None,
             drives: Vec::new(),
             snapshot: false,
+            gdb: None,
+            stopped: false,
             log: log::Items::default(),
             log_file: None,
             icount: None,

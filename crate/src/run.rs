@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tinamou_machine::clock::Pace;
 use tinamou_machine::{Machine, SliceEnd};
 
+use crate::gdb::Gdb;
 use crate::host::escape::{self, Command};
 use crate::host::serial::Port;
 use crate::host::signals::Signals;
@@ -92,6 +93,12 @@ pub struct Session {
     pub log: Log,
     /// What ends the program.
     pub signals: Signals,
+    /// A debugger's end.
+    pub gdb: Option<Gdb>,
+    /// The vCPUs run.
+    pub running: bool,
+    /// What the guest said in a slice that a debugger cut short: the script hears it at the slice's end.
+    pub unheard: Vec<u8>,
 }
 
 impl Session {
@@ -99,13 +106,22 @@ impl Session {
     pub fn run(&mut self, machine: &mut Machine) -> End {
         let mut pace = Pace::default();
         loop {
+            if !self.running {
+                if let Err(end) = self.wait(machine, None) {
+                    return end;
+                }
+                continue;
+            }
             let insns = self.slice(machine);
             if insns == 0 {
                 return End::Limit;
             }
             let start = (Instant::now(), machine.icount(), machine.now_ns());
-            let end = machine.run_slice(insns);
-            if self.icount.is_none() {
+            let end = match &mut self.gdb {
+                Some(gdb) => gdb.run(machine, &mut self.running, insns),
+                None => machine.run_slice(insns),
+            };
+            if self.icount.is_none() && end != SliceEnd::Debug {
                 let virtual_ns = machine.now_ns() - start.2;
                 let rate = pace.ran(
                     machine.icount() - start.1,
@@ -114,7 +130,7 @@ impl Session {
                 );
                 machine.set_rate(rate);
             }
-            let heard = self.output(machine);
+            let heard = self.output(machine, end);
             if heard.over {
                 return End::Text;
             }
@@ -156,11 +172,15 @@ impl Session {
     }
 
     /// Carries what the guest said to the ports, types the script's answers.
-    fn output(&mut self, machine: &mut Machine) -> Heard {
+    fn output(&mut self, machine: &mut Machine, end: SliceEnd) -> Heard {
         let mut heard = Heard::default();
         for port in 0..machine.bus_mut().board().consoles {
             let bytes = machine.take_serial_output(port);
-            if port == 0 && !bytes.is_empty() {
+            if port == 0 {
+                self.unheard.extend_from_slice(&bytes);
+            }
+            if port == 0 && !self.unheard.is_empty() && end != SliceEnd::Debug {
+                let bytes = std::mem::take(&mut self.unheard);
                 if let Some(script) = &mut self.script {
                     let typed = script.hear(&bytes);
                     machine.serial_input(0, &typed);
@@ -215,10 +235,13 @@ impl Session {
         None
     }
 
-    /// Waits for something to do, then reads what was typed. True if anything reached the guest.
+    /// Waits for something to do, then reads what was typed. True if anything reached the guest, or a debugger stopped it.
     fn wait(&mut self, machine: &mut Machine, timeout: Option<Duration>) -> Result<bool, End> {
         let mut set = Set::default();
         set.read(std::os::fd::AsFd::as_fd(&self.signals));
+        if let Some(gdb) = &self.gdb {
+            gdb.watch(&mut set);
+        }
         for (n, port) in self.ports.iter().enumerate() {
             port.watch(&mut set, machine.serial_backlog(n as u32) < TYPED_AHEAD);
         }
@@ -230,7 +253,13 @@ impl Session {
         if let Some(signal) = self.signals.take() {
             return Err(End::Signal(signal));
         }
-        let mut typed = false;
+        if let Some(gdb) = &mut self.gdb
+            && gdb.poll(machine, &mut self.running)
+        {
+            return Err(End::Quit);
+        }
+        // Time stands still from the moment the debugger stops the machine.
+        let mut typed = !self.running;
         for (n, port) in self.ports.iter_mut().enumerate() {
             port.flush();
             if machine.serial_backlog(n as u32) >= TYPED_AHEAD {

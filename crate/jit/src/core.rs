@@ -53,13 +53,18 @@ impl Core {
             .write32(layout::PENDING, self.state.read32(layout::PENDING) | bits);
     }
 
-    /// An access was made: a debugger may want to stop after the instruction.
-    fn note_access(&mut self, va: u64, bytes: u32, access: Access) {
-        if let Some(watches) = &mut self.watches
-            && watches.note(va, bytes, access)
-        {
-            self.pend(pending::LEAVE);
+    /// An access is about to be made: a debugger may want to stop before the instruction.
+    fn watch(&mut self, va: u64, bytes: u32, access: Access) -> Result<(), Stop> {
+        if self.watches.is_none() {
+            return Ok(());
         }
+        let icount = self.icount();
+        if let Some(watches) = &mut self.watches
+            && watches.stops(icount, va, bytes, access)
+        {
+            return Err(Stop::Wait);
+        }
+        Ok(())
     }
 
     /// Shortens the slice so that it ends when `icount` instructions have run in all, if it would last longer.
@@ -208,6 +213,7 @@ impl Run<'_> {
             return Err(guest.misaligned(va, Access::Read).into());
         }
         let (tr, page) = self.translate(guest, va, Access::Read, mem.mmu)?;
+        self.core.watch(va, bytes, Access::Read)?;
         let raw = if tr.gpa.page_offset() as u64 + bytes as u64 <= PAGE_SIZE {
             self.read_phys(guest, page, tr.gpa, va, bytes)?
         } else {
@@ -225,7 +231,6 @@ impl Run<'_> {
             }
             raw
         };
-        self.core.note_access(va, bytes, Access::Read);
         Ok(if mem.big_endian {
             swap(raw, bytes)
         } else {
@@ -252,13 +257,12 @@ impl Run<'_> {
             value
         };
         let (tr, page) = self.translate(guest, va, Access::Write, mem.mmu)?;
+        self.core.watch(va, bytes, Access::Write)?;
         if tr.gpa.page_offset() as u64 + bytes as u64 <= PAGE_SIZE {
-            self.core.note_access(va, bytes, Access::Write);
             return self.write_phys(guest, page, tr.gpa, va, bytes, raw);
         }
         let next = next_page(guest, va);
         let (tr2, page2) = self.translate(guest, next, Access::Write, mem.mmu)?;
-        self.core.note_access(va, bytes, Access::Write);
         for i in 0..bytes as u64 {
             let (gpa, at) = split(&tr, &tr2, i, va, next);
             let page = if i < PAGE_SIZE - (va & !PAGE_MASK) {
@@ -286,7 +290,7 @@ impl Run<'_> {
             let next = next_page(guest, va);
             self.translate(guest, next, access, mem.mmu)?;
         }
-        Ok(())
+        self.core.watch(va, mem.bytes(), access)
     }
 }
 

@@ -4,7 +4,8 @@
 //! compiled can reach it but through the run loop, which stops; all other code, on the same page too, keeps its speed. Code
 //! that was translated across the address before is dropped. In a branch's delay slot the stop is before the branch. Pages under a
 //! watchpoint have no entry in the softmmu for that access: every access to them takes the slow path, which compares; the stop is
-//! after the instruction (its delay slot included), as with QEMU. Neither shows in the guest's state, and without a
+//! before the instruction (in a delay slot: before its branch), as the architecture's own watch registers and QEMU have it and
+//! gdb expects it of MIPS. Neither shows in the guest's state, and without a
 //! debugger they cost one test of an `Option` per turn of the run loop and per slow access.
 
 use tinamou_core::{Gpa, PAGE_MASK};
@@ -53,11 +54,11 @@ pub struct Watch {
 pub enum Hit {
     /// It is about to run the instruction at a breakpoint.
     Breakpoint,
-    /// It has just made an access that this watchpoint sees.
+    /// It is about to make an access that this watchpoint sees.
     Watch {
         /// The watchpoint.
         watch: Watch,
-        /// The first watched byte accessed.
+        /// The first watched byte to be accessed.
         va: u64,
     },
 }
@@ -67,6 +68,10 @@ pub enum Hit {
 pub struct Watches {
     list: Vec<Watch>,
     hit: Option<Hit>,
+    /// Instruction count of the access that was hit last.
+    hit_at: Option<u64>,
+    /// Instruction count at which accesses are let through: the one that was hit, restarted.
+    pass_at: Option<u64>,
 }
 
 impl Watches {
@@ -78,16 +83,19 @@ impl Watches {
             .any(|w| w.kind.sees(access) && overlap(w, page, !PAGE_MASK).is_some())
     }
 
-    /// An access was made; true if a watchpoint sees it.
-    pub fn note(&mut self, va: u64, bytes: u32, access: Access) -> bool {
-        let seen = self.list.iter().filter(|w| w.kind.sees(access));
-        let hit = seen
-            .filter_map(|w| Some((*w, overlap(w, va, bytes as u64 - 1)?)))
-            .next();
-        if let (Some((watch, va)), None) = (hit, self.hit) {
-            self.hit = Some(Hit::Watch { watch, va });
+    /// An access is about to be made; true if a watchpoint sees it.
+    pub fn stops(&mut self, icount: u64, va: u64, bytes: u32, access: Access) -> bool {
+        if self.pass_at == Some(icount) {
+            return false;
         }
-        hit.is_some()
+        let mut seen = self.list.iter().filter(|w| w.kind.sees(access));
+        let hit = seen.find_map(|w| Some((*w, overlap(w, va, bytes as u64 - 1)?)));
+        let Some((watch, va)) = hit else {
+            return false;
+        };
+        self.hit = Some(Hit::Watch { watch, va });
+        self.hit_at = Some(icount);
+        true
     }
 }
 
@@ -272,8 +280,11 @@ impl Vcpu {
         self.core.watches.as_ref().is_some_and(|w| w.hit.is_some())
     }
 
-    /// The next run begins with the instruction at the pc, even if it has a breakpoint.
+    /// The next run begins with the instruction at the pc, even if it has a breakpoint or was stopped by a watchpoint.
     pub fn step_off(&mut self) {
+        if let Some(watches) = &mut self.core.watches {
+            watches.pass_at = watches.hit_at.take();
+        }
         let at = (self.core.icount(), self.core.state.pc());
         if let Some(debug) = &mut self.debug {
             debug.leave = Some(at);

@@ -299,9 +299,6 @@ impl Vcpu {
             if self.core.state.read32(layout::PENDING) != 0 {
                 self.core.state.write32(layout::PENDING, 0);
                 self.drop_overwritten();
-                if self.watch_hit() {
-                    return SliceEnd::Debug;
-                }
                 if !matches!(next, Next::Wait) {
                     next = Next::Look;
                 }
@@ -311,6 +308,7 @@ impl Vcpu {
                 Next::Same => {}
                 Next::Link(cell) => link = cell,
                 Next::Drain => drain = true,
+                Next::Wait if self.watch_hit() => return SliceEnd::Debug,
                 Next::Wait => return SliceEnd::Attention,
                 Next::Debug => return SliceEnd::Debug,
                 Next::Look => {
@@ -571,6 +569,13 @@ impl Vcpu {
             .write32(layout::BUDGET, left.wrapping_sub(insns as i32) as u32);
     }
 
+    /// The instruction did not complete and will be restarted: from its branch, if it is in a delay slot.
+    fn rewind(&self, code: &Code, insn: u32) {
+        let back = u32::from(insn > 0 && code.insn_note(insn) != 0);
+        self.spend(back.wrapping_neg());
+        self.core.state.set_pc(code.insn_pc(insn - back));
+    }
+
     fn raise(&mut self, bus: &mut dyn Platform, fault: Fault, pc: u64, note: u64) -> Next {
         self.stats.exceptions += 1;
         self.guest.raise(
@@ -653,7 +658,7 @@ impl Vcpu {
                 self.raise(bus, fault, code.insn_pc(insn), code.insn_note(insn))
             }
             Outcome::Wait { insn } => {
-                self.state.set_pc(code.insn_pc(insn));
+                self.rewind(code, insn);
                 Next::Wait
             }
             Outcome::Left { insn } if code.insn_note(insn) != 0 => return Ok(insn),
@@ -787,7 +792,8 @@ impl Vcpu {
                 match self.core.stopped.take() {
                     Some(Stop::Fault(fault)) => self.raise(bus, fault, pc, note),
                     _ => {
-                        self.core.state.set_pc(pc);
+                        let code = self.blocks.get(id).code.clone();
+                        self.rewind(&code, insn);
                         Next::Wait
                     }
                 }

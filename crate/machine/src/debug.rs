@@ -50,7 +50,7 @@ impl Machine {
         self.vcpu.take_hit()
     }
 
-    /// The next slice runs the instruction at the pc even if it has a breakpoint.
+    /// The next slice runs the instruction at the pc even if a breakpoint or watchpoint has stopped it.
     pub fn step_off(&mut self) {
         self.vcpu.step_off();
     }

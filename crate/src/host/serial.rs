@@ -220,6 +220,11 @@ impl Port {
         }
     }
 
+    /// Whether somebody may be at the other end.
+    pub fn is_open(&self) -> bool {
+        self.output.is_some()
+    }
+
     /// What was typed, and what was meant for us. Nothing when nothing is there.
     pub fn read(&mut self) -> (Vec<u8>, Vec<Command>) {
         if self.input.is_none()

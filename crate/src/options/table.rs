@@ -264,11 +264,25 @@ pub(super) static TABLE: &[Opt] = &[
         |_, _| Ok(()),
     ),
     opt(&["name"], "NAME", "accepted", |_, _| Ok(())),
+    opt(
+        &["gdb"],
+        "DEV",
+        "wait for gdb there: tcp::PORT, unix:PATH, stdio, pty",
+        |p, v| {
+            p.options.gdb = Some(crate::gdb::device(v)?);
+            Ok(())
+        },
+    ),
+    flag(&["s"], "short for -gdb tcp::1234", |p, _| {
+        p.options.gdb = Some(crate::gdb::device("tcp::1234")?);
+        Ok(())
+    }),
+    flag(&["S"], "do not start before gdb says so", |p, _| {
+        on(&mut p.options.stopped)
+    }),
     // Of QEMU's, not there yet: they are no typing mistakes.
     flag(
         &[
-            "S",
-            "s",
             "daemonize",
             "enable-kvm",
             "semihosting",
@@ -281,7 +295,6 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &[
-            "gdb",
             "qmp",
             "device",
             "netdev",

@@ -1,0 +1,144 @@
+//! gdb-multiarch's session with the lab guest (`tests/gdb`) in both byte orders and both tiers says what it says with QEMU's stub.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+
+use common::{Scratch, repository, text};
+
+/// The machine, its vCPU not started, listening on a socket.
+fn machine(arch: &str, accel: &str, socket: &str, more: &[&str]) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .args([&format!("system-{arch}"), "-M", "malta", "-cpu", "24Kf"])
+        .args(["-m", "256", "-display", "none", "-serial", "null"])
+        .args([
+            "-kernel",
+            &repository(&format!("tests/lab/images/lab-{arch}.elf")),
+        ])
+        .args(["-no-reboot", "-accel", accel, "-icount", "1,sleep=off"])
+        .args(["-gdb", &format!("unix:{socket}"), "-S"])
+        .args(more)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while UnixStream::connect(socket).is_err() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it never listened");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child
+}
+
+/// Ends a machine that runs.
+fn end(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn session(arch: &str, accel: &str) {
+    let files = Scratch::new(&format!("gdb-{arch}-{accel}"));
+    let socket = files.path("socket");
+    let child = machine(arch, accel, &socket, &[]);
+    let out = Command::new(repository("tests/gdb/play.sh"))
+        .args([arch, &socket])
+        .output()
+        .unwrap();
+    end(child);
+    let golden = repository(&format!("tests/gdb/golden/{arch}.txt"));
+    let golden = std::fs::read_to_string(golden).unwrap();
+    let said = text(&out.stdout);
+    // The first line is the command that recorded it.
+    let wanted: Vec<&str> = golden.lines().skip(1).collect();
+    for (n, (said, wanted)) in said.lines().zip(&wanted).enumerate() {
+        assert_eq!(said, *wanted, "{arch} {accel}, line {}", n + 2);
+    }
+    assert_eq!(said.lines().count(), wanted.len(), "{arch} {accel}: {said}");
+}
+
+#[test]
+fn little_endian() {
+    session("mipsel", "jit");
+    session("mipsel", "interp");
+}
+
+#[test]
+fn big_endian() {
+    session("mips", "jit");
+    session("mips", "interp");
+}
+
+fn packet(body: &str) -> String {
+    let sum = body.bytes().fold(0u8, u8::wrapping_add);
+    format!("${body}#{sum:02x}")
+}
+
+/// Says `body`, gives the answer's body.
+fn ask(stream: &mut UnixStream, body: &str) -> String {
+    stream.write_all(packet(body).as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !answer.contains(&b'#') {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    stream.read_exact(&mut [0; 2]).unwrap();
+    // After the last answer nobody may be there.
+    let _ = stream.write_all(b"+");
+    let answer = text(&answer);
+    let start = answer.find('$').unwrap();
+    answer[start + 1..answer.len() - 1].to_owned()
+}
+
+/// The state hash at the end of a run with these breakpoints.
+fn hash(points: &[&str]) -> String {
+    let files = Scratch::new(&format!("gdb-hash-{}", points.len()));
+    let socket = files.path("socket");
+    let input = files.file("input", b"lab> \tselftest\nlab> \tbench\nlab> \tpoweroff\n");
+    let more = ["-x-state-hash", "-x-input", &input];
+    let mut child = machine("mips", "jit", &socket, &more);
+    let mut stream = UnixStream::connect(&socket).unwrap();
+    for point in points {
+        assert_eq!(ask(&mut stream, point), "OK");
+    }
+    assert_eq!(ask(&mut stream, "c"), "W00");
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    while !line.contains("state_hash") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).unwrap(), 0);
+    }
+    child.wait().unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&line).unwrap();
+    format!("{} {}", figures["icount"], figures["state_hash"])
+}
+
+#[test]
+fn breakpoints_that_are_never_hit_do_not_show() {
+    // Between functions, in the middle of the pages that run most; beside the variables.
+    let points = [
+        "Z0,80104dcb,4",
+        "Z1,80300000,4",
+        "Z1,80100d01,4",
+        "Z2,80108f00,4",
+    ];
+    assert_eq!(hash(&points), hash(&[]));
+}
+
+#[test]
+fn a_client_that_goes_is_followed_by_the_next_and_kill_ends_it() {
+    let files = Scratch::new("gdb-kill");
+    let socket = files.path("socket");
+    let mut child = machine("mipsel", "jit", &socket, &[]);
+    let mut first = UnixStream::connect(&socket).unwrap();
+    assert_eq!(ask(&mut first, "?"), "T05thread:01;");
+    assert_eq!(ask(&mut first, "QStartNoAckMode"), "OK");
+    assert_eq!(ask(&mut first, "Z0,80100000,4"), "OK");
+    drop(first);
+    let mut second = UnixStream::connect(&socket).unwrap();
+    assert_eq!(ask(&mut second, "z0,80100000,4"), "E22");
+    assert_eq!(ask(&mut second, "vKill;1"), "OK");
+    assert!(child.wait().unwrap().success());
+}

@@ -170,7 +170,7 @@ test() { # format, lints, all tests on all engines
   wasm_tools
   node_ready
   browsers
-  debian cpio=cpio python3=python3
+  debian cpio=cpio python3=python3 gdb-multiarch=gdb-multiarch
   mkdir -p build
   : >build/test.log
   step format cargo fmt --all --check

@@ -56,6 +56,8 @@ impl Debuggee for Debugged<'_> {
 pub struct Gdb {
     port: Port,
     stub: Stub,
+    /// The machine is deterministic: a client may go backwards.
+    reversible: bool,
 }
 
 impl Gdb {
@@ -63,11 +65,12 @@ impl Gdb {
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn open(dev: &Chardev) -> Result<Gdb, String> {
+    pub fn open(dev: &Chardev, reversible: bool) -> Result<Gdb, String> {
         let port = Port::open(dev, "gdb").map_err(|e| format!("-gdb: {e}"))?;
         Ok(Gdb {
             port,
             stub: Stub::default(),
+            reversible,
         })
     }
 
@@ -88,10 +91,16 @@ impl Gdb {
         if self.port.is_open() {
             if !self.stub.is_attached() {
                 self.stub.attach(&mut d);
+                if self.reversible {
+                    d.machine.keep_history();
+                }
             }
             self.stub.receive(&mut d, &bytes);
         } else {
             self.stub.detach(&mut d);
+        }
+        if !self.stub.is_attached() {
+            d.machine.forget_history();
         }
         let quit = d.quit;
         self.answer();

@@ -70,7 +70,10 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
     machine.vcpu_mut().set_trace(tracer);
     let ports = open_ports(&options.serial_ports())?;
     let gdb = match &options.gdb {
-        Some(dev) => Some(Gdb::open(dev).inspect_err(|_| terminal::restore())?),
+        Some(dev) => Some(
+            Gdb::open(dev, options.icount.is_some() && options.drives.is_empty())
+                .inspect_err(|_| terminal::restore())?,
+        ),
         None => None,
     };
     let signals = Signals::catch().map_err(|e| format!("signals: {}", why(&e)))?;

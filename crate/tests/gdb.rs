@@ -1,4 +1,5 @@
-//! gdb-multiarch's session with the lab guest (`tests/gdb`) in both byte orders and both tiers says what it says with QEMU's stub.
+//! gdb-multiarch's sessions with the lab guest (`tests/gdb`) in both byte orders and both tiers: what gdb says with QEMU's stub, and
+//! running backwards.
 
 mod common;
 
@@ -38,24 +39,35 @@ fn end(mut child: Child) {
     child.wait().unwrap();
 }
 
-fn session(arch: &str, accel: &str) {
-    let files = Scratch::new(&format!("gdb-{arch}-{accel}"));
+/// Plays a script and compares with the transcript of that name.
+fn play(arch: &str, accel: &str, script: &str, transcript: &str) {
+    let files = Scratch::new(&format!("gdb-{transcript}-{accel}"));
     let socket = files.path("socket");
     let child = machine(arch, accel, &socket, &[]);
     let out = Command::new(repository("tests/gdb/play.sh"))
-        .args([arch, &socket])
+        .args([arch, &socket, script])
         .output()
         .unwrap();
     end(child);
-    let golden = repository(&format!("tests/gdb/golden/{arch}.txt"));
+    let golden = repository(&format!("tests/gdb/golden/{transcript}.txt"));
     let golden = std::fs::read_to_string(golden).unwrap();
     let said = text(&out.stdout);
     // The first line is the command that recorded it.
     let wanted: Vec<&str> = golden.lines().skip(1).collect();
     for (n, (said, wanted)) in said.lines().zip(&wanted).enumerate() {
-        assert_eq!(said, *wanted, "{arch} {accel}, line {}", n + 2);
+        assert_eq!(said, *wanted, "{transcript} {accel}, line {}", n + 2);
     }
-    assert_eq!(said.lines().count(), wanted.len(), "{arch} {accel}: {said}");
+    assert_eq!(
+        said.lines().count(),
+        wanted.len(),
+        "{transcript} {accel}: {said}"
+    );
+}
+
+fn session(arch: &str, accel: &str) {
+    play(arch, accel, "tests/gdb/session.gdb", arch);
+    let backwards = format!("reverse-{arch}");
+    play(arch, accel, "tests/gdb/reverse.gdb", &backwards);
 }
 
 #[test]

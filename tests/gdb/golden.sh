@@ -1,21 +1,31 @@
 #!/usr/bin/env bash
-# Records what gdb says of the session under QEMU: golden/mipsel.txt and golden/mips.txt. The first line is QEMU's command.
+# Records what gdb says of the session under QEMU: golden/mipsel.txt and golden/mips.txt; and of running backwards under ours (the
+# program that `cargo build` made): golden/reverse-*.txt. The first line is the command. Record anew after tests/lab/build.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 dir=$(mktemp -d)
 trap 'kill $qemu 2>/dev/null || true; rm -rf "$dir"' EXIT
 mkdir -p tests/gdb/golden
-for arch in mipsel mips; do
-  command=(qemu-system-$arch -M malta -cpu 24Kf -m 256 -kernel tests/lab/images/lab-$arch.elf -net none -vga none -display none -serial null -monitor none -no-reboot -S)
-  "${command[@]}" -gdb "unix:$dir/$arch,server=on,wait=off" &
+# record TRANSCRIPT ARCH SCRIPT COMMAND...
+record() {
+  local name=$1 arch=$2 script=$3
+  shift 3
+  rm -f "$dir/socket"
+  "$@" -gdb "unix:$dir/socket,server=on,wait=off" 2>/dev/null &
   qemu=$!
-  while [ ! -S "$dir/$arch" ]; do sleep 0.1; done
+  while [ ! -S "$dir/socket" ]; do sleep 0.1; done
   {
-    printf '# %s\n' "${command[*]}"
-    tests/gdb/play.sh "$arch" "$dir/$arch"
-  } >tests/gdb/golden/$arch.txt
+    printf '# %s\n' "$*"
+    tests/gdb/play.sh "$arch" "$dir/socket" "$script"
+  } >"tests/gdb/golden/$name.txt"
   kill $qemu
   wait $qemu 2>/dev/null || true
-  echo "tests/gdb/golden/$arch.txt: $(wc -l <tests/gdb/golden/$arch.txt) lines"
+  echo "tests/gdb/golden/$name.txt: $(wc -l <"tests/gdb/golden/$name.txt") lines"
+}
+ours=${CARGO_TARGET_DIR:-target}/debug
+for arch in mipsel mips; do
+  machine=(-M malta -cpu 24Kf -m 256 -kernel tests/lab/images/lab-$arch.elf -net none -display none -serial null -no-reboot -S)
+  record $arch $arch tests/gdb/session.gdb qemu-system-$arch -vga none -monitor none "${machine[@]}"
+  PATH=$ours:$PATH record reverse-$arch $arch tests/gdb/reverse.gdb tinamou system-$arch -icount 1,sleep=off "${machine[@]}"
 done

@@ -10,7 +10,7 @@
 
 use tinamou_core::{Gpa, PAGE_MASK};
 use tinamou_ir::guest::{Access, CodeFetch, DebugDescription, Fault, Guest};
-use tinamou_ir::{Block, Type};
+use tinamou_ir::{Block, Type, layout};
 
 use crate::blocks::PlaceFetch;
 use crate::core::Run;
@@ -188,6 +188,9 @@ pub(crate) fn lift(
     }
 }
 
+/// Breakpoints and watchpoints set aside.
+pub struct Suspended(Option<Box<Debug>>, Option<Box<Watches>>);
+
 impl Vcpu {
     fn debugger(&mut self) -> &mut Debug {
         self.debug.get_or_insert_default()
@@ -307,6 +310,46 @@ impl Vcpu {
             self.debug = None;
         }
         end
+    }
+
+    /// Takes breakpoints and watchpoints aside, until [`Vcpu::resume_debug`].
+    pub fn suspend_debug(&mut self) -> Suspended {
+        Suspended(self.debug.take(), self.core.watches.take())
+    }
+
+    /// Puts them back.
+    pub fn resume_debug(&mut self, suspended: Suspended) {
+        let Suspended(debug, watches) = suspended;
+        if debug.is_some() || watches.is_some() {
+            // Code and translations of the time without them.
+            self.forget_memory();
+        }
+        self.debug = debug;
+        self.core.watches = watches;
+    }
+
+    /// A stop that was taken is to be taken once more.
+    pub fn put_hit(&mut self, hit: Option<Hit>) {
+        self.debugger().hit = hit;
+    }
+
+    /// Goes on at this instruction count and pc, with this deadline of the guest's timer: state was loaded.
+    pub fn resume_at(&mut self, icount: u64, pc: u64, timer_ns: Option<u64>) {
+        let state = &self.core.state;
+        state.write64(layout::ICOUNT, icount);
+        state.write32(layout::PENDING, 0);
+        state.write32(layout::BUDGET, 0);
+        state.set_pc(pc);
+        self.core.slice_budget = 0;
+        self.core.timer_ns = timer_ns;
+        self.core.stopped = None;
+        self.take_hit();
+        if let Some(debug) = &mut self.debug {
+            debug.leave = None;
+        }
+        if let Some(watches) = &mut self.core.watches {
+            (watches.hit_at, watches.pass_at) = (None, None);
+        }
     }
 
     /// gdb's view of the registers.

@@ -8,6 +8,7 @@ use tinamou_ir::guest::DebugDescription;
 pub use tinamou_jit::debug::{Hit, Watch, WatchKind};
 use tinamou_jit::{SliceEnd as VcpuEnd, Vcpu};
 
+use crate::history::Input;
 use crate::machine::{Machine, SliceEnd, Surroundings};
 
 /// How a single step treats what comes from outside.
@@ -59,6 +60,17 @@ impl Machine {
     /// goes on waiting, whatever `how` says: [`SliceEnd::Halted`] until one comes, and the step ends when it is entered. Other ends
     /// are those of [`Machine::run_slice`], and say that the step is not done yet.
     pub fn step(&mut self, how: Step) -> SliceEnd {
+        if self.history_runs() {
+            return self.repeat_step();
+        }
+        if how.interrupts && how.timers || self.is_halted() {
+            return self.step_live(how);
+        }
+        self.note(|| Input::Step(how));
+        self.step_live(how)
+    }
+
+    pub(crate) fn step_live(&mut self, how: Step) -> SliceEnd {
         let waits = self.vcpu.guest().is_halted();
         if let Some(end) = self.attend_as(how.timers || waits) {
             return end;
@@ -116,6 +128,14 @@ impl Machine {
 
     /// Sets a register by gdb's number; true if that could be done.
     pub fn set_register(&mut self, number: u32, bytes: &[u8]) -> bool {
+        let input = || Input::Register {
+            number,
+            bytes: bytes.to_vec(),
+        };
+        self.note(input) && self.set_register_live(number, bytes)
+    }
+
+    pub(crate) fn set_register_live(&mut self, number: u32, bytes: &[u8]) -> bool {
         self.with_vcpu(|vcpu, around| vcpu.debug_write(around, number, bytes))
     }
 
@@ -126,7 +146,9 @@ impl Machine {
 
     /// Sets the guest's program counter.
     pub fn set_pc(&mut self, va: u64) {
-        self.vcpu.set_pc(va);
+        if self.note(|| Input::Pc(va)) {
+            self.vcpu.set_pc(va);
+        }
     }
 
     /// Reads memory at a physical address; false if something there does not answer.
@@ -136,6 +158,14 @@ impl Machine {
 
     /// Writes memory at a physical address, ROM too; false if something there does not answer.
     pub fn write_physical(&mut self, gpa: u64, data: &[u8]) -> bool {
+        let input = || Input::Memory {
+            gpa,
+            bytes: data.to_vec(),
+        };
+        self.note(input) && self.write_physical_live(gpa, data)
+    }
+
+    pub(crate) fn write_physical_live(&mut self, gpa: u64, data: &[u8]) -> bool {
         self.physical(gpa, Bytes::Write(data))
     }
 

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod debug;
 pub mod devices;
+pub mod history;
 pub mod image;
 pub mod machine;
 pub mod malta;

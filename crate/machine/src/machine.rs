@@ -5,8 +5,8 @@
 //! instruction counts have the same [`Machine::state_hash`] on every host and in every tier.
 
 use tinamou_arena::Arena;
-use tinamou_core::{BusError, Gpa, MachineRequest, Ns, PhysBus, RamPage, Saver};
-use tinamou_ir::layout;
+use tinamou_core::{BusError, Gpa, LoadError, Loader, MachineRequest, Ns, PhysBus, RamPage, Saver};
+use tinamou_ir::{Slot, layout};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
 
@@ -15,6 +15,7 @@ use crate::bus::{Advance, Bus, Ram};
 use crate::clock::Clock;
 use crate::config::{Accel, Config, MachineError};
 use crate::devices::BoardConfig;
+use crate::history::{History, Input};
 use crate::malta;
 use crate::target::Arch;
 
@@ -145,9 +146,11 @@ pub struct Machine {
     pub(crate) clock: Clock,
     pub(crate) arena: Arena,
     pub(crate) errors: Vec<String>,
-    cpu_irq: u32,
+    pub(crate) cpu_irq: u32,
     bus_generation: u64,
     memory_generation: u64,
+    /// Its past, if a debugger wants to go back.
+    pub(crate) history: Option<Box<History>>,
 }
 
 /// The board of `config` with its firmware and kernel.
@@ -241,11 +244,20 @@ impl Machine {
             cpu_irq: 0,
             bus_generation,
             memory_generation,
+            history: None,
         })
     }
 
     /// Runs up to `insns` instructions, or until the host has something to do.
     pub fn run_slice(&mut self, insns: u64) -> SliceEnd {
+        if self.history_runs() {
+            return self.repeat_slice(insns);
+        }
+        self.run_live(insns)
+    }
+
+    /// The same, in the present.
+    pub(crate) fn run_live(&mut self, insns: u64) -> SliceEnd {
         let end = self.vcpu.icount().saturating_add(insns);
         loop {
             if let Some(stop) = self.attend() {
@@ -337,7 +349,7 @@ impl Machine {
         self.cpu_irq = irq;
         match self.bus.take_request()? {
             MachineRequest::Reset => {
-                self.reset();
+                self.reset_live();
                 Some(SliceEnd::Reset)
             }
             MachineRequest::Shutdown => Some(SliceEnd::Shutdown),
@@ -367,12 +379,24 @@ impl Machine {
 
     /// Moves the clock forward to `ns` without running: idle time. Stops at the next event.
     pub fn skip_to(&mut self, ns: u64) {
+        if self.note(|| Input::Skip { ns }) {
+            self.skip_live(ns);
+        }
+    }
+
+    pub(crate) fn skip_live(&mut self, ns: u64) {
         let to = self.next_event_ns().map_or(ns, |event| event.min(ns));
         self.clock.skip_to(self.vcpu.icount(), to);
     }
 
     /// The power-on state; memory keeps its contents but for the loaded images.
     pub fn reset(&mut self) {
+        if self.note(|| Input::Reset) {
+            self.reset_live();
+        }
+    }
+
+    pub(crate) fn reset_live(&mut self) {
         self.bus.reset();
         self.vcpu.reset();
         self.cpu_irq = 0;
@@ -380,6 +404,16 @@ impl Machine {
 
     /// Types bytes into a console port.
     pub fn serial_input(&mut self, port: u32, bytes: &[u8]) {
+        let input = || Input::Serial {
+            port,
+            bytes: bytes.to_vec(),
+        };
+        if self.note(input) {
+            self.serial_input_live(port, bytes);
+        }
+    }
+
+    pub(crate) fn serial_input_live(&mut self, port: u32, bytes: &[u8]) {
         self.bus.set_now(Ns(self.now_ns()));
         self.bus.console_input(port, bytes);
     }
@@ -443,7 +477,7 @@ impl Machine {
     }
 
     /// Everything but memory, in the save format.
-    fn save_state(&self) -> Vec<u8> {
+    pub(crate) fn save_state(&self) -> Vec<u8> {
         let mut s = Saver::new();
         s.u64(self.vcpu.icount());
         self.clock.state().into_iter().for_each(|word| s.u64(word));
@@ -471,6 +505,28 @@ impl Machine {
         s.bytes(&guest);
         self.bus.save(&mut s);
         s.finish()
+    }
+
+    /// Loads what `save_state` wrote, on a machine of the same configuration. Cached code and translations must go then.
+    pub(crate) fn load_state(&mut self, state: &[u8]) -> Result<(), LoadError> {
+        let mut l = Loader::new(state);
+        let icount = l.u64()?;
+        self.clock.set_state([l.u64()?, l.u64()?, l.u64()?]);
+        let pc = l.u64()?;
+        let timer_ns = Some(l.u64()?).filter(|&ns| ns != u64::MAX);
+        let slots = self.vcpu.guest().slots();
+        let state = self.vcpu.state().clone();
+        for n in 0..slots.slots.len() {
+            state.set_slot(&slots, Slot(n as u16), l.u64()?);
+        }
+        let guest = l.bytes()?;
+        self.vcpu
+            .guest_mut()
+            .load(guest)
+            .map_err(|_| LoadError::Invalid("vCPU"))?;
+        self.bus.load(&mut l)?;
+        self.vcpu.resume_at(icount, pc, timer_ns);
+        Ok(())
     }
 
     /// A hash of the whole state: vCPU, devices, clock and memory. Equal on every host and for every engine.

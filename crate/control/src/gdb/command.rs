@@ -92,6 +92,7 @@ impl Stub {
             }
             b'v' => self.v_packet(d, rest),
             b'c' | b'C' | b's' | b'S' => self.old_resume(d, letter, rest),
+            b'b' if d.machine().has_history() => self.back(d, rest),
             b'q' | b'Q' => self.query(d, packet),
             _ => self.reply(""),
         }

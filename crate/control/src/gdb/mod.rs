@@ -3,12 +3,12 @@
 //! The stub knows no transport and never waits. Its owner feeds [`Stub::receive`] what a client sent, sends what
 //! [`Stub::take_output`] gives, runs the machine through [`Stub::run`] while [`Stub::is_running`], and tells it what came of that
 //! ([`Stub::ended`]). Threads are vCPUs. Replies, signals and the `qemu.` queries are those of QEMU 7.2 where it has them; beyond it there
-//! are register descriptions, `p` and `P`, `X`, and no-ack mode.
+//! are register descriptions, `p` and `P`, `X`, no-ack mode, and running backwards where the machine keeps a history.
 //!
 //! The crate gdbstub is not used: it answers packets that it does not know by itself, so that QEMU's `qqemu.` and `Qqemu.` queries
 //! could not be had, and it wants the registers' layout at compile time.
 //!
-//! Missing: reverse execution, non-stop mode, `vRun` and all that concerns processes, tracepoints, file transfer.
+//! Missing: non-stop mode, `vRun` and all that concerns processes, tracepoints, file transfer.
 
 mod command;
 mod memory;

@@ -22,6 +22,9 @@ impl Stub {
                     text += ";qXfer:features:read+";
                 }
                 text += ";multiprocess+;QStartNoAckMode+";
+                if d.machine().has_history() {
+                    text += ";ReverseStep+;ReverseContinue+";
+                }
                 self.reply(&text);
             }
             b"QStartNoAckMode" => {

@@ -1,6 +1,7 @@
 //! Running, stepping, and what stops it.
 
 use tinamou_machine::debug::{Hit, Step, WatchKind};
+use tinamou_machine::history::Back;
 
 use super::command::INVALID;
 use super::packet::{cut, number};
@@ -56,6 +57,20 @@ impl Stub {
         d.machine().take_hit();
         d.machine().step_off();
         d.set_running(true);
+    }
+
+    /// `bs` and `bc`: backwards at once, since nothing but the past is run.
+    pub(super) fn back(&mut self, d: &mut dyn Debuggee, how: &[u8]) {
+        let machine = d.machine();
+        let end = match how {
+            b"s" => machine.step_back(),
+            b"c" => machine.run_back(),
+            _ => return self.reply(""),
+        };
+        match end {
+            Back::Stop => self.report_hit(d),
+            Back::Beginning => self.stop(d, SIGTRAP, "replaylog:begin;".into()),
+        }
     }
 
     pub(super) fn step_flags(&self) -> Step {

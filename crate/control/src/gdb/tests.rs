@@ -137,6 +137,16 @@ impl Session {
         end
     }
 
+    fn run_until(&mut self, text: &str) {
+        for _ in 0..MAX_SLICES {
+            if String::from_utf8_lossy(&self.bench.said).contains(text) {
+                return;
+            }
+            self.slice();
+        }
+        panic!("it never said {text}");
+    }
+
     fn run_to(&mut self, icount: u64) {
         for _ in 0..MAX_SLICES {
             if self.bench.machine.icount() >= icount {
@@ -474,7 +484,7 @@ fn a_debugger_that_never_stops_the_guest_does_not_show() {
         }
         s.type_line("selftest");
         s.send(&framed(b"c"));
-        s.run_to(12_000_000);
+        s.run_until("SELFTEST PASS");
         assert_eq!(s.packet(), None);
         let m = &mut s.bench.machine;
         (m.icount(), m.now_ns(), m.state_hash())
@@ -490,14 +500,14 @@ fn steps_with_interrupts_and_timers_are_the_run_itself() {
     let mut free = Session::new(arch, Accel::Jit);
     let mut stepped = Session::new(arch, Accel::Jit);
     for s in [&mut free, &mut stepped] {
-        s.type_line("timer 1");
+        s.type_line("timer 3");
         let irq = symbol(arch, "exc_entry");
         s.ask(&format!("Z0,{irq:x},4"));
         s.go("c");
         s.ask(&format!("z0,{irq:x},4"));
     }
     stepped.ask("Qqemu.sstep=1");
-    for _ in 0..20_000 {
+    while !String::from_utf8_lossy(&stepped.bench.said).contains("tick 2") {
         assert_eq!(stepped.go("s"), "T05thread:p01.01;");
     }
     let until = stepped.bench.machine.icount();
@@ -520,6 +530,78 @@ fn steps_with_interrupts_and_timers_are_the_run_itself() {
         free.bench.machine.state_hash(),
         stepped.bench.machine.state_hash()
     );
+}
+
+#[test]
+fn backwards_is_forwards_undone() {
+    both(|arch, accel| {
+        let mut s = Session::new(arch, accel);
+        s.bench.machine.keep_history();
+        assert!(s.ask("qSupported:multiprocess+").contains("ReverseStep+"));
+        let monitor = symbol(arch, "monitor");
+        s.ask(&format!("Z0,{monitor:x},4"));
+        s.go("c");
+        s.ask(&format!("z0,{monitor:x},4"));
+        s.type_line("timer 2");
+        // A way forward: single steps (which hold interrupts back), a run, a write.
+        let mut places = Vec::new();
+        let place = |s: &mut Session| {
+            let m = &mut s.bench.machine;
+            (m.icount(), m.pc(), m.state_hash())
+        };
+        for _ in 0..12 {
+            s.go("s");
+            s.bench.machine.take_serial_output(0);
+            places.push(place(&mut s));
+        }
+        for n in (0..11).rev() {
+            assert_eq!(s.ask("bs"), "T05thread:p01.01;");
+            let (icount, pc, _) = place(&mut s);
+            assert_eq!(
+                (icount, pc),
+                (places[n].0, places[n].1),
+                "{arch} {accel:?} {n}"
+            );
+        }
+        for n in 1..12 {
+            s.go("s");
+            let (icount, pc, _) = place(&mut s);
+            assert_eq!(
+                (icount, pc),
+                (places[n].0, places[n].1),
+                "{arch} {accel:?} {n}"
+            );
+        }
+        // Through interrupts and idle time, from one call of `trap` to the next.
+        let trap = symbol(arch, "trap");
+        s.ask(&format!("Z1,{trap:x},4"));
+        let mut stops = Vec::new();
+        for _ in 0..2 {
+            s.go("c");
+            s.bench.machine.run_slice(0);
+            stops.push(place(&mut s));
+            assert_eq!(s.pc(), trap);
+        }
+        assert_eq!(s.ask("bc"), "T05thread:p01.01;");
+        assert_eq!(place(&mut s).0, stops[0].0, "{arch} {accel:?}");
+        assert_eq!(s.pc(), trap);
+        assert_eq!(s.ask("bc"), "T05thread:p01.01;replaylog:begin;");
+        assert_eq!(s.pc(), 0xbfc0_0000);
+        assert_eq!(s.ask("bs"), "T05thread:p01.01;replaylog:begin;");
+        for stop in &stops {
+            s.go("c");
+            s.bench.machine.run_slice(0);
+            assert_eq!(place(&mut s), *stop, "{arch} {accel:?}");
+        }
+        // A write in the past makes another present.
+        s.ask("bc");
+        assert_eq!(s.ask("P8=44332211"), "OK");
+        assert_eq!(s.ask("P9=44332211"), "OK");
+        let here = place(&mut s);
+        s.go("s");
+        assert_eq!(s.ask("bs"), "T05thread:p01.01;");
+        assert_eq!(place(&mut s).1, here.1);
+    });
 }
 
 #[test]

@@ -286,7 +286,7 @@ impl Vcpu {
     /// The next run begins with the instruction at the pc, even if it has a breakpoint or was stopped by a watchpoint.
     pub fn step_off(&mut self) {
         if let Some(watches) = &mut self.core.watches {
-            watches.pass_at = watches.hit_at.take();
+            watches.pass_at = watches.hit_at.take().or(watches.pass_at);
         }
         let at = (self.core.icount(), self.core.state.pc());
         if let Some(debug) = &mut self.debug {

@@ -25,9 +25,11 @@ fn symbol(arch: &str, name: &str) -> u64 {
 
 fn machine(arch: &str, accel: Accel) -> Machine {
     let mut config = Config::new(Config::target(arch).unwrap());
-    config.cpu = "24Kf".into();
+    let wide = arch.starts_with("mips64");
+    config.cpu = if wide { "MIPS64R2-generic" } else { "24Kf" }.into();
     config.ram_bytes = 16 << 20;
-    config.kernel = Some(repository(&format!("tests/lab/images/lab-{arch}.elf")));
+    let image = arch.replace("64", "");
+    config.kernel = Some(repository(&format!("tests/lab/images/lab-{image}.elf")));
     config.accel = accel;
     config.tuning.hot_runs = 8;
     config.tuning.batch = 4;
@@ -465,6 +467,50 @@ fn watchpoints_stop_before_the_access() {
 }
 
 #[test]
+fn wide_cpus_have_wide_registers_and_addresses() {
+    for arch in ["mips64el", "mips64"] {
+        for accel in [Accel::Interp, Accel::Jit] {
+            let mut s = Session::new(arch, accel);
+            let value = |text: &str| {
+                let v = u64::from_str_radix(text, 16).unwrap();
+                if arch == "mips64el" {
+                    v.swap_bytes()
+                } else {
+                    v
+                }
+            };
+            assert_eq!(s.ask("g").len() % 16, 0);
+            assert_eq!(value(&s.ask("p25")), 0xffff_ffff_bfc0_0000);
+            assert_eq!(s.ask("Z1,ffffffff80100000,4"), "OK");
+            assert_eq!(s.go("c"), "T05thread:p01.01;");
+            assert_eq!(value(&s.ask("p25")), 0xffff_ffff_8010_0000);
+            // lui v1, 0x8050; sd a4, 8(v1); b -2; ld a5, 8(v1)
+            let code = [0x3c03_8050u32, 0xfc68_0008, 0x1000_fffe, 0xdc69_0008];
+            let order = if arch == "mips64" {
+                u32::to_be_bytes
+            } else {
+                u32::to_le_bytes
+            };
+            let bytes: Vec<u8> = code.iter().flat_map(|&w| order(w)).collect();
+            let text = format!("Mffffffff80200000,10:{}", hex(&bytes));
+            assert_eq!(s.ask(&text), "OK");
+            assert_eq!(s.ask("P8=0102030405060708"), "OK");
+            assert_eq!(s.ask("Z2,ffffffff8050000c,4"), "OK");
+            let stop = s.go("cffffffff80200000");
+            assert_eq!(stop, "T05thread:p01.01;watch:ffffffff8050000c;");
+            assert_eq!(value(&s.ask("p25")), 0xffff_ffff_8020_0004);
+            assert_eq!(s.go("s"), "T05thread:p01.01;");
+            assert_eq!(s.ask("mffffffff80500008,8"), "0102030405060708");
+            assert_eq!(s.ask("z2,ffffffff8050000c,4"), "OK");
+            assert_eq!(s.ask("Z4,ffffffff80500008,1"), "OK");
+            let stop = s.go("c");
+            assert_eq!(stop, "T05thread:p01.01;awatch:ffffffff80500008;");
+            assert_eq!(value(&s.ask("p25")), 0xffff_ffff_8020_0008);
+        }
+    }
+}
+
+#[test]
 fn a_debugger_that_never_stops_the_guest_does_not_show() {
     let arch = "mipsel";
     let run = |accel, debug: bool| {
@@ -563,14 +609,10 @@ fn backwards_is_forwards_undone() {
                 "{arch} {accel:?} {n}"
             );
         }
-        for n in 1..12 {
+        for want in &places[1..] {
             s.go("s");
             let (icount, pc, _) = place(&mut s);
-            assert_eq!(
-                (icount, pc),
-                (places[n].0, places[n].1),
-                "{arch} {accel:?} {n}"
-            );
+            assert_eq!((icount, pc), (want.0, want.1), "{arch} {accel:?}");
         }
         // Through interrupts and idle time, from one call of `trap` to the next.
         let trap = symbol(arch, "trap");
@@ -666,7 +708,7 @@ impl Random {
 
 #[test]
 fn hostile_packets_do_no_harm() {
-    let words: [&[u8]; 44] = [
+    let words: [&[u8]; 46] = [
         b"g",
         b"G",
         b"p",
@@ -679,6 +721,8 @@ fn hostile_packets_do_no_harm() {
         b"H",
         b"T",
         b"vCont",
+        b"bs",
+        b"bc",
         b"vCont;",
         b"c",
         b"s",
@@ -713,6 +757,7 @@ fn hostile_packets_do_no_harm() {
         b"\xff\x00",
     ];
     let mut s = Session::new("mips", Accel::Interp);
+    s.bench.machine.keep_history();
     for seed in 0..6000u64 {
         let mut r = Random(seed);
         let mut body = Vec::new();

@@ -409,7 +409,14 @@ fn a_step_is_a_branch_with_its_delay_slot() {
 
 #[test]
 fn watchpoints_stop_before_the_access() {
-    both(|arch, accel| {
+    for arch in ["mipsel", "mips"] {
+        assert_eq!(watched(arch, Accel::Interp), watched(arch, Accel::Jit));
+    }
+}
+
+/// Watches a loop; the stops' instruction counts, pcs and state hashes.
+fn watched(arch: &str, accel: Accel) -> Vec<(u64, u64, u64)> {
+    {
         let mut s = Session::new(arch, accel);
         // lui v1, 0x8030; sw v0, 8(v1); lbu a0, 9(v1); b -4; sh v0, 10(v1) in its slot; …
         let code = [
@@ -463,7 +470,21 @@ fn watchpoints_stop_before_the_access() {
         assert_eq!(s.ask("Z4,80300008,2"), "OK");
         let stop = s.go("c");
         assert_eq!(stop, "T05thread:p01.01;awatch:80300008;");
-    });
+        assert_eq!(s.ask("z4,80300008,2"), "OK");
+        assert_eq!(s.ask("Z2,8030000a,1"), "OK");
+        let mut stops = Vec::new();
+        for _ in 0..8 {
+            assert_eq!(s.go("c"), "T05thread:p01.01;watch:8030000a;");
+            let pc = s.pc();
+            assert!([0x8020_0004, 0x8020_000c].contains(&pc), "{pc:x}");
+            let m = &mut s.bench.machine;
+            stops.push((m.icount(), pc, m.state_hash()));
+        }
+        if accel == Accel::Jit {
+            assert!(s.bench.machine.stats().modules > 0);
+        }
+        stops
+    }
 }
 
 #[test]

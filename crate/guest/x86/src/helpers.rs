@@ -1,5 +1,6 @@
 //! Helpers: what generated code calls in Rust. The list gives each its number and its declared effects.
 
+use iced_x86::Mnemonic;
 use tinamou_ir::guest::{Cx, Stop};
 use tinamou_ir::{HelperDesc, HelperId, MemArg, SlotSet};
 
@@ -132,9 +133,192 @@ helpers! {
     WRITE_CONTROL = "write_control" [reads writes faults time];
     /// MOV from control register `a`.
     READ_CONTROL = "read_control" [reads faults time];
+    /// Raises what x87 (0), MMX (1), SSE (2), WAIT (3) and x87 without waiting (4) meet now.
+    FPU_CHECK = "fpu_check" [faults time];
+    /// The x87 instruction `a` (mnemonic, ST numbers, kind of operand) on the operand `b`, whose upper part is `c`.
+    X87 = "x87" [];
+    /// The value that the x87 store `a` stores.
+    X87_STORE = "x87_store" [];
+    /// The upper 16 bits of the 80 that the x87 store `a` stores, before the rest.
+    X87_STORE_HIGH = "x87_store_high" [];
+    /// Whether the last store reaches memory.
+    X87_STORED = "x87_stored" [];
+    /// FXSAVE and its kin, at `b`.
+    FPU_IMAGE = "fpu_image" [reads writes faults time];
+    /// MXCSR.
+    READ_MXCSR = "read_mxcsr" [];
+    /// MMX register `a`.
+    MMX_GET = "mmx_get" [];
+    /// Writes `b` to MMX register `a`.
+    MMX_SET = "mmx_set" [];
+    /// The mnemonic `a` on the halves `b` and `c`.
+    SIMD = "simd" [pure];
+    /// Half of PSHUFB.
+    SHUFFLE_BYTES = "shuffle_bytes" [pure];
+    /// The scalar operation `c` (a mnemonic) on `a` and `b`, with all exceptions masked.
+    SSE_RARE = "sse_rare" [];
+    /// The SSE instruction `a` with a memory operand at `b`.
+    SSE_OP = "sse_op" [reads writes faults];
+}
+
+/// The mnemonic in the low 16 bits.
+fn mnemonic(v: u64) -> Mnemonic {
+    Mnemonic::try_from(v as usize & 0xffff).unwrap_or(Mnemonic::INVALID)
 }
 
 impl X86 {
+    /// What an instruction of the FPU meets before it begins.
+    fn fpu_check(&mut self, cx: &mut dyn Cx, which: u32) -> Result<(), Stop> {
+        let c = self.sys.cr0;
+        let (em, ts) = (c & cr0::EM != 0, c & cr0::TS != 0);
+        let ud = match which {
+            1 => em,
+            2 => em || self.sys.cr4 & crate::sys::cr4::OSFXSR == 0,
+            _ => false,
+        };
+        let nm = match which {
+            0 | 4 => em || ts,
+            3 => ts && c & cr0::MP != 0,
+            _ => ts,
+        };
+        if ud {
+            return Err(fault::fault(fault::UD).into());
+        }
+        if nm {
+            return Err(fault::fault(fault::NM).into());
+        }
+        if matches!(which, 0 | 1 | 3) && self.fpu.pending() {
+            if c & cr0::NE != 0 {
+                return Err(fault::fault(fault::MF).into());
+            }
+            // The interrupt that FERR asks for comes by the board.
+            self.drive_ferr(cx);
+        }
+        Ok(())
+    }
+
+    /// Helper SSE_OP: mnemonic in bits 0 to 15, destination, source, immediate from 16, 20 and 24; bit 32 memory (its size from bit 40), 33 an
+    /// MMX source, 34 a general register as source, 35 a 64-bit general register.
+    fn sse_op(&mut self, cx: &mut dyn Cx, what: u64, va: u64) -> Result<(), Stop> {
+        use crate::fpu::sse::Value;
+        let state = cx.state().clone();
+        let m = mnemonic(what);
+        let (d, s, imm) = (
+            (what >> 16 & 15) as usize,
+            (what >> 20 & 15) as usize,
+            (what >> 24 & 0xff) as u32,
+        );
+        let wide = what >> 35 & 1 != 0;
+        let xmm = |cpu: &X86, n: usize| {
+            let [lo, hi] = cpu.regs.xmm[n];
+            cpu.get(&state, lo) as u128 | (cpu.get(&state, hi) as u128) << 64
+        };
+        let mut gpr = [
+            self.get(&state, self.regs.gpr[AX]),
+            self.get(&state, self.regs.gpr[DX]),
+        ];
+        let b = if what >> 32 & 1 != 0 {
+            let bytes = (what >> 40 & 31) as u32;
+            let mmu = self.mmu_of(&state, self.sys.cpl);
+            let strings = matches!(
+                m,
+                Mnemonic::Pcmpistri
+                    | Mnemonic::Pcmpistrm
+                    | Mnemonic::Pcmpestri
+                    | Mnemonic::Pcmpestrm
+            );
+            if bytes == 16 && va & 15 != 0 && !strings {
+                return Err(fault::gp(0).into());
+            }
+            let lo = cx.load(self, va, MemArg::new(bytes.clamp(1, 8), mmu))? as u128;
+            let v = if bytes == 16 {
+                let va2 = if self.code64(&state) {
+                    va.wrapping_add(8)
+                } else {
+                    va.wrapping_add(8) & 0xffff_ffff
+                };
+                lo | (cx.load(self, va2, MemArg::new(8, mmu))? as u128) << 64
+            } else {
+                lo
+            };
+            if matches!(m, Mnemonic::Cvtsi2ss | Mnemonic::Cvtsi2sd) {
+                gpr[0] = v as u64;
+            }
+            v
+        } else if what >> 33 & 1 != 0 {
+            self.fpu.regs[s & 7].mantissa as u128
+        } else if what >> 34 & 1 != 0 {
+            gpr[0] = self.get(&state, self.regs.gpr[s]);
+            0
+        } else {
+            xmm(self, s)
+        };
+        let a = xmm(self, d);
+        let mask = xmm(self, 0);
+        let before = self.fpu.sse_fast();
+        let out = self.fpu.sse(m, imm, a, b, gpr, mask, wide);
+        if before != self.fpu.sse_fast() {
+            cx.leave();
+        }
+        let out = out.map_err(|f| {
+            // Without CR4.OSXMMEXCPT an unmasked exception is #UD.
+            if self.sys.cr4 & crate::sys::cr4::OSXMMEXCPT == 0 {
+                fault::fault(fault::UD)
+            } else {
+                f
+            }
+        })?;
+        if what >> 33 & 1 != 0 {
+            self.fpu.enter_mmx();
+        }
+        let strings = match m {
+            Mnemonic::Pcmpistri | Mnemonic::Pcmpestri => true,
+            Mnemonic::Pcmpistrm | Mnemonic::Pcmpestrm => {
+                let f = self.fpu.string_flags;
+                self.arith_flags_out(&state, f);
+                false
+            }
+            _ => false,
+        };
+        match out {
+            Value::Xmm(v) => {
+                let n = if matches!(m, Mnemonic::Pcmpistrm | Mnemonic::Pcmpestrm) {
+                    0
+                } else {
+                    d
+                };
+                let [lo, hi] = self.regs.xmm[n];
+                self.set(&state, lo, v as u64);
+                self.set(&state, hi, (v >> 64) as u64);
+            }
+            Value::Mmx(v) => {
+                self.fpu.enter_mmx();
+                self.fpu.regs[d & 7] = tinamou_softfloat::F80 {
+                    sign_exp: 0xffff,
+                    mantissa: v,
+                };
+            }
+            Value::Gpr(v) if strings => {
+                self.set(&state, self.regs.gpr[CX], v & 0xffff_ffff);
+                self.arith_flags_out(&state, (v >> 32) as u32);
+            }
+            Value::Gpr(v) => self.set(
+                &state,
+                self.regs.gpr[d],
+                if wide { v } else { v & 0xffff_ffff },
+            ),
+            Value::Flags(f) => self.arith_flags_out(&state, f),
+            Value::None => {}
+        }
+        Ok(())
+    }
+
+    /// Sets the arithmetic flags.
+    fn arith_flags_out(&self, state: &tinamou_ir::guest::State, f: u32) {
+        let old = self.eflags(state);
+        self.set_eflags(state, old & !flags::ARITH | f);
+    }
+
     /// `Guest::helper`.
     pub(crate) fn run_helper(
         &mut self,
@@ -239,6 +423,41 @@ impl X86 {
             }
             WRITE_CONTROL => self.write_control(cx, a as u32, b)?,
             READ_CONTROL => result = self.read_control(cx, a as u32)?,
+            FPU_CHECK => self.fpu_check(cx, a as u32)?,
+            X87 => result = self.fpu.x87(mnemonic(a), a as u32, b, c),
+            X87_STORE => {
+                result = match self.decimal.take() {
+                    Some(lo) => lo,
+                    None => self.fpu.x87_store(mnemonic(a), a as u32 >> 24 & 7),
+                };
+            }
+            X87_STORE_HIGH => {
+                result = if a >> 24 & 7 == crate::fpu::x87::kind::BCD as u64 {
+                    let (lo, hi) = self.fpu.store_decimal();
+                    self.decimal = Some(lo);
+                    hi
+                } else {
+                    self.fpu.top_exponent()
+                };
+            }
+            X87_STORED => result = !self.fpu.held as u64,
+            FPU_IMAGE => self.fpu_image(cx, a as u32, b)?,
+            READ_MXCSR => result = self.fpu.mxcsr as u64,
+            MMX_GET => {
+                self.fpu.enter_mmx();
+                result = self.fpu.regs[a as usize & 7].mantissa;
+            }
+            MMX_SET => {
+                self.fpu.enter_mmx();
+                self.fpu.regs[a as usize & 7] = tinamou_softfloat::F80 {
+                    sign_exp: 0xffff,
+                    mantissa: b,
+                };
+            }
+            SIMD => result = crate::fpu::simd::op64(mnemonic(a), b, c).unwrap_or(0),
+            SHUFFLE_BYTES => result = crate::fpu::simd::shuffle_bytes(a, b, c),
+            SSE_RARE => result = self.fpu.sse_rare(mnemonic(c), a, b),
+            SSE_OP => self.sse_op(cx, a, b)?,
             // The lifter emits no other number; state from elsewhere cannot name one.
             _ => return Err(fault::fault(fault::UD).into()),
         }

@@ -2,11 +2,12 @@
 //!
 //! Rooms: `lift` (what instructions mean, as IR; decoding is iced-x86's), `regs` (slots), `mode` (the mode word), `flags`, `sys` (control
 //! registers), `seg` (segments and descriptors), `stack`, `far` (far transfers and system calls), `exceptions`, `task`, `mmu`, `debug`, `io`,
-//! `msr`, `models` (CPUID), `string`, `arith`, `fpu`, `helpers`, `disas`, `state` (save and load), `bus` (cycles other than memory). Sources:
+//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `state` (save and load), `bus` (cycles other than memory). Sources:
 //! Intel's Software Developer's Manual (SDM), volumes 1 to 4, and AMD's Architecture Programmer's Manual (APM), volumes 1 to 5.
 //!
-//! Missing: the FPU, MMX and SSE; AVX, 3DNow!, XSAVE; SVM and VMX; SMM; performance counters. MTRRs and PAT are kept but have no effect.
-//! MONITOR is a hint, MWAIT a HLT.
+//! Missing: the transcendental x87 instructions (F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS, FSINCOS raise #UD); AVX, 3DNow!, XSAVE; SVM
+//! and VMX; SMM; performance counters. MTRRs and PAT are kept but have no effect. MONITOR is a hint, MWAIT a HLT. FPU images have no instruction
+//! and operand addresses.
 //!
 //! This crate must not depend on boards, engines or hosts.
 //!
@@ -70,6 +71,8 @@ pub struct X86 {
     pub sys: sys::Sys,
     /// The FPU.
     pub fpu: fpu::Fpu,
+    /// The low half of the decimal that FBSTP stores, between its two helpers.
+    decimal: Option<u64>,
 }
 
 impl X86 {
@@ -84,6 +87,7 @@ impl X86 {
             cpu_num: 0,
             sys: sys::Sys::default(),
             fpu: fpu::Fpu::default(),
+            decimal: None,
         }
     }
 

@@ -36,7 +36,7 @@ impl Mode {
     pub const NO_FPU: u32 = 1 << 23;
     /// CR0.EM or TS, or no CR4.OSFXSR: a helper decides what SSE instructions raise.
     pub const NO_SSE: u32 = 1 << 24;
-    /// An unmasked x87 exception waits.
+    /// An x87 exception waits, or is not masked: waiting instructions look before, and leave behind.
     pub const FPU_ERROR: u32 = 1 << 25;
     /// SSE arithmetic may run on the host: nearest, all masked, inexact sticky, no flushing.
     pub const SSE_FAST: u32 = 1 << 26;

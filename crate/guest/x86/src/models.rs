@@ -93,16 +93,6 @@ const fn union(a: Bits, b: Bits) -> Bits {
     out
 }
 
-const fn without(a: Bits, b: Bits) -> Bits {
-    let mut out = a;
-    let mut i = 0;
-    while i < WORDS {
-        out[i] &= !b[i];
-        i += 1;
-    }
-    out
-}
-
 const P5: Bits = set(&[FPU, VME, DE, PSE, TSC, MSR, MCE, CX8]);
 const P6: Bits = union(P5, set(&[PAE, APIC, SEP, MTRR, PGE, MCA, CMOV, PAT, PSE36]));
 const P3: Bits = union(P6, set(&[MMX, FXSR, SSE]));
@@ -123,17 +113,8 @@ const MAX: Bits = union(
     ]),
 );
 
-/// What this crate implements: no FPU, MMX or SSE yet.
-pub const IMPLEMENTED: Bits = without(
-    union(
-        union(P6, LONG),
-        set(&[
-            CLFLUSH, CX16, MONITOR, POPCNT, MOVBE, BMI1, BMI2, ADX, ABM, FSGSBASE, SMEP, SMAP,
-            UMIP, ERMS, RDTSCP, PDPE1GB, PREFETCHW, CLFLUSHOPT, HYPERVISOR,
-        ]),
-    ),
-    set(&[FPU]),
-);
+/// What this crate implements.
+pub const IMPLEMENTED: Bits = union(QEMU64, MAX);
 
 /// A CPU model.
 #[derive(Clone, PartialEq, Eq, Debug)]

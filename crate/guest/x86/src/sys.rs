@@ -330,7 +330,7 @@ impl X86 {
             s.cr0 & (cr0::EM | cr0::TS) != 0 || s.cr4 & cr4::OSFXSR == 0,
             Mode::NO_SSE,
         );
-        m |= bit(self.fpu.pending(), Mode::FPU_ERROR);
+        m |= bit(self.fpu.may_trap(), Mode::FPU_ERROR);
         m |= bit(self.fpu.sse_fast(), Mode::SSE_FAST);
         m |= bit(fl & flags::TF != 0, Mode::TF);
         m |= bit(self.get(state, self.regs.shadow) != 0, Mode::SHADOW);

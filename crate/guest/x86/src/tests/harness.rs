@@ -300,13 +300,26 @@ impl Machine {
 
     /// Loads FPU and SSE state from an FXSAVE image.
     pub fn set_fx(&mut self, fx: &[u8], xmms: usize) {
-        let _ = (fx, xmms);
+        self.cpu.fpu.from_fx(fx, true);
+        for i in 0..2 * xmms {
+            let mut v = [0; 8];
+            v.copy_from_slice(&fx[160 + 8 * i..][..8]);
+            self.set_slot(self.cpu.regs.xmm[i / 2][i % 2], u64::from_le_bytes(v));
+        }
     }
 
     /// FPU and SSE state as an FXSAVE image without the addresses.
     pub fn get_fx(&self, xmms: usize) -> Vec<u8> {
-        let _ = xmms;
-        Vec::new()
+        let b = self.cpu.fpu.to_fx();
+        let mut out = b[..5].to_vec();
+        out.extend_from_slice(&b[24..28]);
+        for i in 0..8 {
+            out.extend_from_slice(&b[32 + 16 * i..][..10]);
+        }
+        for i in 0..2 * xmms {
+            out.extend_from_slice(&self.slot(self.cpu.regs.xmm[i / 2][i % 2]).to_le_bytes());
+        }
+        out
     }
 
     fn raise(&mut self, fault: Fault, pc: u64, note: u64) {

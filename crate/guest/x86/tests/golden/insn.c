@@ -108,6 +108,8 @@ static void inputs(u64 cas) {
   uint16_t fcw = 0x7f | pc[k & 3] | (k >> 8 & 3) << 10;
   uint16_t fsw = (k >> 12 & 7) << 11 | (k >> 16 & 0x47) << 8;
   u32 mxcsr = 0x1f80 | (k >> 40 & 3) << 13 | ((k >> 44 & 7) == 0 ? 0x8040 : 0), mask = 0xffff;
+  /* Nearest, inexact sticky: what the host's arithmetic is used for. */
+  if ((k >> 44 & 7) >= 4) mxcsr = 0x1fa0;
   memcpy(fx, &fcw, 2), memcpy(fx + 2, &fsw, 2);
   fx[4] = (k >> 24 & 3) == 0 ? (u8)(k >> 32) : 0xff;
   memcpy(fx + 24, &mxcsr, 4), memcpy(fx + 28, &mask, 4);

@@ -9,7 +9,7 @@ manuals leave undefined are masked (the second argument of the lists below: c p 
 import os, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = 12
+CASES = 16
 MASK = {'c': 1, 'p': 4, 'a': 0x10, 'z': 0x40, 's': 0x80, 'o': 0x800}
 
 def forms_int(bits):

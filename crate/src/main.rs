@@ -13,6 +13,7 @@ mod run;
 mod script;
 mod setup;
 mod trace;
+mod user;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -29,6 +30,10 @@ use run::{End, Session};
 use script::{Script, Watch};
 
 fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    if let Some((target, skip)) = user::target(&args) {
+        return user::main(target, args.into_iter().skip(skip).collect());
+    }
     let args: Vec<String> = std::env::args_os()
         .map(|a| a.to_string_lossy().into_owned())
         .collect();

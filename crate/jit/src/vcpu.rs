@@ -219,6 +219,15 @@ impl Vcpu {
         self.drop_code();
     }
 
+    /// Forgets the cached translations of the pages that touch `va..va + bytes`, or with `None` all that are not fixed. Code stays: who
+    /// changes the mapping of code sets another generation.
+    pub fn forget_pages(&mut self, range: Option<(u64, u64)>) {
+        match range {
+            Some((va, bytes)) => self.core.mmu.flush_range(va, bytes),
+            None => self.core.mmu.flush_mapped(),
+        }
+    }
+
     /// Memory at an arena offset was written by something else than this vCPU's stores (DMA, a debugger, another vCPU).
     pub fn memory_written(&mut self, arena: u32, bytes: u32) {
         let (mut at, end) = (arena as u64, arena as u64 + bytes as u64);

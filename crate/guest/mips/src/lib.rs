@@ -35,6 +35,7 @@ pub mod models;
 pub mod regs;
 mod shadow;
 mod state;
+mod user;
 mod watch;
 
 #[cfg(test)]
@@ -59,6 +60,8 @@ pub struct Mips {
     pub sys: cp0::Sys,
     /// Some watch register watches something.
     watched: bool,
+    /// Misaligned loads and stores are done, as a Linux kernel does them for its programs; LL and SC still fault.
+    lenient: bool,
 }
 
 /// CPU clock of QEMU's Malta board.
@@ -74,6 +77,7 @@ impl Mips {
             sys: cp0::Sys::new(model, big_endian),
             cpu_num: 0,
             watched: false,
+            lenient: false,
             model: model.clone(),
         }
     }

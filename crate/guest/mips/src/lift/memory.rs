@@ -172,6 +172,7 @@ pub fn load_linked(l: &mut Lifter<'_>, w: Word, bytes: u32) {
     let a = l.address(w);
     let mut m = l.mem(bytes);
     let ty = l.word_type();
+    m.aligned = true;
     m.signed = bytes < ty.bytes();
     let v = l.b.load(ty, a, m);
     let one = l.b.i32(1);
@@ -189,7 +190,8 @@ pub fn store_conditional(l: &mut Lifter<'_>, w: Word, bytes: u32) {
     let same = l.b.eq(at, a);
     let ok = l.b.and(set, same);
     let v = l.x(w.rt());
-    let m = l.mem(bytes);
+    let mut m = l.mem(bytes);
+    m.aligned = true;
     l.b.store_if(ok, a, v, m);
     let zero = l.b.i32(0);
     l.b.set(bit, zero);

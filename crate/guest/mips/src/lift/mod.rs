@@ -322,7 +322,7 @@ impl Lifter<'_> {
     /// A memory operand of `bytes` in the current byte order, alignment enforced.
     pub fn mem(&self, bytes: u32) -> MemArg {
         let mut m = MemArg::new(bytes, self.mode.mmu());
-        m.aligned = true;
+        m.aligned = !self.cpu.lenient;
         m.big_endian = self.big_endian();
         m
     }

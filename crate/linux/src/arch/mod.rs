@@ -1,0 +1,96 @@
+//! What differs between instruction sets: registers at system calls, what a fault means, signal frames.
+
+pub mod mips;
+
+use tinamou_ir::guest::State;
+
+use crate::abi::Abi;
+use crate::abi::signals::Sig;
+use crate::errno::Res;
+use crate::guest::Event;
+use crate::mem::Space;
+
+/// What an event of the CPU means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Meaning {
+    /// A system call.
+    Syscall,
+    /// A signal: which, its si_code, its address.
+    Signal(Sig, i32, u64),
+    /// It has been seen to.
+    Done,
+}
+
+/// What goes into a signal frame.
+pub struct Frame<'a> {
+    /// The signal's number.
+    pub signal: u32,
+    /// The siginfo structure; `None` for a handler without it.
+    pub info: &'a [u8],
+    /// Handler.
+    pub handler: u64,
+    /// The flags say SA_SIGINFO.
+    pub siginfo: bool,
+    /// The mask to restore.
+    pub mask: u128,
+    /// Stack pointer to build the frame below.
+    pub sp: u64,
+    /// The alternate stack in force: address, flags, bytes.
+    pub altstack: (u64, u32, u64),
+    /// `sa_restorer`, or 0.
+    pub restorer: u64,
+    /// Address of [`Arch::trampoline`]'s code.
+    pub trampoline: u64,
+}
+
+/// What a signal frame gave back.
+pub struct Restored {
+    /// The signal mask.
+    pub mask: u128,
+    /// The alternate stack (rt_sigreturn).
+    pub altstack: Option<(u64, u32, u64)>,
+}
+
+/// An instruction set with an ABI.
+pub trait Arch {
+    /// The ABI.
+    fn abi(&self) -> &Abi;
+    /// Whether an ELF file is for it: machine and flags of its header, its class (64-bit) and byte order.
+    fn accepts(&self, machine: u16, flags: u32, wide: bool, big_endian: bool) -> bool;
+    /// Number of the system call.
+    fn syscall_number(&self, st: &State) -> u32;
+    /// Argument `n` in a register, or the address of its place on the stack.
+    fn arg(&self, st: &State, n: usize) -> Result<u64, u64>;
+    /// Sets what the system call gives.
+    fn set_result(&self, st: &State, result: Res<u64>);
+    /// The second value of pipe() and its like.
+    fn set_second(&self, st: &State, v: u64);
+    /// The pc behind the system call instruction.
+    fn skip_syscall(&self, st: &State, event: &Event);
+    /// The pc and number of the system call again.
+    fn restart_syscall(&self, st: &State, event: &Event, number: u32);
+    /// What an event means. The space is for looking at the instruction.
+    fn meaning(&self, st: &State, space: &mut Space, event: &Event) -> Meaning;
+    /// Stack pointer.
+    fn sp(&self, st: &State) -> u64;
+    /// Sets the stack pointer.
+    fn set_sp(&self, st: &State, v: u64);
+    /// Registers of a program's first instruction, over those of a fresh process.
+    fn start(&self, st: &State, pc: u64, sp: u64);
+    /// Sets the thread pointer.
+    fn set_tls(&self, st: &State, v: u64);
+    /// Forgets a load-linked: another thread ran.
+    fn clear_exclusive(&self, st: &State);
+    /// The code that signal handlers return to.
+    fn trampoline(&self) -> Vec<u8>;
+    /// Builds the frame and enters the handler.
+    ///
+    /// # Errors
+    /// EFAULT if the stack cannot be written.
+    fn push_signal(&self, st: &State, space: &mut Space, frame: &Frame<'_>) -> Res<()>;
+    /// Restores the registers of the frame the handler returns from.
+    ///
+    /// # Errors
+    /// EFAULT if the stack cannot be read.
+    fn pop_signal(&self, st: &State, space: &mut Space, rt: bool) -> Res<Restored>;
+}

@@ -1,0 +1,32 @@
+//! Linux programs of another architecture, without a machine: user mode.
+//!
+//! Rooms: [`abi`] (what differs between ABIs: numbers and layouts, as data), [`arch`] (registers, faults, signal frames), [`guest`] (the vCPU's
+//! guest object in user mode), [`mem`] (frames and address spaces), [`exec`] (ELF, scripts, the first stack), [`kernel`] (the scheduler and the
+//! way of a system call), [`sys`] (the system calls, each declared once), [`signal`], [`life`] (beginning and end of processes), [`task`],
+//! [`file`] (open files), [`vfs`] (trees of files), [`strace`].
+//!
+//! All processes and threads run inside the one emulator, in turn, over one vCPU: the same natively and in a browser. A further guest adds an
+//! [`arch::Arch`], an [`abi::Abi`] with its syscall numbers, and the structures that are its own.
+//!
+//! Invariants: nothing blocks (a call that must wait is parked and made again); guest input never panics; a path never leads out of the root;
+//! without the `host` feature nothing here knows an operating system.
+//!
+//! Missing: ptrace, inotify, namespaces, seccomp filters (accepted, not run), io_uring, a vDSO (programs make the calls), 16 KiB pages.
+
+pub mod abi;
+pub mod arch;
+pub mod errno;
+pub mod exec;
+pub mod file;
+pub mod guest;
+pub mod kernel;
+pub mod life;
+pub mod mem;
+pub mod signal;
+pub mod strace;
+pub mod sys;
+pub mod target;
+pub mod task;
+pub mod vfs;
+
+pub use kernel::{ClockSource, Config, End, Host, Kernel, World};

@@ -14,7 +14,7 @@ use tinamou_jit::engine::wasmtime::WasmtimeEngine;
 use tinamou_linux::abi::signals::{COMMON, Sig};
 use tinamou_linux::file::{File, FileOps, Wakes};
 use tinamou_linux::target::Target;
-use tinamou_linux::vfs::dev::DevDir;
+use tinamou_linux::vfs::dev::{DevDir, Random};
 use tinamou_linux::vfs::host::{self, HostFile, HostNode};
 use tinamou_linux::vfs::mem::MemNode;
 use tinamou_linux::vfs::proc::{ProcNode, Procs};
@@ -36,6 +36,7 @@ struct Options {
     counted: bool,
     interp: bool,
     stats: bool,
+    max_insns: Option<u64>,
     program: Vec<Vec<u8>>,
 }
 
@@ -74,15 +75,24 @@ fn size(text: &str) -> Result<u64, String> {
         Some(b'G') => (&text[..text.len() - 1], 1 << 30),
         _ => (text, 1),
     };
-    let n = digits.strip_prefix("0x").map_or_else(|| digits.parse(), |h| u64::from_str_radix(h, 16));
-    n.ok().and_then(|n| n.checked_mul(scale)).filter(|&n| n > 0).ok_or_else(|| format!("invalid size '{text}'"))
+    let n = digits
+        .strip_prefix("0x")
+        .map_or_else(|| digits.parse(), |h| u64::from_str_radix(h, 16));
+    n.ok()
+        .and_then(|n| n.checked_mul(scale))
+        .filter(|&n| n > 0)
+        .ok_or_else(|| format!("invalid size '{text}'"))
 }
 
 /// Options, or text to print.
 fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, String>, String> {
     let env = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
     let text = |v: Vec<u8>| String::from_utf8_lossy(&v).into_owned();
-    let list = |v: Option<Vec<u8>>| v.map_or(Vec::new(), |v| v.split(|&b| b == b',').map(<[u8]>::to_vec).collect());
+    let list = |v: Option<Vec<u8>>| {
+        v.map_or(Vec::new(), |v| {
+            v.split(|&b| b == b',').map(<[u8]>::to_vec).collect()
+        })
+    };
     let mut o = Options {
         target,
         prefix: env("QEMU_LD_PREFIX"),
@@ -97,12 +107,15 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
         counted: false,
         interp: false,
         stats: false,
+        max_insns: None,
         program: Vec::new(),
     };
     let mut it = args.into_iter();
     while let Some(arg) = it.next() {
         let name = match arg.strip_prefix(b"-") {
-            Some(n) if !n.is_empty() => String::from_utf8_lossy(n.strip_prefix(b"-").unwrap_or(n)).into_owned(),
+            Some(n) if !n.is_empty() => {
+                String::from_utf8_lossy(n.strip_prefix(b"-").unwrap_or(n)).into_owned()
+            }
             _ => {
                 o.program.push(arg);
                 o.program.extend(it);
@@ -116,7 +129,13 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
                 break;
             }
             "h" | "help" => return Ok(Err(HELP.into())),
-            "version" => return Ok(Err(format!("tinamou-{} version {}\n", target.name, env!("CARGO_PKG_VERSION")))),
+            "version" => {
+                return Ok(Err(format!(
+                    "tinamou-{} version {}\n",
+                    target.name,
+                    env!("CARGO_PKG_VERSION")
+                )));
+            }
             "L" => o.prefix = Some(value()?),
             "root" => o.root = Some(value()?),
             "E" => o.set.extend(list(Some(value()?))),
@@ -129,13 +148,18 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
             "icount" => o.counted = true,
             "interp" => o.interp = true,
             "x-stats" => o.stats = true,
+            "x-max-insns" => o.max_insns = Some(size(&text(value()?))?),
             "R" | "B" | "g" | "p" | "plugin" | "d" | "D" | "seed" => drop(value()?),
             "one-insn-per-tb" | "singlestep" => {}
             _ => return Err(format!("unknown option '-{name}'; -h lists them")),
         }
     }
     if o.cpu == "help" {
-        return Ok(Err(target.cpu_names().iter().map(|n| format!("{n}\n")).collect()));
+        return Ok(Err(target
+            .cpu_names()
+            .iter()
+            .map(|n| format!("{n}\n"))
+            .collect()));
     }
     if o.program.is_empty() {
         return Ok(Err(HELP.into()));
@@ -154,7 +178,9 @@ impl Host for Clocks {
     }
 
     fn realtime_ns(&mut self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_nanos() as u64)
     }
 
     fn log(&mut self, line: &str) {
@@ -179,13 +205,14 @@ fn environment(o: &Options) -> Vec<Vec<u8>> {
 }
 
 fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
-    let why = |e: tinamou_linux::errno::Errno| std::io::Error::from_raw_os_error(e.0 as i32).to_string();
+    let why =
+        |e: tinamou_linux::errno::Errno| std::io::Error::from_raw_os_error(e.0 as i32).to_string();
     let (arch, cpu) = o.target.make(&o.cpu)?;
     let procs = Rc::new(Procs::default());
     let tree_now = Rc::new(Cell::new((0, 0)));
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let counted = o.counted;
-    let random: Rc<RefCell<dyn FnMut(&mut [u8])>> = Rc::new(RefCell::new(move |buf: &mut [u8]| {
+    let random: Random = Rc::new(RefCell::new(move |buf: &mut [u8]| {
         if !counted {
             return host::random(buf);
         }
@@ -198,21 +225,31 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         }
     }));
     let root_path = o.root.clone().unwrap_or_else(|| b"/".to_vec());
-    let open = |p: &[u8]| HostNode::open_path(p).map_err(|e| format!("{}: {}", String::from_utf8_lossy(p), why(e)));
+    let open = |p: &[u8]| {
+        HostNode::open_path(p).map_err(|e| format!("{}: {}", String::from_utf8_lossy(p), why(e)))
+    };
     let root = Place::root(open(&root_path)?);
     let (dev, proc) = match o.root {
         Some(_) => (None, None),
         None => (open(b"/dev").ok(), open(b"/proc").ok()),
     };
     let shm = MemNode::tree(16, &tree_now);
-    let mut tree = Tree { root: root.clone(), mounts: Default::default(), prefix: None };
-    tree.mounts.insert(b"dev".to_vec(), DevDir::new(&random, &procs, shm, dev));
-    tree.mounts.insert(b"proc".to_vec(), ProcNode::root(&procs, proc));
+    let mut tree = Tree {
+        root: root.clone(),
+        mounts: Default::default(),
+        prefix: None,
+    };
+    tree.mounts
+        .insert(b"dev".to_vec(), DevDir::new(&random, &procs, shm, dev));
+    tree.mounts
+        .insert(b"proc".to_vec(), ProcNode::root(&procs, proc));
     if let Some(p) = &o.prefix {
         tree.prefix = Some(Place::root(open(p)?));
     }
     let cwd = match (&o.root, std::env::current_dir()) {
-        (None, Ok(d)) => tree.find(&root, &root, d.as_os_str().as_bytes(), true).map_err(why)?,
+        (None, Ok(d)) => tree
+            .find(&root, &root, d.as_os_str().as_bytes(), true)
+            .map_err(why)?,
         _ => root,
     };
     let [uid, euid, gid, egid] = host::ids();
@@ -220,7 +257,13 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         arch,
         cpu,
         tuning: Tuning::native(),
-        clock: if counted { ClockSource::Counted { epoch_ns: 1_700_000_000_000_000_000 } } else { ClockSource::Host },
+        clock: if counted {
+            ClockSource::Counted {
+                epoch_ns: 1_700_000_000_000_000_000,
+            }
+        } else {
+            ClockSource::Host
+        },
         release: o.release.clone(),
         strace: o.strace,
         stack_bytes: o.stack_bytes,
@@ -228,7 +271,16 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         umask: host::clear_umask(),
         max_tasks: 4096,
     };
-    let world = World { tree, procs, host: Box::new(Clocks { start: Instant::now() }), random, tree_now, wakes: Wakes::default() };
+    let world = World {
+        tree,
+        procs,
+        host: Box::new(Clocks {
+            start: Instant::now(),
+        }),
+        random,
+        tree_now,
+        wakes: Wakes::default(),
+    };
     let interp = o.interp;
     let kernel = Kernel::new(config, world, |arena| {
         if interp {
@@ -272,7 +324,12 @@ fn run(o: &Options) -> Result<u32, String> {
         let (ops, flags): (Rc<dyn FileOps>, u32) = match HostFile::inherited(fd) {
             Ok((f, flags)) => (f, flags),
             // Closed: as if it were /dev/null.
-            Err(_) => (HostNode::open_path(b"/dev/null").and_then(|n| n.open(2)).map_err(|e| format!("/dev/null: {e:?}"))?, 2),
+            Err(_) => (
+                HostNode::open_path(b"/dev/null")
+                    .and_then(|n| n.open(2))
+                    .map_err(|e| format!("/dev/null: {e:?}"))?,
+                2,
+            ),
         };
         files.push(File::new(ops, flags, None));
     }
@@ -290,7 +347,16 @@ fn run(o: &Options) -> Result<u32, String> {
         format!("{}: {why}", String::from_utf8_lossy(&path))
     })?;
     // Signals of the terminal and of kill go to the program.
-    let forwarded = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGWINCH];
+    let forwarded = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGWINCH,
+    ];
     host::catch(&forwarded);
     host::ignore_pipe();
     let counted = o.counted;
@@ -299,13 +365,24 @@ fn run(o: &Options) -> Result<u32, String> {
             // Counted time passes at once.
             Some(ns) if counted => {
                 k.skip(ns);
-                if fds.is_empty() { Vec::new() } else { host::wait(fds, Some(0)) }
+                if fds.is_empty() {
+                    Vec::new()
+                } else {
+                    host::wait(fds, Some(0))
+                }
             }
             Some(0) if fds.is_empty() => Vec::new(),
             _ => host::wait(fds, timeout),
         };
-        let fds: Vec<(i32, u32)> = if timeout == Some(0) && fds.is_empty() { host::wait(&k.host_fds(), Some(0)) } else { ready };
+        let fds: Vec<(i32, u32)> = if timeout == Some(0) && fds.is_empty() {
+            host::wait(&k.host_fds(), Some(0))
+        } else {
+            ready
+        };
         k.host_ready(&fds);
+        if o.max_insns.is_some_and(|max| k.vcpu.icount() > max) {
+            k.kill_all();
+        }
         while let Some(n) = host::take_caught() {
             let sig = COMMON.get(n as usize - 1).copied().unwrap_or(Sig::Term);
             k.host_signal(sig);
@@ -345,8 +422,16 @@ fn finish(o: &Options, status: u32) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let sig = arch.abi().meaning(status & 0x7f);
-    eprintln!("tinamou: uncaught target signal {} (SIG{}){}", status & 0x7f, sig.name(), if status & 0x80 != 0 { " - core dumped" } else { "" });
+    eprintln!(
+        "tinamou: uncaught target signal {} (SIG{}){}",
+        status & 0x7f,
+        sig.name(),
+        if status & 0x80 != 0 {
+            " - core dumped"
+        } else {
+            ""
+        }
+    );
     host::die(sig.common() as i32);
     ExitCode::from(128 + sig.common() as u8)
 }
-

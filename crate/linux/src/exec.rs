@@ -102,11 +102,21 @@ fn head(arch: &dyn Arch, node: &dyn Node) -> Res<Elf> {
     let mut i = In::new(arch.abi(), &id);
     i.skip(16);
     let (kind, machine, _version) = (i.u16()?, i.u16()?, i.u32()?);
-    let word = |i: &mut In<'_>| if wide { i.u64() } else { i.u32().map(u64::from) };
+    let word = |i: &mut In<'_>| {
+        if wide {
+            i.u64()
+        } else {
+            i.u32().map(u64::from)
+        }
+    };
     let (entry, phoff, _shoff) = (word(&mut i)?, word(&mut i)?, word(&mut i)?);
     let flags = i.u32()?;
     let (_ehsize, phent, phnum) = (i.u16()?, i.u16()?, i.u16()?);
-    if !matches!(kind, ET_EXEC | ET_DYN) || !arch.accepts(machine, flags, wide, big) || phent as usize != if wide { 56 } else { 32 } || phnum > 256 {
+    if !matches!(kind, ET_EXEC | ET_DYN)
+        || !arch.accepts(machine, flags, wide, big)
+        || phent as usize != if wide { 56 } else { 32 }
+        || phnum > 256
+    {
         return Err(ENOEXEC);
     }
     let mut table = vec![0; phent as usize * phnum as usize];
@@ -117,15 +127,37 @@ fn head(arch: &dyn Arch, node: &dyn Node) -> Res<Elf> {
         let kind = i.u32()?;
         segments.push(if wide {
             let flags = i.u32()?;
-            let (offset, va, _pa, file_bytes, bytes) = (i.u64()?, i.u64()?, i.u64()?, i.u64()?, i.u64()?);
-            Segment { kind, flags, offset, va, file_bytes, bytes }
+            let (offset, va, _pa, file_bytes, bytes) =
+                (i.u64()?, i.u64()?, i.u64()?, i.u64()?, i.u64()?);
+            Segment {
+                kind,
+                flags,
+                offset,
+                va,
+                file_bytes,
+                bytes,
+            }
         } else {
-            let (offset, va, _pa, file_bytes, bytes) = (i.u32()?, i.u32()?, i.u32()?, i.u32()?, i.u32()?);
+            let (offset, va, _pa, file_bytes, bytes) =
+                (i.u32()?, i.u32()?, i.u32()?, i.u32()?, i.u32()?);
             let flags = i.u32()?;
-            Segment { kind, flags, offset: offset as u64, va: va as u64, file_bytes: file_bytes as u64, bytes: bytes as u64 }
+            Segment {
+                kind,
+                flags,
+                offset: offset as u64,
+                va: va as u64,
+                file_bytes: file_bytes as u64,
+                bytes: bytes as u64,
+            }
         });
     }
-    Ok(Elf { dynamic: kind == ET_DYN, entry, phoff, phent: phent as u64, segments })
+    Ok(Elf {
+        dynamic: kind == ET_DYN,
+        entry,
+        phoff,
+        phent: phent as u64,
+        segments,
+    })
 }
 
 /// The mmap protection of a segment.
@@ -135,13 +167,29 @@ fn protection(flags: u32) -> u32 {
 
 fn map(space: &mut Space, elf: &Elf, place: &Place, base: u64) -> Res<Loaded> {
     let node = &place.node;
-    let loads: Vec<Segment> = elf.segments.iter().copied().filter(|s| s.kind == PT_LOAD && s.bytes > 0).collect();
+    let loads: Vec<Segment> = elf
+        .segments
+        .iter()
+        .copied()
+        .filter(|s| s.kind == PT_LOAD && s.bytes > 0)
+        .collect();
     let lowest = loads.iter().map(|s| s.va).min().ok_or(ENOEXEC)? & !(PAGE - 1);
-    let highest = loads.iter().try_fold(0, |h: u64, s| Some(h.max(s.va.checked_add(s.bytes)?))).ok_or(ENOEXEC)?;
+    let highest = loads
+        .iter()
+        .try_fold(0, |h: u64, s| Some(h.max(s.va.checked_add(s.bytes)?)))
+        .ok_or(ENOEXEC)?;
     let total = page_up(highest - lowest);
-    let bias = if elf.dynamic { space.find(base, total, 0x10000)?.wrapping_sub(lowest) } else { 0 };
+    let bias = if elf.dynamic {
+        space.find(base, total, 0x10000)?.wrapping_sub(lowest)
+    } else {
+        0
+    };
     let top = bias.wrapping_add(highest);
-    if top > space.top || bias.wrapping_add(lowest) < 4096 || top < bias.wrapping_add(lowest) || total > space.top {
+    if top > space.top
+        || bias.wrapping_add(lowest) < 4096
+        || top < bias.wrapping_add(lowest)
+        || total > space.top
+    {
         return Err(ENOMEM);
     }
     if !elf.dynamic && !space.is_free(lowest, page_up(highest)) {
@@ -150,16 +198,32 @@ fn map(space: &mut Space, elf: &Elf, place: &Place, base: u64) -> Res<Loaded> {
     let stat = node.stat()?;
     let set = space.cache.private(&space.frames.clone(), node)?;
     let name: Rc<[u8]> = place.path().into();
-    let mut out = Loaded { bias, entry: elf.entry.wrapping_add(bias), phdr: 0, end: 0, code: (u64::MAX, 0), data: (u64::MAX, 0) };
+    let mut out = Loaded {
+        bias,
+        entry: elf.entry.wrapping_add(bias),
+        phdr: 0,
+        end: 0,
+        code: (u64::MAX, 0),
+        data: (u64::MAX, 0),
+    };
     for s in &loads {
         if s.file_bytes > s.bytes || s.offset % PAGE != s.va % PAGE {
             return Err(ENOEXEC);
         }
         let prot = protection(s.flags);
         let va = s.va + bias;
-        let (start, file_end, end) = (va & !(PAGE - 1), page_up(va + s.file_bytes), page_up(va + s.bytes));
+        let (start, file_end, end) = (
+            va & !(PAGE - 1),
+            page_up(va + s.file_bytes),
+            page_up(va + s.bytes),
+        );
         if s.file_bytes > 0 {
-            let vma = Vma { backing: Backing::Private(set.clone(), s.offset & !(PAGE - 1)), name: name.clone(), file: (stat.dev, stat.ino), ..Vma::anon(file_end, prot, "") };
+            let vma = Vma {
+                backing: Backing::Private(set.clone(), s.offset & !(PAGE - 1)),
+                name: name.clone(),
+                file: (stat.dev, stat.ino),
+                ..Vma::anon(file_end, prot, "")
+            };
             space.map(start, vma);
         }
         let bss = if s.file_bytes > 0 { file_end } else { start };
@@ -167,14 +231,21 @@ fn map(space: &mut Space, elf: &Elf, place: &Place, base: u64) -> Res<Loaded> {
             space.map(bss, Vma::anon(end, prot, ""));
         }
         let zero = (va + s.file_bytes, file_end.min(va + s.bytes));
-        if s.bytes > s.file_bytes && s.file_bytes > 0 && zero.1 > zero.0 && prot & prot::WRITE != 0 {
-            space.write_forced(zero.0, &vec![0; (zero.1 - zero.0) as usize]).map_err(|_| ENOEXEC)?;
+        if s.bytes > s.file_bytes && s.file_bytes > 0 && zero.1 > zero.0 && prot & prot::WRITE != 0
+        {
+            space
+                .write_forced(zero.0, &vec![0; (zero.1 - zero.0) as usize])
+                .map_err(|_| ENOEXEC)?;
         }
         out.end = out.end.max(va + s.bytes);
         if elf.phoff >= s.offset && elf.phoff < s.offset + s.file_bytes {
             out.phdr = va + elf.phoff - s.offset;
         }
-        let span = if prot & prot::EXEC != 0 { &mut out.code } else { &mut out.data };
+        let span = if prot & prot::EXEC != 0 {
+            &mut out.code
+        } else {
+            &mut out.data
+        };
         *span = (span.0.min(va), span.1.max(va + s.file_bytes));
     }
     if let Some(p) = elf.segments.iter().find(|s| s.kind == PT_PHDR) {
@@ -190,12 +261,21 @@ fn interpreter(node: &dyn Node) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     let line = buf[..n].strip_prefix(b"#!")?;
     let line = &line[..line.iter().position(|&b| b == b'\n').unwrap_or(line.len())];
     let trim = |s: &[u8]| -> Vec<u8> {
-        let from = s.iter().position(|b| !b" \t".contains(b)).unwrap_or(s.len());
-        let to = s.iter().rposition(|b| !b" \t".contains(b)).map_or(from, |i| i + 1);
+        let from = s
+            .iter()
+            .position(|b| !b" \t".contains(b))
+            .unwrap_or(s.len());
+        let to = s
+            .iter()
+            .rposition(|b| !b" \t".contains(b))
+            .map_or(from, |i| i + 1);
         s[from..to].to_vec()
     };
     let line = trim(line);
-    let cut = line.iter().position(|b| b" \t".contains(b)).unwrap_or(line.len());
+    let cut = line
+        .iter()
+        .position(|b| b" \t".contains(b))
+        .unwrap_or(line.len());
     let (program, rest) = (line[..cut].to_vec(), trim(&line[cut..]));
     (!program.is_empty()).then_some((program, (!rest.is_empty()).then_some(rest)))
 }
@@ -207,7 +287,12 @@ pub type Find<'a> = &'a dyn Fn(&[u8]) -> Res<Rc<Place>>;
 ///
 /// # Errors
 /// ENOEXEC, ENOENT, EACCES, E2BIG, ENOMEM.
-pub fn load(arch: &dyn Arch, space: &mut Space, mut req: Request<'_>, find: Find<'_>) -> Res<(Program, Rc<Place>)> {
+pub fn load(
+    arch: &dyn Arch,
+    space: &mut Space,
+    mut req: Request<'_>,
+    find: Find<'_>,
+) -> Res<(Program, Rc<Place>)> {
     let mut path = req.path.to_vec();
     for _ in 0..5 {
         let stat = req.place.node.stat()?;
@@ -240,7 +325,11 @@ pub fn load(arch: &dyn Arch, space: &mut Space, mut req: Request<'_>, find: Find
     // The stack: as long as it may ever become; pages come when touched.
     let top = space.top & !(PAGE - 1);
     let stack_bytes = page_up(req.stack_bytes.clamp(64 << 10, top / 4));
-    let exec_stack = elf.segments.iter().find(|s| s.kind == PT_GNU_STACK).is_none_or(|s| s.flags & 1 != 0);
+    let exec_stack = elf
+        .segments
+        .iter()
+        .find(|s| s.kind == PT_GNU_STACK)
+        .is_none_or(|s| s.flags & 1 != 0);
     let stack_prot = prot::READ | prot::WRITE | if exec_stack { prot::EXEC } else { 0 };
     space.map(top - stack_bytes, Vma::anon(top, stack_prot, "[stack]"));
     space.mmap_top = top - stack_bytes - (1 << 20);
@@ -255,16 +344,33 @@ pub fn load(arch: &dyn Arch, space: &mut Space, mut req: Request<'_>, find: Find
         (pc, base) = (l.entry, l.bias);
     }
     let trampoline = space.find(0, PAGE, PAGE)?;
-    space.map(trampoline, Vma::anon(trampoline + PAGE, prot::READ | prot::EXEC, "[vdso]"));
+    space.map(
+        trampoline,
+        Vma::anon(trampoline + PAGE, prot::READ | prot::EXEC, "[vdso]"),
+    );
     space.write_forced(trampoline, &arch.trampoline())?;
     let sp = stack(arch, space, &req, &elf, &main, base, top, stack_bytes)?;
     Ok((Program { pc, sp, trampoline }, req.place))
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one picture")]
-fn stack(arch: &dyn Arch, space: &mut Space, req: &Request<'_>, elf: &Elf, main: &Loaded, base: u64, top: u64, stack_bytes: u64) -> Res<u64> {
+fn stack(
+    arch: &dyn Arch,
+    space: &mut Space,
+    req: &Request<'_>,
+    elf: &Elf,
+    main: &Loaded,
+    base: u64,
+    top: u64,
+    stack_bytes: u64,
+) -> Res<u64> {
     let abi = arch.abi();
-    let strings: usize = req.argv.iter().chain(&req.envp).map(|s| s.len() + 1 + 8).sum();
+    let strings: usize = req
+        .argv
+        .iter()
+        .chain(&req.envp)
+        .map(|s| s.len() + 1 + 8)
+        .sum();
     if strings > MAX_ARG_BYTES || strings as u64 > stack_bytes / 4 {
         return Err(E2BIG);
     }

@@ -10,8 +10,8 @@ use tinamou_ir::layout::{self, pending};
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type};
 use tinamou_jit::Platform;
 
-use crate::mem::space::{Miss, Space};
 use crate::mem::prot;
+use crate::mem::space::{Miss, Space};
 
 /// Fault codes of this file: no CPU has them.
 pub const PAGE_FAULT: u32 = 1 << 30;
@@ -111,11 +111,24 @@ impl<C: UserCpu> Guest for UserGuest<C> {
         self.cpu.mmu_index(mode)
     }
 
-    fn lift(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32, max_insns: u32) -> Result<Block, Fault> {
+    fn lift(
+        &self,
+        code: &mut dyn CodeFetch,
+        pc: u64,
+        mode: u32,
+        max_insns: u32,
+    ) -> Result<Block, Fault> {
         self.cpu.lift(code, pc, mode, max_insns)
     }
 
-    fn translate(&mut self, state: &State, va: u64, access: Access, _mmu: u8) -> Result<Translation, Fault> {
+    fn translate(
+        &mut self,
+        state: &State,
+        _bus: &mut dyn PhysBus,
+        va: u64,
+        access: Access,
+        _mmu: u8,
+    ) -> Result<Translation, Fault> {
         let need = match access {
             Access::Read => prot::READ,
             Access::Write => prot::WRITE,
@@ -123,12 +136,24 @@ impl<C: UserCpu> Guest for UserGuest<C> {
         };
         let space = self.shared.space.borrow().clone();
         let mut space = space.borrow_mut();
-        let hit = space.fault(va, need).map_err(|m| Fault { code: PAGE_FAULT | need, va, info: info_of(m) })?;
+        let hit = space.fault(va, need).map_err(|m| Fault {
+            code: PAGE_FAULT | need,
+            va,
+            info: info_of(m),
+        })?;
         if hit.moved {
             state.write32(layout::CODE_GEN, space.generation);
-            state.write32(layout::PENDING, state.read32(layout::PENDING) | pending::LEAVE);
+            state.write32(
+                layout::PENDING,
+                state.read32(layout::PENDING) | pending::LEAVE,
+            );
         }
-        Ok(Translation { gpa: Gpa((hit.frame as u64) | va & 0xfff), cache_read: hit.read, cache_write: access == Access::Write, fixed: false })
+        Ok(Translation {
+            gpa: Gpa((hit.frame as u64) | va & 0xfff),
+            cache_read: hit.read,
+            cache_write: access == Access::Write,
+            fixed: false,
+        })
     }
 
     fn misaligned(&self, va: u64, access: Access) -> Fault {
@@ -169,7 +194,11 @@ impl<C: UserCpu> Guest for UserGuest<C> {
     }
 
     fn exception_name(&self, code: u32) -> String {
-        if code & PAGE_FAULT != 0 { "page fault".into() } else { self.cpu.exception_name(code) }
+        if code & PAGE_FAULT != 0 {
+            "page fault".into()
+        } else {
+            self.cpu.exception_name(code)
+        }
     }
 
     fn dump(&self, state: &State) -> String {
@@ -194,7 +223,10 @@ pub struct Around<'a>(pub &'a Shared);
 
 impl PhysBus for Around<'_> {
     fn page(&self, gpa: Gpa) -> RamPage {
-        RamPage::Ram { arena: gpa.0 as u32, writable: true }
+        RamPage::Ram {
+            arena: gpa.0 as u32,
+            writable: true,
+        }
     }
 
     fn read(&mut self, _gpa: Gpa, _size: u32) -> Result<u64, BusError> {

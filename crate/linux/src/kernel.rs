@@ -25,6 +25,7 @@ use crate::mem::{FileCache, Frames, Space};
 use crate::strace;
 use crate::sys::{self, Desc};
 use crate::task::{FsInfo, Group, Interval, Life, Queue, Run, Task, Wait};
+use crate::vfs::dev::Random;
 use crate::vfs::proc::Procs;
 use crate::vfs::{Place, Tree};
 
@@ -153,7 +154,7 @@ pub struct Kernel {
     /// Nanoseconds that idle counted time was moved forward.
     skipped_ns: u64,
     /// Random bytes.
-    pub random: Rc<RefCell<dyn FnMut(&mut [u8])>>,
+    pub random: Random,
     /// Time of day for trees in memory.
     pub tree_now: Rc<Cell<(i64, u32)>>,
     /// File locks.
@@ -178,7 +179,7 @@ pub struct World {
     /// Host.
     pub host: Box<dyn Host>,
     /// Random bytes.
-    pub random: Rc<RefCell<dyn FnMut(&mut [u8])>>,
+    pub random: Random,
     /// Time of day of trees in memory.
     pub tree_now: Rc<Cell<(i64, u32)>>,
     /// Keys that ring.
@@ -190,15 +191,25 @@ impl Kernel {
     ///
     /// # Errors
     /// A sentence: the arena or the engine cannot be made.
-    pub fn new(config: Config, world: World, engine: impl FnOnce(&Arena) -> Result<Option<Box<dyn Engine>>, String>) -> Result<Kernel, String> {
+    pub fn new(
+        config: Config,
+        world: World,
+        engine: impl FnOnce(&Arena) -> Result<Option<Box<dyn Engine>>, String>,
+    ) -> Result<Kernel, String> {
         let arena = Arena::new().map_err(|e| e.to_string())?;
         let frames = Frames::new(&arena).ok_or("the arena has no room")?;
         let cache = Rc::new(FileCache::default());
         let space = Rc::new(RefCell::new(Space::new(&frames, &cache, 0, false)));
-        let shared = Rc::new(Shared { space: RefCell::new(space), event: Cell::new(None), base_ns: Cell::new(0), errors: RefCell::default() });
+        let shared = Rc::new(Shared {
+            space: RefCell::new(space),
+            event: Cell::new(None),
+            base_ns: Cell::new(0),
+            errors: RefCell::default(),
+        });
         let guest = (config.cpu)(shared.clone());
         let engine = engine(&arena)?;
-        let vcpu = Vcpu::new(guest, &arena, engine, config.tuning.clone()).map_err(|e| e.to_string())?;
+        let vcpu =
+            Vcpu::new(guest, &arena, engine, config.tuning.clone()).map_err(|e| e.to_string())?;
         let (table, names) = sys::table(config.arch.abi());
         let mut k = Kernel {
             vcpu,
@@ -235,7 +246,10 @@ impl Kernel {
         };
         k.fresh = k.save_slots();
         *k.procs.version.borrow_mut() = k.config.release.clone();
-        *k.procs.cpuinfo.borrow_mut() = format!("system type\t\t: tinamou\nprocessor\t\t: 0\ncpu model\t\t: {}\n\n", k.arch.abi().machine);
+        *k.procs.cpuinfo.borrow_mut() = format!(
+            "system type\t\t: tinamou\nprocessor\t\t: 0\ncpu model\t\t: {}\n\n",
+            k.arch.abi().machine
+        );
         Ok(k)
     }
 
@@ -251,7 +265,10 @@ impl Kernel {
 
     fn slot_range(&self) -> (u32, usize) {
         let st = self.vcpu.state();
-        (st.base + layout::GUEST, (self.vcpu.guest().slots().state_bytes() - layout::GUEST) as usize)
+        (
+            st.base + layout::GUEST,
+            (self.vcpu.guest().slots().state_bytes() - layout::GUEST) as usize,
+        )
     }
 
     fn save_slots(&self) -> Vec<u8> {
@@ -272,7 +289,9 @@ impl Kernel {
     /// # Panics
     /// When there is none: system calls run for a thread.
     pub fn task(&mut self) -> &mut Task {
-        self.tasks.get_mut(&self.cur).expect("the running thread exists")
+        self.tasks
+            .get_mut(&self.cur)
+            .expect("the running thread exists")
     }
 
     /// The running process.
@@ -290,9 +309,8 @@ impl Kernel {
     /// # Errors
     /// EBADF.
     pub fn file(&mut self, fd: i32) -> Res<Rc<File>> {
-        let files = self.task().files.clone();
-        let f = files.borrow().get(fd);
-        f
+        let files = &self.task().files;
+        files.borrow().get(fd)
     }
 
     /// Copies from guest memory.
@@ -323,7 +341,11 @@ impl Kernel {
     pub fn get_u32(&mut self, va: u64) -> Res<u32> {
         let mut b = [0; 4];
         self.mm().borrow_mut().read(va, &mut b)?;
-        Ok(if self.abi().big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) })
+        Ok(if self.abi().big_endian {
+            u32::from_be_bytes(b)
+        } else {
+            u32::from_le_bytes(b)
+        })
     }
 
     /// Stores a 32-bit value.
@@ -331,7 +353,11 @@ impl Kernel {
     /// # Errors
     /// EFAULT.
     pub fn put_u32(&mut self, va: u64, v: u32) -> Res<()> {
-        let b = if self.abi().big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+        let b = if self.abi().big_endian {
+            v.to_be_bytes()
+        } else {
+            v.to_le_bytes()
+        };
         self.put(va, &b)
     }
 
@@ -351,7 +377,8 @@ impl Kernel {
             ClockSource::Host => self.host.realtime_ns(),
             ClockSource::Counted { epoch_ns } => epoch_ns + self.now(),
         };
-        self.tree_now.set(((t / 1_000_000_000) as i64, (t % 1_000_000_000) as u32));
+        self.tree_now
+            .set(((t / 1_000_000_000) as i64, (t % 1_000_000_000) as u32));
         t
     }
 
@@ -381,11 +408,28 @@ impl Kernel {
     ///
     /// # Errors
     /// The error of loading.
-    pub fn spawn(&mut self, path: &[u8], argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>, cwd: Rc<Place>, files: [Rc<File>; 3]) -> Res<()> {
+    pub fn spawn(
+        &mut self,
+        path: &[u8],
+        argv: Vec<Vec<u8>>,
+        envp: Vec<Vec<u8>>,
+        cwd: Rc<Place>,
+        files: [Rc<File>; 3],
+    ) -> Res<()> {
         let pid = self.new_pid();
-        let fs = Rc::new(RefCell::new(FsInfo { root: self.tree.root.clone(), cwd, umask: self.config.umask }));
-        let mut fds = Fds { list: Vec::new(), limit: 1024 };
-        let tty = files.iter().find(|f| f.ops.tty().is_some()).map(|f| f.ops.clone());
+        let fs = Rc::new(RefCell::new(FsInfo {
+            root: self.tree.root.clone(),
+            cwd,
+            umask: self.config.umask,
+        }));
+        let mut fds = Fds {
+            list: Vec::new(),
+            limit: 1024,
+        };
+        let tty = files
+            .iter()
+            .find(|f| f.ops.tty().is_some())
+            .map(|f| f.ops.clone());
         for (n, f) in files.into_iter().enumerate() {
             fds.set(n, f, false);
         }
@@ -484,7 +528,12 @@ impl Kernel {
     /// An empty address space.
     pub fn new_space(&self) -> Space {
         let abi = self.abi();
-        Space::new(&self.frames, &self.cache, abi.task_size, abi.read_implies_exec)
+        Space::new(
+            &self.frames,
+            &self.cache,
+            abi.task_size,
+            abi.read_implies_exec,
+        )
     }
 
     /// Loads another program into the running process. On success its registers are those of the new program.
@@ -502,7 +551,13 @@ impl Kernel {
     ///
     /// # Errors
     /// execve's.
-    pub fn exec_place(&mut self, place: Rc<Place>, path: &[u8], argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> Res<()> {
+    pub fn exec_place(
+        &mut self,
+        place: Rc<Place>,
+        path: &[u8],
+        argv: Vec<Vec<u8>>,
+        envp: Vec<Vec<u8>>,
+    ) -> Res<()> {
         let group = self.group();
         let fs = self.task().fs.clone();
         let (cwd, root) = (fs.borrow().cwd.clone(), fs.borrow().root.clone());
@@ -512,10 +567,20 @@ impl Kernel {
         let ids = group.ids.get();
         let stack = group.rlimits.borrow()[3].0.min(1 << 30);
         space.limit = group.rlimits.borrow()[9].0;
-        let req = exec::Request { place, path, argv, envp, ids: [ids[0], ids[1], ids[3], ids[4]], random, stack_bytes: stack };
+        let req = exec::Request {
+            place,
+            path,
+            argv,
+            envp,
+            ids: [ids[0], ids[1], ids[3], ids[4]],
+            random,
+            stack_bytes: stack,
+        };
         let (program, exe) = {
             let tree = &self.tree;
-            exec::load(&*self.arch, &mut space, req, &|p| tree.find(&cwd, &root, p, true))?
+            exec::load(&*self.arch, &mut space, req, &|p| {
+                tree.find(&cwd, &root, p, true)
+            })?
         };
         // From here on the old program is gone.
         let tid = self.cur;
@@ -549,7 +614,10 @@ impl Kernel {
         let task = self.task();
         let mut actions = task.actions.borrow().clone();
         for a in &mut actions {
-            *a = crate::task::Action { handler: if a.handler == 1 { 1 } else { 0 }, ..Default::default() };
+            *a = crate::task::Action {
+                handler: if a.handler == 1 { 1 } else { 0 },
+                ..Default::default()
+            };
         }
         task.actions = Rc::new(RefCell::new(actions));
         task.group.pending.borrow();
@@ -664,7 +732,14 @@ impl Kernel {
                     }
                 }
             }
-            let who: Vec<i32> = self.tasks.values().filter(|t| t.run == Run::Waiting && t.wait.as_ref().is_some_and(|w| w.keys.contains(&key))).map(|t| t.tid).collect();
+            let who: Vec<i32> = self
+                .tasks
+                .values()
+                .filter(|t| {
+                    t.run == Run::Waiting && t.wait.as_ref().is_some_and(|w| w.keys.contains(&key))
+                })
+                .map(|t| t.tid)
+                .collect();
             for tid in who {
                 self.ready(tid);
             }
@@ -676,7 +751,13 @@ impl Kernel {
         let due: Vec<i32> = self
             .tasks
             .values()
-            .filter(|t| t.run == Run::Waiting && t.wait.as_ref().and_then(|w| w.until).is_some_and(|u| u <= now))
+            .filter(|t| {
+                t.run == Run::Waiting
+                    && t.wait
+                        .as_ref()
+                        .and_then(|w| w.until)
+                        .is_some_and(|u| u <= now)
+            })
             .map(|t| t.tid)
             .collect();
         for tid in due {
@@ -687,7 +768,11 @@ impl Kernel {
 
     /// The next time something happens by itself.
     fn next_time(&self) -> Option<u64> {
-        let waits = self.tasks.values().filter(|t| t.run == Run::Waiting).filter_map(|t| t.wait.as_ref()?.until);
+        let waits = self
+            .tasks
+            .values()
+            .filter(|t| t.run == Run::Waiting)
+            .filter_map(|t| t.wait.as_ref()?.until);
         waits.chain(self.next_timer()).min()
     }
 
@@ -697,7 +782,13 @@ impl Kernel {
             .tasks
             .values()
             .filter(|t| t.run == Run::Waiting)
-            .filter(|t| t.wait.as_ref().is_some_and(|w| w.keys.iter().any(|k| matches!(k, Key::Host(fd, _) if fds.iter().any(|f| f.0 == *fd)))))
+            .filter(|t| {
+                t.wait.as_ref().is_some_and(|w| {
+                    w.keys
+                        .iter()
+                        .any(|k| matches!(k, Key::Host(fd, _) if fds.iter().any(|f| f.0 == *fd)))
+                })
+            })
             .map(|t| t.tid)
             .collect();
         for tid in who {
@@ -748,14 +839,19 @@ impl Kernel {
                 if timeout_ns == Some(0) {
                     continue;
                 }
-                return End::Idle { timeout_ns, fds: self.host_fds() };
+                return End::Idle {
+                    timeout_ns,
+                    fds: self.host_fds(),
+                };
             };
             if self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready) {
                 continue;
             }
             self.switch(tid);
             self.turn();
-            if self.tasks.get(&tid).is_some_and(|t| t.run == Run::Ready) && !self.queue.contains(&tid) {
+            if self.tasks.get(&tid).is_some_and(|t| t.run == Run::Ready)
+                && !self.queue.contains(&tid)
+            {
                 self.queue.push_back(tid);
             }
             if self.vcpu.icount() >= end {
@@ -804,7 +900,9 @@ impl Kernel {
                 continue;
             };
             let mm = self.shared.space.borrow().clone();
-            let meaning = self.arch.meaning(self.vcpu.state(), &mut mm.borrow_mut(), &event);
+            let meaning = self
+                .arch
+                .meaning(self.vcpu.state(), &mut mm.borrow_mut(), &event);
             match meaning {
                 Meaning::Syscall => {
                     calls += 1;
@@ -833,13 +931,22 @@ impl Kernel {
     fn call(&mut self, event: &Event, number: u32, again: bool) {
         let tid = self.cur;
         let abi_base = self.abi().syscall_base;
-        let mut desc = number.checked_sub(abi_base).and_then(|i| self.table.get(i as usize)).copied().flatten();
+        let mut desc = number
+            .checked_sub(abi_base)
+            .and_then(|i| self.table.get(i as usize))
+            .copied()
+            .flatten();
         let mut shift = 0;
         // syscall(): the number is the first argument.
         if desc.is_some_and(|d| d.name == "syscall") {
             shift = 1;
             let inner = self.arch.arg(self.vcpu.state(), 0).unwrap_or(0) as u32;
-            desc = inner.checked_sub(abi_base).and_then(|i| self.table.get(i as usize)).copied().flatten().filter(|d| d.name != "syscall");
+            desc = inner
+                .checked_sub(abi_base)
+                .and_then(|i| self.table.get(i as usize))
+                .copied()
+                .flatten()
+                .filter(|d| d.name != "syscall");
         }
         let mut args = sys::Args::new(self, shift);
         let result = match desc {
@@ -912,8 +1019,16 @@ impl Kernel {
         }
         self.unknown.push(number);
         let i = number.wrapping_sub(self.abi().syscall_base) as usize;
-        let name = self.names.get(i).copied().filter(|n| !n.is_empty()).unwrap_or("?");
-        self.host.log(&format!("unsupported system call {number} ({name}) at {:#x}", self.vcpu.state().pc()));
+        let name = self
+            .names
+            .get(i)
+            .copied()
+            .filter(|n| !n.is_empty())
+            .unwrap_or("?");
+        self.host.log(&format!(
+            "unsupported system call {number} ({name}) at {:#x}",
+            self.vcpu.state().pc()
+        ));
     }
 
     /// The first process ended.
@@ -934,7 +1049,12 @@ impl Kernel {
         let target = self
             .procs
             .get(first)
-            .and_then(|g| g.tty.borrow().as_ref().and_then(|t| t.tty().map(|t| t.foreground().get())))
+            .and_then(|g| {
+                g.tty
+                    .borrow()
+                    .as_ref()
+                    .and_then(|t| t.tty().map(|t| t.foreground().get()))
+            })
             .filter(|&f| f > 0)
             .unwrap_or(first);
         let n = self.abi().signal(sig);
@@ -957,7 +1077,10 @@ impl Kernel {
     }
 
     /// Runs until the first process ends; `wait` waits for the host. For hosts that may block.
-    pub fn run_to_end(&mut self, mut wait: impl FnMut(&mut Kernel, Option<u64>, &[(i32, u32)])) -> u32 {
+    pub fn run_to_end(
+        &mut self,
+        mut wait: impl FnMut(&mut Kernel, Option<u64>, &[(i32, u32)]),
+    ) -> u32 {
         loop {
             match self.run(10_000_000) {
                 End::Exit(status) => return status,
@@ -975,5 +1098,9 @@ impl Kernel {
 
 /// A plain wait.
 pub fn wait_for(keys: Vec<Key>, until: Option<u64>) -> Stop {
-    Stop::Wait(Wait { keys, until, never_restart: false })
+    Stop::Wait(Wait {
+        keys,
+        until,
+        never_restart: false,
+    })
 }

@@ -31,14 +31,30 @@ impl Kernel {
     ///
     /// # Errors
     /// EAGAIN at the limit, EINVAL for flags that do not go together.
-    pub fn clone_task(&mut self, flags: u64, signal: u32, sp: u64, ptid: u64, ctid: u64, tls: u64) -> Res<i32> {
-        if flags & clone::THREAD != 0 && flags & clone::SIGHAND == 0 || flags & clone::SIGHAND != 0 && flags & clone::VM == 0 {
+    pub fn clone_task(
+        &mut self,
+        flags: u64,
+        signal: u32,
+        sp: u64,
+        ptid: u64,
+        ctid: u64,
+        tls: u64,
+    ) -> Res<i32> {
+        if flags & clone::THREAD != 0 && flags & clone::SIGHAND == 0
+            || flags & clone::SIGHAND != 0 && flags & clone::VM == 0
+        {
             return Err(EINVAL);
         }
         if flags & clone::NAMESPACES != 0 {
             return Err(crate::errno::EPERM);
         }
-        let zombies = self.procs.groups.borrow().values().filter(|g| matches!(g.life.get(), Life::Zombie(_))).count();
+        let zombies = self
+            .procs
+            .groups
+            .borrow()
+            .values()
+            .filter(|g| matches!(g.life.get(), Life::Zombie(_)))
+            .count();
         if self.tasks.len() + zombies >= self.config.max_tasks {
             return Err(EAGAIN);
         }
@@ -48,17 +64,37 @@ impl Kernel {
         let t = self.task();
         let parent_tid = t.tid;
         let old = t.group.clone();
-        let mm = if flags & clone::VM != 0 { t.mm.clone() } else { Rc::new(RefCell::new(t.mm.borrow_mut().fork())) };
-        let files = if flags & clone::FILES != 0 { t.files.clone() } else { Rc::new(RefCell::new(t.files.borrow().clone())) };
-        let fs = if flags & clone::FS != 0 { t.fs.clone() } else { Rc::new(RefCell::new(t.fs.borrow().clone())) };
-        let actions = if flags & clone::SIGHAND != 0 { t.actions.clone() } else { Rc::new(RefCell::new(t.actions.borrow().clone())) };
+        let mm = if flags & clone::VM != 0 {
+            t.mm.clone()
+        } else {
+            Rc::new(RefCell::new(t.mm.borrow_mut().fork()))
+        };
+        let files = if flags & clone::FILES != 0 {
+            t.files.clone()
+        } else {
+            Rc::new(RefCell::new(t.files.borrow().clone()))
+        };
+        let fs = if flags & clone::FS != 0 {
+            t.fs.clone()
+        } else {
+            Rc::new(RefCell::new(t.fs.borrow().clone()))
+        };
+        let actions = if flags & clone::SIGHAND != 0 {
+            t.actions.clone()
+        } else {
+            Rc::new(RefCell::new(t.actions.borrow().clone()))
+        };
         let group = if flags & clone::THREAD != 0 {
             old.threads.borrow_mut().push(tid);
             old
         } else {
             let g = Rc::new(Group {
                 pid: tid,
-                ppid: Cell::new(if flags & clone::PARENT != 0 { old.ppid.get() } else { old.pid }),
+                ppid: Cell::new(if flags & clone::PARENT != 0 {
+                    old.ppid.get()
+                } else {
+                    old.pid
+                }),
                 pgid: old.pgid.clone(),
                 sid: old.sid.clone(),
                 threads: RefCell::new(vec![tid]),
@@ -102,15 +138,31 @@ impl Kernel {
             blocked: t.blocked,
             saved_mask: None,
             pending: Queue::default(),
-            altstack: if flags & clone::VM != 0 && flags & clone::VFORK == 0 { (0, 2, 0) } else { t.altstack },
+            altstack: if flags & clone::VM != 0 && flags & clone::VFORK == 0 {
+                (0, 2, 0)
+            } else {
+                t.altstack
+            },
             run: Run::Ready,
             wait: None,
             syscall: None,
             deadline: None,
             scratch: 0,
-            clear_tid: if flags & clone::CHILD_CLEARTID != 0 { ctid } else { 0 },
+            clear_tid: if flags & clone::CHILD_CLEARTID != 0 {
+                ctid
+            } else {
+                0
+            },
             robust: 0,
-            birth: Some(Birth { sp, tls: (flags & clone::SETTLS != 0).then_some(tls), set_tid: if flags & clone::CHILD_SETTID != 0 { ctid } else { 0 } }),
+            birth: Some(Birth {
+                sp,
+                tls: (flags & clone::SETTLS != 0).then_some(tls),
+                set_tid: if flags & clone::CHILD_SETTID != 0 {
+                    ctid
+                } else {
+                    0
+                },
+            }),
             vfork_parent: (flags & clone::VFORK != 0).then_some(parent_tid),
             vfork_child: None,
             futex_woken: false,
@@ -159,7 +211,13 @@ impl Kernel {
     /// Ends all threads of the running process but `keep`, which becomes the leader.
     pub fn kill_other_threads(&mut self, keep: i32) {
         let g = self.group();
-        let others: Vec<i32> = g.threads.borrow().iter().copied().filter(|&t| t != keep).collect();
+        let others: Vec<i32> = g
+            .threads
+            .borrow()
+            .iter()
+            .copied()
+            .filter(|&t| t != keep)
+            .collect();
         for tid in others {
             self.end_thread(tid);
         }
@@ -218,7 +276,8 @@ impl Kernel {
     fn end_group(&mut self, g: &Rc<Group>, status: u32) {
         let threads = g.threads.borrow().clone();
         if self.config.strace && status & 0x7f != 0 {
-            self.host.log(&format!("+++ killed by signal {} +++", status & 0x7f));
+            self.host
+                .log(&format!("+++ killed by signal {} +++", status & 0x7f));
         }
         for tid in threads {
             self.end_thread(tid);
@@ -260,16 +319,34 @@ impl Kernel {
         let chld = self.abi().signal(Sig::Chld);
         let n = g.exit_signal.get();
         let leader = parent.threads.borrow().first().copied().unwrap_or(0);
-        let action = self.tasks.get(&leader).and_then(|t| t.actions.borrow().get(chld as usize).copied()).unwrap_or_default();
-        let reap = n == chld && (action.handler == 1 || action.flags & self.abi().sa.nocldwait != 0);
+        let action = self
+            .tasks
+            .get(&leader)
+            .and_then(|t| t.actions.borrow().get(chld as usize).copied())
+            .unwrap_or_default();
+        let reap =
+            n == chld && (action.handler == 1 || action.flags & self.abi().sa.nocldwait != 0);
         if n != 0 {
             let (code, value) = match status & 0x7f {
                 0 => (1, status >> 8),
                 s if status & 0x80 != 0 => (3, s),
                 s => (2, s),
             };
-            let detail = Detail::Child { pid: g.pid, uid: g.ids.get()[0], status: value as i32, utime: g.insns.get() / 10_000_000, stime: 0 };
-            self.signal_group(&parent, Pending { signal: n, code, detail });
+            let detail = Detail::Child {
+                pid: g.pid,
+                uid: g.ids.get()[0],
+                status: value as i32,
+                utime: g.insns.get() / 10_000_000,
+                stime: 0,
+            };
+            self.signal_group(
+                &parent,
+                Pending {
+                    signal: n,
+                    code,
+                    detail,
+                },
+            );
         }
         if reap {
             self.procs.groups.borrow_mut().remove(&g.pid);
@@ -278,7 +355,14 @@ impl Kernel {
     }
 
     fn orphan_children(&mut self, g: &Rc<Group>) {
-        let children: Vec<Rc<Group>> = self.procs.groups.borrow().values().filter(|c| c.ppid.get() == g.pid && c.pid != g.pid).cloned().collect();
+        let children: Vec<Rc<Group>> = self
+            .procs
+            .groups
+            .borrow()
+            .values()
+            .filter(|c| c.ppid.get() == g.pid && c.pid != g.pid)
+            .cloned()
+            .collect();
         // The nearest ancestor that asked for orphans, or nobody.
         let mut new = 1;
         let mut at = g.ppid.get();
@@ -296,13 +380,27 @@ impl Kernel {
                 self.procs.groups.borrow_mut().remove(&c.pid);
             }
             if !dead && c.death_signal.get() != 0 {
-                self.signal_group(&c, Pending { signal: c.death_signal.get(), code: 0, detail: Detail::Kill { pid: g.pid, uid: 0 } });
+                self.signal_group(
+                    &c,
+                    Pending {
+                        signal: c.death_signal.get(),
+                        code: 0,
+                        detail: Detail::Kill { pid: g.pid, uid: 0 },
+                    },
+                );
             }
             // A stopped group that nobody can continue any more.
             if c.life.get() == Life::Stopped && new == 1 {
                 for sig in [Sig::Hup, Sig::Cont] {
                     let n = self.abi().signal(sig);
-                    self.signal_group(&c, Pending { signal: n, code: 0x80, detail: Detail::None });
+                    self.signal_group(
+                        &c,
+                        Pending {
+                            signal: n,
+                            code: 0x80,
+                            detail: Detail::None,
+                        },
+                    );
                 }
             }
         }
@@ -312,7 +410,10 @@ impl Kernel {
     pub fn kill_all(&mut self) {
         let all: Vec<Rc<Group>> = self.procs.groups.borrow().values().cloned().collect();
         let n = self.abi().signal(Sig::Kill);
-        for g in all.iter().filter(|g| !matches!(g.life.get(), Life::Zombie(_))) {
+        for g in all
+            .iter()
+            .filter(|g| !matches!(g.life.get(), Life::Zombie(_)))
+        {
             self.end_group(g, n);
         }
     }

@@ -32,7 +32,13 @@ pub fn siginfo(abi: &Abi, p: &Pending) -> Vec<u8> {
         Detail::None => {}
         Detail::Kill { pid, uid } => drop(o.i32(pid).u32(uid)),
         Detail::Queue { pid, uid, value } => drop(o.i32(pid).u32(uid).long(value)),
-        Detail::Child { pid, uid, status, utime, stime } => {
+        Detail::Child {
+            pid,
+            uid,
+            status,
+            utime,
+            stime,
+        } => {
             o.i32(pid).u32(uid).i32(status);
             o.long(utime).long(stime);
         }
@@ -43,6 +49,14 @@ pub fn siginfo(abi: &Abi, p: &Pending) -> Vec<u8> {
     o.done()
 }
 
+/// When a timer that is due expires next (0: never), and how often it expired by `now`.
+fn next_due(due: u64, every: u64, now: u64) -> (u64, u64) {
+    match (now - due).checked_div(every) {
+        None => (0, 1),
+        Some(n) => (due + (n + 1) * every, n + 1),
+    }
+}
+
 impl Kernel {
     fn realtime_signal(&self, n: u32) -> bool {
         self.abi().meaning(n) == Sig::Rt
@@ -50,7 +64,10 @@ impl Kernel {
 
     /// What the process does with a signal: its action.
     fn action_of(&self, tid: i32, n: u32) -> Action {
-        self.tasks.get(&tid).and_then(|t| t.actions.borrow().get(n as usize).copied()).unwrap_or_default()
+        self.tasks
+            .get(&tid)
+            .and_then(|t| t.actions.borrow().get(n as usize).copied())
+            .unwrap_or_default()
     }
 
     fn ignored(&self, tid: i32, n: u32) -> bool {
@@ -69,14 +86,30 @@ impl Kernel {
         };
         self.side_effects(g, p.signal);
         let sig = self.abi().meaning(p.signal);
-        let blocked_by_all = threads.iter().all(|t| self.tasks.get(t).is_some_and(|t| t.blocked & bit(p.signal) != 0));
-        if self.ignored(leader, p.signal) && !blocked_by_all && sig != Sig::Kill && sig != Sig::Stop && sig != Sig::Cont {
+        let blocked_by_all = threads.iter().all(|t| {
+            self.tasks
+                .get(t)
+                .is_some_and(|t| t.blocked & bit(p.signal) != 0)
+        });
+        if self.ignored(leader, p.signal)
+            && !blocked_by_all
+            && sig != Sig::Kill
+            && sig != Sig::Stop
+            && sig != Sig::Cont
+        {
             return;
         }
         let rt = self.realtime_signal(p.signal);
         g.pending.borrow_mut().push(p, rt);
         // One thread that does not block it hears of it; all, if it may end the process.
-        let who: Vec<i32> = threads.into_iter().filter(|t| self.tasks.get(t).is_some_and(|t| t.blocked & bit(p.signal) == 0)).collect();
+        let who: Vec<i32> = threads
+            .into_iter()
+            .filter(|t| {
+                self.tasks
+                    .get(t)
+                    .is_some_and(|t| t.blocked & bit(p.signal) == 0)
+            })
+            .collect();
         for tid in who {
             self.nudge(tid);
         }
@@ -163,16 +196,47 @@ impl Kernel {
         if self.action_of(leader, n).flags & self.abi().sa.nocldstop != 0 {
             return;
         }
-        let status = if code == 5 { status >> 8 & 0xff } else { self.abi().signal(Sig::Cont) };
-        let detail = Detail::Child { pid: g.pid, uid: g.ids.get()[0], status: status as i32, utime: 0, stime: 0 };
-        self.signal_group(&parent, Pending { signal: n, code, detail });
+        let status = if code == 5 {
+            status >> 8 & 0xff
+        } else {
+            self.abi().signal(Sig::Cont)
+        };
+        let detail = Detail::Child {
+            pid: g.pid,
+            uid: g.ids.get()[0],
+            status: status as i32,
+            utime: 0,
+            stime: 0,
+        };
+        self.signal_group(
+            &parent,
+            Pending {
+                signal: n,
+                code,
+                detail,
+            },
+        );
     }
 
     /// Sends a signal of the kernel's to all processes of a group.
     pub fn signal_pgrp(&mut self, pgid: i32, n: u32) {
-        let list: Vec<Rc<Group>> = self.procs.groups.borrow().values().filter(|g| g.pgid.get() == pgid).cloned().collect();
+        let list: Vec<Rc<Group>> = self
+            .procs
+            .groups
+            .borrow()
+            .values()
+            .filter(|g| g.pgid.get() == pgid)
+            .cloned()
+            .collect();
         for g in list {
-            self.signal_group(&g, Pending { signal: n, code: SI_KERNEL, detail: Detail::None });
+            self.signal_group(
+                &g,
+                Pending {
+                    signal: n,
+                    code: SI_KERNEL,
+                    detail: Detail::None,
+                },
+            );
         }
     }
 
@@ -181,7 +245,8 @@ impl Kernel {
         let Some(t) = self.tasks.get(&self.cur) else {
             return false;
         };
-        (t.pending.set() | t.group.pending.borrow().set()) & !t.blocked != 0 || t.group.life.get() == Life::Stopped
+        (t.pending.set() | t.group.pending.borrow().set()) & !t.blocked != 0
+            || t.group.life.get() == Life::Stopped
     }
 
     /// Whether a system call interrupted by the next signal is made again. Signals without a handler that would do nothing count too.
@@ -190,7 +255,12 @@ impl Kernel {
         let t = self.task();
         let waiting = (t.pending.set() | t.group.pending.borrow().set()) & !t.blocked;
         let first = waiting.trailing_zeros() + 1;
-        let a = t.actions.borrow().get(first as usize).copied().unwrap_or_default();
+        let a = t
+            .actions
+            .borrow()
+            .get(first as usize)
+            .copied()
+            .unwrap_or_default();
         a.handler <= 1 || a.flags & restart != 0
     }
 
@@ -198,9 +268,20 @@ impl Kernel {
     pub fn fault_signal(&mut self, sig: Sig, code: i32, addr: u64) {
         let n = self.abi().signal(sig);
         let tid = self.cur;
-        let detail = if code == 0 { Detail::None } else { Detail::Fault { addr } };
+        let detail = if code == 0 {
+            Detail::None
+        } else {
+            Detail::Fault { addr }
+        };
         let code = if code == 0 { SI_KERNEL } else { code };
-        self.force(tid, Pending { signal: n, code, detail });
+        self.force(
+            tid,
+            Pending {
+                signal: n,
+                code,
+                detail,
+            },
+        );
     }
 
     /// A signal that cannot be held back: blocked or ignored, it ends the process.
@@ -226,19 +307,36 @@ impl Kernel {
                 return;
             };
             let g = t.group.clone();
-            if g.life.get() == Life::Stopped && g.pending.borrow().set() & bit(self.arch.abi().signal(Sig::Kill)) == 0 {
+            if g.life.get() == Life::Stopped
+                && g.pending.borrow().set() & bit(self.arch.abi().signal(Sig::Kill)) == 0
+            {
                 t.run = Run::Stopped;
                 return;
             }
-            let kill = bit(self.arch.abi().signal(Sig::Kill)) | bit(self.arch.abi().signal(Sig::Stop));
+            let kill =
+                bit(self.arch.abi().signal(Sig::Kill)) | bit(self.arch.abi().signal(Sig::Stop));
             let blocked = t.blocked & !kill;
-            let Some(p) = t.pending.take(blocked).or_else(|| g.pending.borrow_mut().take(blocked)) else {
+            let Some(p) = t
+                .pending
+                .take(blocked)
+                .or_else(|| g.pending.borrow_mut().take(blocked))
+            else {
                 return self.restore_mask();
             };
             let sig = self.arch.abi().meaning(p.signal);
-            let action = t.actions.borrow().get(p.signal as usize).copied().unwrap_or_default();
+            let action = t
+                .actions
+                .borrow()
+                .get(p.signal as usize)
+                .copied()
+                .unwrap_or_default();
             if self.config.strace {
-                self.host.log(&format!("--- SIG{} {{si_signo={}, si_code={}}} ---", sig.name(), p.signal, p.code));
+                self.host.log(&format!(
+                    "--- SIG{} {{si_signo={}, si_code={}}} ---",
+                    sig.name(),
+                    p.signal,
+                    p.code
+                ));
             }
             if action.handler == 1 && kill & bit(p.signal) == 0 {
                 continue;
@@ -275,9 +373,17 @@ impl Kernel {
 
     fn is_orphaned(&self, g: &Rc<Group>) -> bool {
         // No member of the process group has a parent in another group of the session.
-        !self.procs.groups.borrow().values().filter(|m| m.pgid.get() == g.pgid.get()).any(|m| {
-            self.procs.get(m.ppid.get()).is_some_and(|p| p.pgid.get() != g.pgid.get() && p.sid.get() == g.sid.get())
-        })
+        !self
+            .procs
+            .groups
+            .borrow()
+            .values()
+            .filter(|m| m.pgid.get() == g.pgid.get())
+            .any(|m| {
+                self.procs
+                    .get(m.ppid.get())
+                    .is_some_and(|p| p.pgid.get() != g.pgid.get() && p.sid.get() == g.sid.get())
+            })
     }
 
     fn stop(&mut self, g: &Rc<Group>, n: u32) {
@@ -297,7 +403,13 @@ impl Kernel {
     fn enter_handler(&mut self, p: &Pending, a: &Action) {
         let (onstack, siginfo_flag, nodefer, resethand, restorer) = {
             let sa = &self.abi().sa;
-            (sa.onstack, sa.siginfo, sa.nodefer, sa.resethand, sa.restorer)
+            (
+                sa.onstack,
+                sa.siginfo,
+                sa.nodefer,
+                sa.resethand,
+                sa.restorer,
+            )
         };
         let sp = self.arch.sp(self.state());
         let (stack, mask) = {
@@ -307,8 +419,18 @@ impl Kernel {
         let (base, flags, bytes) = stack;
         let disabled = flags & 2 != 0 || bytes == 0;
         let on_it = !disabled && sp > base && sp <= base.wrapping_add(bytes);
-        let top = if a.flags & onstack != 0 && !disabled && !on_it { base.wrapping_add(bytes) } else { sp };
-        let shown = if disabled { 2 } else if on_it { 1 } else { 0 };
+        let top = if a.flags & onstack != 0 && !disabled && !on_it {
+            base.wrapping_add(bytes)
+        } else {
+            sp
+        };
+        let shown = if disabled {
+            2
+        } else if on_it {
+            1
+        } else {
+            0
+        };
         let info = siginfo(self.abi(), p);
         let mm = self.mm();
         let trampoline = mm.borrow().trampoline;
@@ -320,16 +442,29 @@ impl Kernel {
             mask,
             sp: top,
             altstack: (base, shown, bytes),
-            restorer: if a.flags & restorer != 0 { a.restorer } else { 0 },
+            restorer: if a.flags & restorer != 0 {
+                a.restorer
+            } else {
+                0
+            },
             trampoline,
         };
-        if self.arch.push_signal(self.vcpu.state(), &mut mm.borrow_mut(), &frame).is_err() {
+        if self
+            .arch
+            .push_signal(self.vcpu.state(), &mut mm.borrow_mut(), &frame)
+            .is_err()
+        {
             // No stack for the handler: SIGSEGV without one.
             let n = self.abi().signal(Sig::Segv);
             return self.exit_group(killed(n, false));
         }
         let t = self.task();
-        t.blocked |= a.mask | if a.flags & nodefer == 0 { bit(p.signal) } else { 0 };
+        t.blocked |= a.mask
+            | if a.flags & nodefer == 0 {
+                bit(p.signal)
+            } else {
+                0
+            };
         if a.flags & resethand != 0
             && let Some(a) = t.actions.borrow_mut().get_mut(p.signal as usize)
         {
@@ -339,7 +474,14 @@ impl Kernel {
 
     /// Sends what timers owe.
     pub fn fire_timers(&mut self, now: u64) {
-        let groups: Vec<Rc<Group>> = self.procs.groups.borrow().values().filter(|g| !matches!(g.life.get(), Life::Zombie(_))).cloned().collect();
+        let groups: Vec<Rc<Group>> = self
+            .procs
+            .groups
+            .borrow()
+            .values()
+            .filter(|g| !matches!(g.life.get(), Life::Zombie(_)))
+            .cloned()
+            .collect();
         for g in groups {
             let clocks = [now, g.insns.get(), g.insns.get()];
             for (i, sig) in [Sig::Alrm, Sig::Vtalrm, Sig::Prof].into_iter().enumerate() {
@@ -347,24 +489,47 @@ impl Kernel {
                 if t.due == 0 || t.due > clocks[i] {
                     continue;
                 }
-                t.due = if t.every == 0 { 0 } else { t.due + ((clocks[i] - t.due) / t.every + 1) * t.every };
+                t.due = next_due(t.due, t.every, clocks[i]).0;
                 g.itimers[i].set(t);
                 let n = self.abi().signal(sig);
-                self.signal_group(&g, Pending { signal: n, code: SI_KERNEL, detail: Detail::None });
+                self.signal_group(
+                    &g,
+                    Pending {
+                        signal: n,
+                        code: SI_KERNEL,
+                        detail: Detail::None,
+                    },
+                );
             }
             let due: Vec<usize> = {
                 let timers = g.timers.borrow();
-                (0..timers.len()).filter(|&i| timers[i].is_some_and(|t| t.at.due != 0 && t.at.due <= now)).collect()
+                (0..timers.len())
+                    .filter(|&i| timers[i].is_some_and(|t| t.at.due != 0 && t.at.due <= now))
+                    .collect()
             };
             for i in due {
-                let Some(mut t) = g.timers.borrow()[i] else { continue };
-                let times = if t.at.every == 0 { 1 } else { (now - t.at.due) / t.at.every + 1 };
-                t.at.due = if t.at.every == 0 { 0 } else { t.at.due + times * t.at.every };
+                let Some(mut t) = g.timers.borrow()[i] else {
+                    continue;
+                };
+                let times;
+                (t.at.due, times) = next_due(t.at.due, t.at.every, now);
                 t.overrun = (times - 1).min(i32::MAX as u64) as i32;
                 g.timers.borrow_mut()[i] = Some(t);
                 if t.signal != 0 {
-                    let p = Pending { signal: t.signal, code: -2, detail: Detail::Timer { id: i as i32, overrun: t.overrun, value: t.value } };
-                    if t.tid != 0 { self.signal_thread(t.tid, p) } else { self.signal_group(&g, p) }
+                    let p = Pending {
+                        signal: t.signal,
+                        code: -2,
+                        detail: Detail::Timer {
+                            id: i as i32,
+                            overrun: t.overrun,
+                            value: t.value,
+                        },
+                    };
+                    if t.tid != 0 {
+                        self.signal_thread(t.tid, p)
+                    } else {
+                        self.signal_group(&g, p)
+                    }
                 }
             }
         }
@@ -373,11 +538,19 @@ impl Kernel {
     /// When the next timer is due, monotonic.
     pub fn next_timer(&self) -> Option<u64> {
         let groups = self.procs.groups.borrow();
-        let alive = groups.values().filter(|g| !matches!(g.life.get(), Life::Zombie(_)));
+        let alive = groups
+            .values()
+            .filter(|g| !matches!(g.life.get(), Life::Zombie(_)));
         alive
             .flat_map(|g| {
                 let real = g.itimers[0].get().due;
-                let posix: Vec<u64> = g.timers.borrow().iter().flatten().map(|t| t.at.due).collect();
+                let posix: Vec<u64> = g
+                    .timers
+                    .borrow()
+                    .iter()
+                    .flatten()
+                    .map(|t| t.at.due)
+                    .collect();
                 std::iter::once(real).chain(posix)
             })
             .filter(|&d| d != 0)

@@ -24,7 +24,11 @@ pub fn enter(k: &mut Kernel, d: &Desc, mut args: Args) {
             Kind::Flags => format!("{:#x}", v as u32),
             Kind::Ptr if v == 0 => "NULL".into(),
             Kind::Ptr => format!("0x{v:08x}"),
-            Kind::Path => match k.mm().borrow_mut().string(v, 256, crate::errno::ENAMETOOLONG) {
+            Kind::Path => match k
+                .mm()
+                .borrow_mut()
+                .string(v, 256, crate::errno::ENAMETOOLONG)
+            {
                 Ok(s) => format!("{:?}", String::from_utf8_lossy(&s)),
                 Err(_) if v == 0 => "NULL".into(),
                 Err(_) => format!("0x{v:08x}"),
@@ -32,7 +36,10 @@ pub fn enter(k: &mut Kernel, d: &Desc, mut args: Args) {
         });
     }
     text.push(')');
-    if matches!(d.name, "exit" | "exit_group" | "execve" | "execveat" | "rt_sigreturn" | "sigreturn") {
+    if matches!(
+        d.name,
+        "exit" | "exit_group" | "execve" | "execveat" | "rt_sigreturn" | "sigreturn"
+    ) {
         k.host.log(&text);
     } else {
         k.trace_line = text;
@@ -45,7 +52,11 @@ pub fn leave(k: &mut Kernel, d: &Desc, result: &Option<Res<u64>>) {
     let Some(result) = result else {
         return;
     };
-    let head = if k.trace_tid == k.cur && !k.trace_line.is_empty() { std::mem::take(&mut k.trace_line) } else { format!("{} {}(...)", k.cur, d.name) };
+    let head = if k.trace_tid == k.cur && !k.trace_line.is_empty() {
+        std::mem::take(&mut k.trace_line)
+    } else {
+        format!("{} {}(...)", k.cur, d.name)
+    };
     let tail = match result {
         Ok(v) if *v > 0xffff => format!("0x{v:08x}"),
         Ok(v) => v.to_string(),

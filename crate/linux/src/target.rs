@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use tinamou_ir::guest::Guest;
+use tinamou_mips::Mips;
 use tinamou_mips::models::{CpuModel, MODELS};
 use tinamou_mips::regs::Regs;
-use tinamou_mips::Mips;
 
 use crate::abi::mips::Flavour;
 use crate::arch::Arch;
@@ -26,12 +26,42 @@ pub struct Target {
 
 /// All kinds.
 pub static TARGETS: &[Target] = &[
-    Target { name: "mipsel", flavour: Flavour::O32, big_endian: false, default_cpu: "24Kf" },
-    Target { name: "mips", flavour: Flavour::O32, big_endian: true, default_cpu: "24Kf" },
-    Target { name: "mips64el", flavour: Flavour::N64, big_endian: false, default_cpu: "MIPS64R2-generic" },
-    Target { name: "mips64", flavour: Flavour::N64, big_endian: true, default_cpu: "MIPS64R2-generic" },
-    Target { name: "mipsn32el", flavour: Flavour::N32, big_endian: false, default_cpu: "MIPS64R2-generic" },
-    Target { name: "mipsn32", flavour: Flavour::N32, big_endian: true, default_cpu: "MIPS64R2-generic" },
+    Target {
+        name: "mipsel",
+        flavour: Flavour::O32,
+        big_endian: false,
+        default_cpu: "24Kf",
+    },
+    Target {
+        name: "mips",
+        flavour: Flavour::O32,
+        big_endian: true,
+        default_cpu: "24Kf",
+    },
+    Target {
+        name: "mips64el",
+        flavour: Flavour::N64,
+        big_endian: false,
+        default_cpu: "MIPS64R2-generic",
+    },
+    Target {
+        name: "mips64",
+        flavour: Flavour::N64,
+        big_endian: true,
+        default_cpu: "MIPS64R2-generic",
+    },
+    Target {
+        name: "mipsn32el",
+        flavour: Flavour::N32,
+        big_endian: false,
+        default_cpu: "MIPS64R2-generic",
+    },
+    Target {
+        name: "mipsn32",
+        flavour: Flavour::N32,
+        big_endian: true,
+        default_cpu: "MIPS64R2-generic",
+    },
 ];
 
 /// Makes the vCPU's guest object.
@@ -49,7 +79,11 @@ impl Target {
 
     /// Names of the CPU models it runs on.
     pub fn cpu_names(&self) -> Vec<&'static str> {
-        MODELS.iter().filter(|m| m.wide == self.wide()).map(|m| m.name).collect()
+        MODELS
+            .iter()
+            .filter(|m| m.wide == self.wide())
+            .map(|m| m.name)
+            .collect()
     }
 
     /// ABI and CPU, of the model named or the default.
@@ -57,11 +91,20 @@ impl Target {
     /// # Errors
     /// A sentence: there is no such model.
     pub fn make(&self, cpu: &str) -> Result<(Rc<dyn Arch>, MakeCpu), String> {
-        let name = if cpu.is_empty() { self.default_cpu } else { cpu };
-        let model = CpuModel::by_name(name).filter(|m| m.wide == self.wide()).ok_or_else(|| format!("unable to find CPU model '{name}'"))?;
+        let name = if cpu.is_empty() {
+            self.default_cpu
+        } else {
+            cpu
+        };
+        let model = CpuModel::by_name(name)
+            .filter(|m| m.wide == self.wide())
+            .ok_or_else(|| format!("unable to find CPU model '{name}'"))?;
         let regs = Rc::new(Regs::new(self.wide()));
         let arch = Rc::new(MipsArch::new(self.flavour, self.big_endian, &regs));
         let big = self.big_endian;
-        Ok((arch, Box::new(move |shared| Box::new(UserGuest::new(Mips::new(model, big), shared)))))
+        Ok((
+            arch,
+            Box::new(move |shared| Box::new(UserGuest::new(Mips::new(model, big), shared))),
+        ))
     }
 }

@@ -48,7 +48,13 @@ pub enum Detail {
     /// Sender and value.
     Queue { pid: i32, uid: u32, value: u64 },
     /// A child's end.
-    Child { pid: i32, uid: u32, status: i32, utime: u64, stime: u64 },
+    Child {
+        pid: i32,
+        uid: u32,
+        status: i32,
+        utime: u64,
+        stime: u64,
+    },
     /// Address of a fault.
     Fault { addr: u64 },
     /// A timer: its number, overruns, value.
@@ -98,7 +104,11 @@ impl Queue {
             .list
             .iter()
             .position(|p| matches!(p.detail, Detail::Fault { .. }) && fits(p))
-            .or_else(|| (0..self.list.len()).filter(|&i| fits(&self.list[i])).min_by_key(|&i| self.list[i].signal))?;
+            .or_else(|| {
+                (0..self.list.len())
+                    .filter(|&i| fits(&self.list[i]))
+                    .min_by_key(|&i| self.list[i].signal)
+            })?;
         self.list.remove(at)
     }
 
@@ -110,7 +120,11 @@ impl Queue {
 
 /// A signal's bit in a set.
 pub fn bit(signal: u32) -> u128 {
-    if (1..=128).contains(&signal) { 1 << (signal - 1) } else { 0 }
+    if (1..=128).contains(&signal) {
+        1 << (signal - 1)
+    } else {
+        0
+    }
 }
 
 /// The life of a group.

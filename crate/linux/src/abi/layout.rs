@@ -25,7 +25,10 @@ macro_rules! put {
 impl<'a> Out<'a> {
     /// An empty structure.
     pub fn new(abi: &'a Abi) -> Out<'a> {
-        Out { abi, buf: Vec::new() }
+        Out {
+            abi,
+            buf: Vec::new(),
+        }
     }
 
     put!(u8 u8, u16 u16, u32 u32, u64 u64);
@@ -43,7 +46,11 @@ impl<'a> Out<'a> {
 
     /// A long, size_t or pointer.
     pub fn long(&mut self, v: u64) -> &mut Self {
-        if self.abi.long == 4 { self.u32(v as u32) } else { self.u64(v) }
+        if self.abi.long == 4 {
+            self.u32(v as u32)
+        } else {
+            self.u64(v)
+        }
     }
 
     /// Zeros.
@@ -130,7 +137,11 @@ impl<'a> In<'a> {
     /// # Errors
     /// At the end of the bytes.
     pub fn long(&mut self) -> Res<u64> {
-        if self.abi.long == 4 { Ok(self.u32()? as u64) } else { self.u64() }
+        if self.abi.long == 4 {
+            Ok(self.u32()? as u64)
+        } else {
+            self.u64()
+        }
     }
 
     /// A signed long.
@@ -138,7 +149,11 @@ impl<'a> In<'a> {
     /// # Errors
     /// At the end of the bytes.
     pub fn slong(&mut self) -> Res<i64> {
-        if self.abi.long == 4 { Ok(self.u32()? as i32 as i64) } else { Ok(self.u64()? as i64) }
+        if self.abi.long == 4 {
+            Ok(self.u32()? as i32 as i64)
+        } else {
+            Ok(self.u64()? as i64)
+        }
     }
 
     /// A signal set.
@@ -164,8 +179,22 @@ impl<'a> In<'a> {
 #[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "the manual's names")]
 pub enum StatField {
-    Dev(u32), Ino(u32), Mode(u32), Nlink(u32), Uid(u32), Gid(u32), Rdev(u32), Size(u32), Blksize(u32), Blocks(u32),
-    Atime(u32), AtimeNs(u32), Mtime(u32), MtimeNs(u32), Ctime(u32), CtimeNs(u32),
+    Dev(u32),
+    Ino(u32),
+    Mode(u32),
+    Nlink(u32),
+    Uid(u32),
+    Gid(u32),
+    Rdev(u32),
+    Size(u32),
+    Blksize(u32),
+    Blocks(u32),
+    Atime(u32),
+    AtimeNs(u32),
+    Mtime(u32),
+    MtimeNs(u32),
+    Ctime(u32),
+    CtimeNs(u32),
     /// So many bytes of nothing.
     Pad(u32),
 }

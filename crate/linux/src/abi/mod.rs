@@ -146,12 +146,18 @@ impl Abi {
 
     /// The guest's number of a signal.
     pub fn signal(&self, sig: Sig) -> u32 {
-        self.signals.iter().position(|&s| s == sig).map_or(0, |i| i as u32 + 1)
+        self.signals
+            .iter()
+            .position(|&s| s == sig)
+            .map_or(0, |i| i as u32 + 1)
     }
 
     /// What the guest's signal number means; real-time signals are `Sig::Rt`.
     pub fn meaning(&self, n: u32) -> Sig {
-        n.checked_sub(1).and_then(|i| self.signals.get(i as usize)).copied().unwrap_or(Sig::Rt)
+        n.checked_sub(1)
+            .and_then(|i| self.signals.get(i as usize))
+            .copied()
+            .unwrap_or(Sig::Rt)
     }
 
     /// The highest signal number.

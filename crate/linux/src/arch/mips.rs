@@ -37,7 +37,11 @@ pub struct MipsArch {
 impl MipsArch {
     /// For a CPU with these slots.
     pub fn new(flavour: Flavour, big_endian: bool, regs: &Rc<Regs>) -> MipsArch {
-        MipsArch { abi: mips::abi(flavour, big_endian), flavour, regs: regs.clone() }
+        MipsArch {
+            abi: mips::abi(flavour, big_endian),
+            flavour,
+            regs: regs.clone(),
+        }
     }
 
     fn get(&self, st: &State, slot: Slot) -> u64 {
@@ -55,19 +59,33 @@ impl MipsArch {
     fn set_x(&self, st: &State, n: usize, v: u64) {
         if n != 0 {
             // 32-bit values are kept sign-extended in 64-bit registers.
-            let v = if self.flavour == Flavour::N64 { v } else { v as i32 as i64 as u64 };
+            let v = if self.flavour == Flavour::N64 {
+                v
+            } else {
+                v as i32 as i64 as u64
+            };
             self.set(st, self.regs.gpr[n], v);
         }
     }
 
     fn fpu<'a>(&'a self, st: &'a State) -> View<'a> {
-        View { state: st, table: &self.regs.table, fcr31: self.regs.fcr31, fpr: &self.regs.fpr, hidden: &self.regs.fpu }
+        View {
+            state: st,
+            table: &self.regs.table,
+            fcr31: self.regs.fcr31,
+            fpr: &self.regs.fpr,
+            hidden: &self.regs.fpu,
+        }
     }
 
     fn word(&self, space: &mut Space, va: u64) -> Option<u32> {
         let mut b = [0; 4];
         space.read(self.abi.ptr(va), &mut b).ok()?;
-        Some(if self.abi.big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) })
+        Some(if self.abi.big_endian {
+            u32::from_be_bytes(b)
+        } else {
+            u32::from_le_bytes(b)
+        })
     }
 
     /// Registers in the order of a sigcontext.
@@ -75,7 +93,13 @@ impl MipsArch {
         let r = &self.regs;
         let mut o = Out::new(&self.abi);
         let (hi, lo) = (self.get(st, r.hi), self.get(st, r.lo));
-        let sext = |v: u64| if self.flavour == Flavour::O32 { v as i32 as i64 as u64 } else { v };
+        let sext = |v: u64| {
+            if self.flavour == Flavour::O32 {
+                v as i32 as i64 as u64
+            } else {
+                v
+            }
+        };
         let fcsr = self.fpu(st).fcsr();
         if self.flavour == Flavour::O32 {
             o.u32(0).u32(0).u64(st.pc());
@@ -86,7 +110,14 @@ impl MipsArch {
             for i in 0..16 {
                 o.u64(self.get(st, r.fpr[2 * i])).u64(0);
             }
-            o.u32(0).u32(fcsr).u32(0).u32(1).u32(0).u64(sext(hi)).u64(sext(lo)).pad(24);
+            o.u32(0)
+                .u32(fcsr)
+                .u32(0)
+                .u32(1)
+                .u32(0)
+                .u64(sext(hi))
+                .u64(sext(lo))
+                .pad(24);
         } else {
             for i in 0..32 {
                 o.u64(if i == 0 { 0 } else { self.x(st, i) });
@@ -94,7 +125,15 @@ impl MipsArch {
             for i in 0..32 {
                 o.u64(self.get(st, r.fpr[i]));
             }
-            o.u64(hi).u64(0).u64(0).u64(0).u64(lo).u64(0).u64(0).u64(0).u64(st.pc());
+            o.u64(hi)
+                .u64(0)
+                .u64(0)
+                .u64(0)
+                .u64(lo)
+                .u64(0)
+                .u64(0)
+                .u64(0)
+                .u64(st.pc());
             o.u32(fcsr).u32(1).u32(0).u32(0);
         }
         o.done()
@@ -150,7 +189,11 @@ impl MipsArch {
         }
         // Assemblers put the code of `break n` into the upper ten bits.
         let code = w >> 6 & 0xf_ffff;
-        if code >= 1 << 10 { code >> 10 & 0x3ff | (code & 0x3ff) << 10 } else { code }
+        if code >= 1 << 10 {
+            code >> 10 & 0x3ff | (code & 0x3ff) << 10
+        } else {
+            code
+        }
     }
 
     /// Where the branch at `pc` goes, when its delay slot made a system call.
@@ -158,11 +201,21 @@ impl MipsArch {
         let w = self.word(space, pc)?;
         let (op, rs, rt) = (w >> 26, (w >> 21 & 31) as usize, (w >> 16 & 31) as usize);
         let s = |n: usize| if n == 0 { 0 } else { self.x(st, n) as i64 };
-        let narrow = |v: i64| if self.flavour == Flavour::O32 { v as i32 as i64 } else { v };
-        let near = pc.wrapping_add(4).wrapping_add(((w & 0xffff) as i16 as i64 as u64) << 2);
+        let narrow = |v: i64| {
+            if self.flavour == Flavour::O32 {
+                v as i32 as i64
+            } else {
+                v
+            }
+        };
+        let near = pc
+            .wrapping_add(4)
+            .wrapping_add(((w & 0xffff) as i16 as i64 as u64) << 2);
         let taken = match op {
             0 => return matches!(w & 63, 8 | 9).then(|| s(rs) as u64),
-            2 | 3 => return Some(pc.wrapping_add(4) & !0xfff_ffff | ((w & 0x3ff_ffff) << 2) as u64),
+            2 | 3 => {
+                return Some(pc.wrapping_add(4) & !0xfff_ffff | ((w & 0x3ff_ffff) << 2) as u64);
+            }
             1 => (narrow(s(rs)) < 0) == (rt & 1 == 0),
             4 | 20 => narrow(s(rs)) == narrow(s(rt)),
             5 | 21 => narrow(s(rs)) != narrow(s(rt)),
@@ -197,7 +250,11 @@ impl Arch for MipsArch {
 
     fn arg(&self, st: &State, n: usize) -> Result<u64, u64> {
         let in_registers = if self.flavour == Flavour::O32 { 4 } else { 8 };
-        if n < in_registers { Ok(self.x(st, A0 + n)) } else { Err(self.abi.ptr(self.x(st, SP).wrapping_add(4 * n as u64))) }
+        if n < in_registers {
+            Ok(self.x(st, A0 + n))
+        } else {
+            Err(self.abi.ptr(self.x(st, SP).wrapping_add(4 * n as u64)))
+        }
     }
 
     fn set_result(&self, st: &State, result: Res<u64>) {
@@ -307,7 +364,11 @@ impl Arch for MipsArch {
     }
 
     fn set_tls(&self, st: &State, v: u64) {
-        let v = if self.flavour == Flavour::N64 { v } else { v as i32 as i64 as u64 };
+        let v = if self.flavour == Flavour::N64 {
+            v
+        } else {
+            v as i32 as i64 as u64
+        };
         self.set(st, self.regs.userlocal, v);
     }
 
@@ -336,7 +397,11 @@ impl Arch for MipsArch {
         if with_info {
             o.bytes(f.info).pad_to(head + 128);
             // ucontext
-            o.long(0).long(0).long(f.altstack.0).long(f.altstack.2).u32(f.altstack.1);
+            o.long(0)
+                .long(0)
+                .long(f.altstack.0)
+                .long(f.altstack.2)
+                .u32(f.altstack.1);
             o.align(8);
         }
         let sc = o.buf.len();
@@ -386,7 +451,10 @@ impl Arch for MipsArch {
             }
         }
         self.restore(st, &mut i)?;
-        Ok(Restored { mask: i.sigset()?, altstack })
+        Ok(Restored {
+            mask: i.sigset()?,
+            altstack,
+        })
     }
 }
 

@@ -32,7 +32,11 @@ pub struct Epoll {
 impl Epoll {
     /// Without items.
     pub fn new(wakes: &Wakes) -> Epoll {
-        Epoll { items: RefCell::default(), key: wakes.key(), wakes: wakes.clone() }
+        Epoll {
+            items: RefCell::default(),
+            key: wakes.key(),
+            wakes: wakes.clone(),
+        }
     }
 
     /// epoll_ctl: op 1 add, 2 remove, 3 change.
@@ -42,13 +46,29 @@ impl Epoll {
     pub fn ctl(&self, op: u32, fd: i32, file: &Rc<File>, events: u32, data: u64) -> Res<()> {
         let mut items = self.items.borrow_mut();
         items.retain(|i| i.file.strong_count() > 0);
-        let at = items.iter().position(|i| i.fd == fd && core::ptr::eq(i.file.as_ptr(), Rc::as_ptr(file)));
+        let at = items
+            .iter()
+            .position(|i| i.fd == fd && core::ptr::eq(i.file.as_ptr(), Rc::as_ptr(file)));
         match (op, at) {
             (1, Some(_)) => return Err(EEXIST),
-            (1, None) => items.push(Item { fd, file: Rc::downgrade(file), events, data, seen: 0 }),
+            (1, None) => items.push(Item {
+                fd,
+                file: Rc::downgrade(file),
+                events,
+                data,
+                seen: 0,
+            }),
             (2 | 3, None) => return Err(ENOENT),
             (2, Some(i)) => drop(items.remove(i)),
-            (3, Some(i)) => items[i] = Item { fd, file: Rc::downgrade(file), events, data, seen: 0 },
+            (3, Some(i)) => {
+                items[i] = Item {
+                    fd,
+                    file: Rc::downgrade(file),
+                    events,
+                    data,
+                    seen: 0,
+                }
+            }
             _ => return Err(EINVAL),
         }
         self.wakes.ring(self.key);
@@ -61,9 +81,15 @@ impl Epoll {
         items.retain(|i| i.file.strong_count() > 0);
         let mut out = Vec::new();
         for i in items.iter_mut() {
-            let Some(file) = i.file.upgrade() else { continue };
+            let Some(file) = i.file.upgrade() else {
+                continue;
+            };
             let now = file.ops.poll() & (i.events | ready::ERR | ready::HUP);
-            let news = if i.events & ET != 0 { now & !i.seen } else { now };
+            let news = if i.events & ET != 0 {
+                now & !i.seen
+            } else {
+                now
+            };
             if i.events & ET != 0 {
                 i.seen = now;
             }
@@ -86,12 +112,21 @@ impl Epoll {
 
     /// The files watched.
     pub fn files(&self) -> Vec<Rc<File>> {
-        self.items.borrow().iter().filter_map(|i| i.file.upgrade()).collect()
+        self.items
+            .borrow()
+            .iter()
+            .filter_map(|i| i.file.upgrade())
+            .collect()
     }
 
     /// Something read or written may be an edge again.
     pub fn rearm(&self, key: Key) {
-        for i in self.items.borrow_mut().iter_mut().filter(|i| i.events & ET != 0) {
+        for i in self
+            .items
+            .borrow_mut()
+            .iter_mut()
+            .filter(|i| i.events & ET != 0)
+        {
             let mut keys = Vec::new();
             if let Some(f) = i.file.upgrade() {
                 f.ops.keys(!0, &mut keys);
@@ -120,7 +155,12 @@ impl FileOps for Epoll {
         let any = self.items.borrow().iter().any(|i| {
             i.file.upgrade().is_some_and(|f| {
                 let now = f.ops.poll() & (i.events | ready::ERR | ready::HUP);
-                i.events & !(ET | ONESHOT) != 0 && if i.events & ET != 0 { now & !i.seen != 0 } else { now != 0 }
+                i.events & !(ET | ONESHOT) != 0
+                    && if i.events & ET != 0 {
+                        now & !i.seen != 0
+                    } else {
+                        now != 0
+                    }
             })
         });
         if any { ready::IN | ready::RDNORM } else { 0 }
@@ -136,7 +176,14 @@ impl FileOps for Epoll {
     }
 
     fn stat(&self) -> Res<Stat> {
-        Ok(Stat { dev: 13, ino: 3, mode: 0o600, nlink: 1, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: 13,
+            ino: 3,
+            mode: 0o600,
+            nlink: 1,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn name(&self) -> Vec<u8> {

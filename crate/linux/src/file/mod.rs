@@ -225,12 +225,21 @@ pub struct File {
 impl File {
     /// A new description.
     pub fn new(ops: Rc<dyn FileOps>, flags: u32, place: Option<Rc<Place>>) -> Rc<File> {
-        Rc::new(File { ops, flags: Cell::new(flags), pos: Cell::new(0), place, entries: RefCell::default(), owner: Cell::new(0), lock: Cell::new(0) })
+        Rc::new(File {
+            ops,
+            flags: Cell::new(flags),
+            pos: Cell::new(0),
+            place,
+            entries: RefCell::default(),
+            owner: Cell::new(0),
+            lock: Cell::new(0),
+        })
     }
 
     /// Opened for reading.
     pub fn can_read(&self) -> bool {
-        self.flags.get() & (open::ACCMODE | open::PATH) != open::WRONLY && self.flags.get() & open::PATH == 0
+        self.flags.get() & (open::ACCMODE | open::PATH) != open::WRONLY
+            && self.flags.get() & open::PATH == 0
     }
 
     /// Opened for writing.
@@ -329,7 +338,12 @@ impl Fds {
     /// # Errors
     /// EBADF.
     pub fn get(&self, fd: i32) -> Res<Rc<File>> {
-        usize::try_from(fd).ok().and_then(|n| self.list.get(n)).and_then(|f| f.as_ref()).map(|f| f.file.clone()).ok_or(EBADF)
+        usize::try_from(fd)
+            .ok()
+            .and_then(|n| self.list.get(n))
+            .and_then(|f| f.as_ref())
+            .map(|f| f.file.clone())
+            .ok_or(EBADF)
     }
 
     /// The descriptor of a number.
@@ -337,7 +351,11 @@ impl Fds {
     /// # Errors
     /// EBADF.
     pub fn entry(&mut self, fd: i32) -> Res<&mut Fd> {
-        usize::try_from(fd).ok().and_then(|n| self.list.get_mut(n)).and_then(|f| f.as_mut()).ok_or(EBADF)
+        usize::try_from(fd)
+            .ok()
+            .and_then(|n| self.list.get_mut(n))
+            .and_then(|f| f.as_mut())
+            .ok_or(EBADF)
     }
 
     /// Puts a description at the lowest free number from `from` on.
@@ -345,7 +363,9 @@ impl Fds {
     /// # Errors
     /// EMFILE.
     pub fn add(&mut self, file: Rc<File>, cloexec: bool, from: usize) -> Res<i32> {
-        let n = (from..self.list.len()).find(|&n| self.list[n].is_none()).unwrap_or(self.list.len().max(from));
+        let n = (from..self.list.len())
+            .find(|&n| self.list[n].is_none())
+            .unwrap_or(self.list.len().max(from));
         if n as u64 >= self.limit {
             return Err(EMFILE);
         }
@@ -366,6 +386,10 @@ impl Fds {
     /// # Errors
     /// EBADF.
     pub fn close(&mut self, fd: i32) -> Res<Fd> {
-        usize::try_from(fd).ok().and_then(|n| self.list.get_mut(n)).and_then(Option::take).ok_or(EBADF)
+        usize::try_from(fd)
+            .ok()
+            .and_then(|n| self.list.get_mut(n))
+            .and_then(Option::take)
+            .ok_or(EBADF)
     }
 }

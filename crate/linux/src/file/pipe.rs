@@ -28,16 +28,36 @@ impl Pipe {
     /// An empty pipe without ends.
     pub fn new(wakes: &Wakes) -> Rc<Pipe> {
         let key = wakes.key();
-        let Key::Object(ino) = key else { unreachable!("objects' keys are objects") };
-        Rc::new(Pipe { bytes: RefCell::default(), capacity: Cell::new(65536), readers: Cell::new(0), writers: Cell::new(0), key, wakes: wakes.clone(), ino })
+        let Key::Object(ino) = key else {
+            unreachable!("objects' keys are objects")
+        };
+        Rc::new(Pipe {
+            bytes: RefCell::default(),
+            capacity: Cell::new(65536),
+            readers: Cell::new(0),
+            writers: Cell::new(0),
+            key,
+            wakes: wakes.clone(),
+            ino,
+        })
     }
 
     /// An end. FIFOs have ends for both ways.
-    pub fn end(self: &Rc<Pipe>, read: bool, write: bool, node: Option<Rc<dyn Node>>) -> Rc<PipeEnd> {
+    pub fn end(
+        self: &Rc<Pipe>,
+        read: bool,
+        write: bool,
+        node: Option<Rc<dyn Node>>,
+    ) -> Rc<PipeEnd> {
         self.readers.set(self.readers.get() + read as u32);
         self.writers.set(self.writers.get() + write as u32);
         self.wakes.ring(self.key);
-        Rc::new(PipeEnd { pipe: self.clone(), read, write, node })
+        Rc::new(PipeEnd {
+            pipe: self.clone(),
+            read,
+            write,
+            node,
+        })
     }
 
     /// Number of ends for writing and for reading.
@@ -70,7 +90,11 @@ impl Pipe {
             return Ok(0);
         }
         if bytes.is_empty() {
-            return if self.writers.get() == 0 { Ok(0) } else { Err(EAGAIN) };
+            return if self.writers.get() == 0 {
+                Ok(0)
+            } else {
+                Err(EAGAIN)
+            };
         }
         let n = buf.len().min(bytes.len());
         for (to, b) in buf.iter_mut().zip(bytes.drain(..n)) {
@@ -124,8 +148,12 @@ pub struct PipeEnd {
 
 impl Drop for PipeEnd {
     fn drop(&mut self) {
-        self.pipe.readers.set(self.pipe.readers.get() - self.read as u32);
-        self.pipe.writers.set(self.pipe.writers.get() - self.write as u32);
+        self.pipe
+            .readers
+            .set(self.pipe.readers.get() - self.read as u32);
+        self.pipe
+            .writers
+            .set(self.pipe.writers.get() - self.write as u32);
         self.pipe.wakes.ring(self.pipe.key);
     }
 }
@@ -136,11 +164,19 @@ impl FileOps for PipeEnd {
     }
 
     fn read(&self, _f: &File, buf: &mut [u8]) -> Res<usize> {
-        if self.read { self.pipe.take(buf) } else { Err(EBADF) }
+        if self.read {
+            self.pipe.take(buf)
+        } else {
+            Err(EBADF)
+        }
     }
 
     fn write(&self, _f: &File, data: &[u8]) -> Res<usize> {
-        if self.write { self.pipe.put(data) } else { Err(EBADF) }
+        if self.write {
+            self.pipe.put(data)
+        } else {
+            Err(EBADF)
+        }
     }
 
     fn poll(&self) -> u32 {
@@ -171,7 +207,14 @@ impl FileOps for PipeEnd {
     fn stat(&self) -> Res<Stat> {
         match &self.node {
             Some(n) => n.stat(),
-            None => Ok(Stat { dev: 12, ino: self.pipe.ino, mode: mode::FIFO | 0o600, nlink: 1, blksize: 4096, ..Stat::default() }),
+            None => Ok(Stat {
+                dev: 12,
+                ino: self.pipe.ino,
+                mode: mode::FIFO | 0o600,
+                nlink: 1,
+                blksize: 4096,
+                ..Stat::default()
+            }),
         }
     }
 

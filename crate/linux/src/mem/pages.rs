@@ -5,8 +5,8 @@ use std::rc::{Rc, Weak};
 
 use rustc_hash::FxHashMap;
 
-use super::frames::Frames;
 use super::PAGE;
+use super::frames::Frames;
 use crate::errno::{ENOMEM, Res};
 use crate::vfs::Node;
 
@@ -24,7 +24,13 @@ pub struct PageSet {
 impl PageSet {
     /// An empty set over `node`, or of zero pages.
     pub fn new(frames: &Rc<Frames>, node: Option<Rc<dyn Node>>, bytes: u64) -> Rc<PageSet> {
-        Rc::new(PageSet { frames: frames.clone(), node, pages: RefCell::default(), dirty: Cell::new(false), bytes: Cell::new(bytes) })
+        Rc::new(PageSet {
+            frames: frames.clone(),
+            node,
+            pages: RefCell::default(),
+            dirty: Cell::new(false),
+            bytes: Cell::new(bytes),
+        })
     }
 
     /// The frame of page `index`, with a reference of the caller's own. `None` beyond the end of the file.
@@ -126,12 +132,19 @@ impl FileCache {
         if let Some(set) = self.shared(s.dev, s.ino) {
             return Ok(set);
         }
-        let version = (s.mtime.0 as u64).wrapping_mul(1_000_000_007).wrapping_add(s.mtime.1 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ s.size;
+        let version = (s.mtime.0 as u64)
+            .wrapping_mul(1_000_000_007)
+            .wrapping_add(s.mtime.1 as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ s.size;
         let mut sets = self.private.borrow_mut();
         if sets.len() > KEPT {
             sets.retain(|_, set| Rc::strong_count(set) > 1);
         }
-        Ok(sets.entry((s.dev, s.ino, version)).or_insert_with(|| PageSet::new(frames, Some(node.clone()), 0)).clone())
+        Ok(sets
+            .entry((s.dev, s.ino, version))
+            .or_insert_with(|| PageSet::new(frames, Some(node.clone()), 0))
+            .clone())
     }
 
     /// Pages of shared mappings of `node`.
@@ -144,7 +157,9 @@ impl FileCache {
             return Ok(set);
         }
         let set = PageSet::new(frames, Some(node.clone()), 0);
-        self.shared.borrow_mut().insert((s.dev, s.ino), Rc::downgrade(&set));
+        self.shared
+            .borrow_mut()
+            .insert((s.dev, s.ino), Rc::downgrade(&set));
         Ok(set)
     }
 
@@ -165,6 +180,8 @@ impl FileCache {
 
     /// Gives up what nobody maps.
     pub fn shrink(&self) {
-        self.private.borrow_mut().retain(|_, set| Rc::strong_count(set) > 1);
+        self.private
+            .borrow_mut()
+            .retain(|_, set| Rc::strong_count(set) > 1);
     }
 }

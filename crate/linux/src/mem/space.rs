@@ -76,7 +76,16 @@ pub struct Vma {
 impl Vma {
     /// A private anonymous mapping that ends at `end`.
     pub fn anon(end: u64, prot: u32, name: &str) -> Vma {
-        Vma { end, prot, backing: Backing::Anon, name: name.as_bytes().into(), shmid: None, file: (0, 0), dont_fork: false, wipe_on_fork: false }
+        Vma {
+            end,
+            prot,
+            backing: Backing::Anon,
+            name: name.as_bytes().into(),
+            shmid: None,
+            file: (0, 0),
+            dont_fork: false,
+            wipe_on_fork: false,
+        }
     }
 
     fn is_shared(&self) -> bool {
@@ -162,7 +171,12 @@ pub struct Space {
 
 impl Space {
     /// An empty space up to `top`.
-    pub fn new(frames: &Rc<Frames>, cache: &Rc<FileCache>, top: u64, read_implies_exec: bool) -> Space {
+    pub fn new(
+        frames: &Rc<Frames>,
+        cache: &Rc<FileCache>,
+        top: u64,
+        read_implies_exec: bool,
+    ) -> Space {
         Space {
             frames: frames.clone(),
             cache: cache.clone(),
@@ -193,11 +207,16 @@ impl Space {
 
     /// The mapping that holds `va`.
     pub fn vma(&self, va: u64) -> Option<(u64, &Vma)> {
-        self.vmas.range(..=va).next_back().filter(|(_, v)| va < v.end).map(|(&s, v)| (s, v))
+        self.vmas
+            .range(..=va)
+            .next_back()
+            .filter(|(_, v)| va < v.end)
+            .map(|(&s, v)| (s, v))
     }
 
     fn allowed(&self, prot: u32, need: u32) -> bool {
-        prot & need == need || need == prot::EXEC && self.read_implies_exec && prot & prot::READ != 0
+        prot & need == need
+            || need == prot::EXEC && self.read_implies_exec && prot & prot::READ != 0
     }
 
     /// Makes the page of `va` accessible for `need` (one bit of [`prot`]).
@@ -216,14 +235,18 @@ impl Space {
         let mut frame = entry & !pte::BITS;
         let (mut moved, mut changed) = (false, false);
         if need == prot::WRITE && entry & pte::SHARED == 0 && !self.frames.sole(frame) {
-            let copy = self.frames.alloc(frame == self.frames.zero).ok_or(Miss::Full)?;
+            let copy = self
+                .frames
+                .alloc(frame == self.frames.zero)
+                .ok_or(Miss::Full)?;
             if frame != self.frames.zero {
                 let mut buf = [0u8; PAGE as usize];
                 self.arena().read_bytes(frame, &mut buf);
                 self.arena().write_bytes(copy, &buf);
             }
             self.frames.release(frame);
-            self.pages.insert(vpn, copy | entry & pte::BITS & !pte::FETCHED);
+            self.pages
+                .insert(vpn, copy | entry & pte::BITS & !pte::FETCHED);
             frame = copy;
             changed = true;
             if entry & pte::FETCHED != 0 {
@@ -235,7 +258,12 @@ impl Space {
             self.pages.insert(vpn, entry | pte::FETCHED);
             self.frames.note_fetch(frame);
         }
-        Ok(Hit { frame, read: entry & prot::READ != 0, changed, moved })
+        Ok(Hit {
+            frame,
+            read: entry & prot::READ != 0,
+            changed,
+            moved,
+        })
     }
 
     /// Brings in a page that is not there.
@@ -280,7 +308,8 @@ impl Space {
             let at = va.wrapping_add(done as u64);
             let n = ((PAGE - at % PAGE) as usize).min(buf.len() - done);
             let hit = self.fault(at, prot::READ).map_err(|_| EFAULT)?;
-            self.arena().read_bytes(hit.frame + (at % PAGE) as u32, &mut buf[done..done + n]);
+            self.arena()
+                .read_bytes(hit.frame + (at % PAGE) as u32, &mut buf[done..done + n]);
             done += n;
         }
         Ok(())
@@ -430,7 +459,12 @@ impl Space {
 
     /// Removes what is mapped in a range of whole pages.
     pub fn unmap(&mut self, start: u64, end: u64) {
-        if self.vmas.range(..end).next_back().is_none_or(|(_, v)| v.end <= start) {
+        if self
+            .vmas
+            .range(..end)
+            .next_back()
+            .is_none_or(|(_, v)| v.end <= start)
+        {
             return;
         }
         self.split(start);
@@ -516,7 +550,10 @@ impl Space {
 
     /// Whether nothing of a range is mapped.
     pub fn is_free(&self, start: u64, end: u64) -> bool {
-        self.vmas.range(..end).next_back().is_none_or(|(_, v)| v.end <= start)
+        self.vmas
+            .range(..end)
+            .next_back()
+            .is_none_or(|(_, v)| v.end <= start)
     }
 
     /// Bytes mapped.
@@ -535,11 +572,19 @@ impl Space {
     /// ENOMEM.
     pub fn find(&self, hint: u64, bytes: u64, align: u64) -> Res<u64> {
         let hint = hint & !(PAGE - 1);
-        if hint >= 0x10000 && hint.checked_add(bytes).is_some_and(|e| e <= self.top && self.is_free(hint, e)) {
+        if hint >= 0x10000
+            && hint
+                .checked_add(bytes)
+                .is_some_and(|e| e <= self.top && self.is_free(hint, e))
+        {
             return Ok(hint);
         }
         let mut top = self.mmap_top;
-        let fits = |top: u64| top.checked_sub(bytes).map(|s| s & !(align - 1)).filter(|&s| s >= 0x10000);
+        let fits = |top: u64| {
+            top.checked_sub(bytes)
+                .map(|s| s & !(align - 1))
+                .filter(|&s| s >= 0x10000)
+        };
         for (&start, v) in self.vmas.range(..self.mmap_top).rev() {
             let s = fits(top).ok_or(ENOMEM)?;
             if v.end <= s {
@@ -571,7 +616,10 @@ impl Space {
             if self.may_grow(new_end - old_end).is_err() || !self.is_free(old_end, new_end) {
                 return self.brk;
             }
-            self.map(old_end, Vma::anon(new_end, prot::READ | prot::WRITE, "[heap]"));
+            self.map(
+                old_end,
+                Vma::anon(new_end, prot::READ | prot::WRITE, "[heap]"),
+            );
         } else if new_end < old_end {
             self.unmap(new_end, old_end);
         }
@@ -583,7 +631,11 @@ impl Space {
     pub fn relocate(&mut self, old: u64, bytes: u64, to: u64, new_bytes: u64) -> Res<()> {
         self.split(old);
         self.split(old + bytes);
-        let mut vma = self.vmas.remove(&old).filter(|v| v.end == old + bytes).ok_or(EFAULT)?;
+        let mut vma = self
+            .vmas
+            .remove(&old)
+            .filter(|v| v.end == old + bytes)
+            .ok_or(EFAULT)?;
         vma.end = to + new_bytes;
         let mut fetched = false;
         for i in 0..bytes / PAGE {
@@ -604,11 +656,20 @@ impl Space {
     /// A copy for a child: frames are shared until one side writes.
     pub fn fork(&mut self) -> Space {
         let mut child = Space::new(&self.frames, &self.cache, self.top, self.read_implies_exec);
-        child.vmas = self.vmas.iter().filter(|(_, v)| !v.dont_fork).map(|(&s, v)| (s, v.clone())).collect();
+        child.vmas = self
+            .vmas
+            .iter()
+            .filter(|(_, v)| !v.dont_fork)
+            .map(|(&s, v)| (s, v.clone()))
+            .collect();
         child.pages.reserve(self.pages.len());
         let special = self.vmas.values().any(|v| v.dont_fork || v.wipe_on_fork);
         for (&vpn, &e) in &self.pages {
-            if special && self.vma(vpn * PAGE).is_none_or(|(_, v)| v.dont_fork || v.wipe_on_fork) {
+            if special
+                && self
+                    .vma(vpn * PAGE)
+                    .is_none_or(|(_, v)| v.dont_fork || v.wipe_on_fork)
+            {
                 continue;
             }
             self.frames.share(e & !pte::BITS);
@@ -637,7 +698,10 @@ impl Space {
         if !start.is_multiple_of(PAGE) {
             return Err(EINVAL);
         }
-        let end = start.checked_add(page_up(bytes)).filter(|&e| e <= self.top).ok_or(ENOMEM)?;
+        let end = start
+            .checked_add(page_up(bytes))
+            .filter(|&e| e <= self.top)
+            .ok_or(ENOMEM)?;
         Ok((start, end))
     }
 
@@ -646,13 +710,23 @@ impl Space {
     /// # Errors
     /// EEXIST.
     pub fn must_be_free(&self, start: u64, end: u64) -> Res<()> {
-        if self.is_free(start, end) { Ok(()) } else { Err(EEXIST) }
+        if self.is_free(start, end) {
+            Ok(())
+        } else {
+            Err(EEXIST)
+        }
     }
 
     /// The (shared set, byte offset) of `va`, for futexes between processes.
     pub fn shared_place(&self, va: u64) -> Option<(usize, u64)> {
         match self.vma(va)? {
-            (start, Vma { backing: Backing::Shared(set, at), .. }) => Some((Rc::as_ptr(set) as usize, at + va - start)),
+            (
+                start,
+                Vma {
+                    backing: Backing::Shared(set, at),
+                    ..
+                },
+            ) => Some((Rc::as_ptr(set) as usize, at + va - start)),
             _ => None,
         }
     }

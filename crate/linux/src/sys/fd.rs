@@ -35,7 +35,16 @@ fn pieces(k: &mut Kernel, iov: u64, count: u32) -> Res<Vec<(u64, u64)>> {
     let mut out = Vec::new();
     for _ in 0..count {
         let (at, n) = (i.long()?, i.long()?);
-        total = total.checked_add(n).filter(|&t| t <= if k.abi().long == 4 { 0x7fff_ffff } else { i64::MAX as u64 }).ok_or(EINVAL)?;
+        total = total
+            .checked_add(n)
+            .filter(|&t| {
+                t <= if k.abi().long == 4 {
+                    0x7fff_ffff
+                } else {
+                    i64::MAX as u64
+                }
+            })
+            .ok_or(EINVAL)?;
         out.push((at, n));
     }
     Ok(out)
@@ -55,7 +64,11 @@ fn read_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) ->
             let want = left.min(CHUNK as u64) as usize;
             // The memory must be there before bytes are taken out of a pipe.
             if !k.mm().borrow_mut().check(to, 1, crate::mem::prot::WRITE) {
-                return if done > 0 { Ok(done) } else { Err(crate::errno::EFAULT.into()) };
+                return if done > 0 {
+                    Ok(done)
+                } else {
+                    Err(crate::errno::EFAULT.into())
+                };
             }
             let mut buf = vec![0; want];
             let r = match at {
@@ -112,7 +125,14 @@ fn write_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -
                 if pos >= limit {
                     let n = k.abi().signal(crate::abi::signals::Sig::Xfsz);
                     let tid = k.cur;
-                    k.signal_thread(tid, crate::task::Pending { signal: n, code: 0x80, detail: crate::task::Detail::None });
+                    k.signal_thread(
+                        tid,
+                        crate::task::Pending {
+                            signal: n,
+                            code: 0x80,
+                            detail: crate::task::Detail::None,
+                        },
+                    );
                     return Err(crate::errno::EFBIG.into());
                 }
                 buf.truncate((limit - pos).min(buf.len() as u64) as usize);
@@ -130,7 +150,14 @@ fn write_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -
                     }
                     let n = k.abi().signal(crate::abi::signals::Sig::Pipe);
                     let tid = k.cur;
-                    k.signal_thread(tid, crate::task::Pending { signal: n, code: 0, detail: crate::task::Detail::None });
+                    k.signal_thread(
+                        tid,
+                        crate::task::Pending {
+                            signal: n,
+                            code: 0,
+                            detail: crate::task::Detail::None,
+                        },
+                    );
                     return Err(e.into());
                 }
                 Err(e) if e == EAGAIN && !f.nonblocking() => {
@@ -215,7 +242,11 @@ pub(super) fn pwrite64(k: &mut Kernel, fd: i32, buf: u64, count: u64, at: i64) -
 }
 
 fn position(k: &Kernel, low: i64, high: i64) -> i64 {
-    if k.abi().long == 4 { low as u32 as i64 | high << 32 } else { low }
+    if k.abi().long == 4 {
+        low as u32 as i64 | high << 32
+    } else {
+        low
+    }
 }
 
 pub(super) fn preadv(k: &mut Kernel, fd: i32, iov: u64, count: u32, low: i64, high: i64) -> Sys {
@@ -230,12 +261,36 @@ pub(super) fn pwritev(k: &mut Kernel, fd: i32, iov: u64, count: u32, low: i64, h
     write_pieces(k, fd, &list, Some(at))
 }
 
-pub(super) fn preadv2(k: &mut Kernel, fd: i32, iov: u64, count: u32, low: i64, high: i64, _flags: u32) -> Sys {
-    if position(k, low, high) == -1 { readv(k, fd, iov, count) } else { preadv(k, fd, iov, count, low, high) }
+pub(super) fn preadv2(
+    k: &mut Kernel,
+    fd: i32,
+    iov: u64,
+    count: u32,
+    low: i64,
+    high: i64,
+    _flags: u32,
+) -> Sys {
+    if position(k, low, high) == -1 {
+        readv(k, fd, iov, count)
+    } else {
+        preadv(k, fd, iov, count, low, high)
+    }
 }
 
-pub(super) fn pwritev2(k: &mut Kernel, fd: i32, iov: u64, count: u32, low: i64, high: i64, _flags: u32) -> Sys {
-    if position(k, low, high) == -1 { writev(k, fd, iov, count) } else { pwritev(k, fd, iov, count, low, high) }
+pub(super) fn pwritev2(
+    k: &mut Kernel,
+    fd: i32,
+    iov: u64,
+    count: u32,
+    low: i64,
+    high: i64,
+    _flags: u32,
+) -> Sys {
+    if position(k, low, high) == -1 {
+        writev(k, fd, iov, count)
+    } else {
+        pwritev(k, fd, iov, count, low, high)
+    }
 }
 
 pub(super) fn close(k: &mut Kernel, fd: i32) -> Sys {
@@ -304,10 +359,21 @@ fn seek(k: &mut Kernel, fd: i32, to: i64, whence: u32) -> Sys {
 
 pub(super) fn lseek(k: &mut Kernel, fd: i32, to: i64, whence: u32) -> Sys {
     let r = seek(k, fd, to, whence)?;
-    if k.abi().long == 4 && r > 0x7fff_ffff { Err(crate::errno::EOVERFLOW.into()) } else { Ok(r) }
+    if k.abi().long == 4 && r > 0x7fff_ffff {
+        Err(crate::errno::EOVERFLOW.into())
+    } else {
+        Ok(r)
+    }
 }
 
-pub(super) fn _llseek(k: &mut Kernel, fd: i32, high: i64, low: i64, result: u64, whence: u32) -> Sys {
+pub(super) fn _llseek(
+    k: &mut Kernel,
+    fd: i32,
+    high: i64,
+    low: i64,
+    result: u64,
+    whence: u32,
+) -> Sys {
     let r = seek(k, fd, high << 32 | low as u32 as i64, whence)?;
     let bytes = Out::new(k.abi()).u64(r).done();
     k.put(result, &bytes)?;
@@ -388,7 +454,11 @@ pub(super) fn fcntl(k: &mut Kernel, fd: i32, cmd: u32, arg: i64) -> Sys {
             files.borrow_mut().entry(fd)?.cloexec = arg & 1 != 0;
             0
         }
-        3 => Abi::flags_out(k.abi().open_flags, f.flags.get() & !(open::CREAT | open::EXCL | open::TRUNC | open::NOCTTY | open::CLOEXEC)) as u64,
+        3 => Abi::flags_out(
+            k.abi().open_flags,
+            f.flags.get()
+                & !(open::CREAT | open::EXCL | open::TRUNC | open::NOCTTY | open::CLOEXEC),
+        ) as u64,
         4 => {
             let new = Abi::flags_in(k.abi().open_flags, arg as u32);
             f.flags.set(f.flags.get() & !SETTABLE | new & SETTABLE);
@@ -407,7 +477,14 @@ pub(super) fn fcntl(k: &mut Kernel, fd: i32, cmd: u32, arg: i64) -> Sys {
             end.pipe.capacity.set(size);
             size as u64
         }
-        1032 => f.ops.as_any().downcast_ref::<PipeEnd>().ok_or(EBADF)?.pipe.capacity.get() as u64,
+        1032 => f
+            .ops
+            .as_any()
+            .downcast_ref::<PipeEnd>()
+            .ok_or(EBADF)?
+            .pipe
+            .capacity
+            .get() as u64,
         1033 | 1034 => 0,
         _ => return Err(EINVAL.into()),
     })
@@ -456,7 +533,10 @@ fn resize(k: &mut Kernel, fd: i32, size: i64) -> Sys {
         return Err(EINVAL.into());
     }
     let node = f.ops.node().ok_or(EINVAL)?;
-    node.set_attr(&Attr { size: Some(size as u64), ..Attr::default() })?;
+    node.set_attr(&Attr {
+        size: Some(size as u64),
+        ..Attr::default()
+    })?;
     Ok(0)
 }
 
@@ -494,9 +574,22 @@ fn directory(f: &Rc<File>) -> Res<Rc<Vec<Dirent>>> {
     let node = f.ops.node().ok_or(ENOTDIR)?;
     let mut list = vec![];
     let me = node.stat()?;
-    let up = f.place.as_ref().and_then(|p| p.parent.as_ref()).and_then(|p| p.node.stat().ok()).unwrap_or(me);
-    list.push(Dirent { ino: me.ino, kind: mode::DIR, name: b".".to_vec() });
-    list.push(Dirent { ino: up.ino, kind: mode::DIR, name: b"..".to_vec() });
+    let up = f
+        .place
+        .as_ref()
+        .and_then(|p| p.parent.as_ref())
+        .and_then(|p| p.node.stat().ok())
+        .unwrap_or(me);
+    list.push(Dirent {
+        ino: me.ino,
+        kind: mode::DIR,
+        name: b".".to_vec(),
+    });
+    list.push(Dirent {
+        ino: up.ino,
+        kind: mode::DIR,
+        name: b"..".to_vec(),
+    });
     list.extend(node.entries()?);
     let list = Rc::new(list);
     *f.entries.borrow_mut() = Some(list.clone());
@@ -514,17 +607,32 @@ fn list(k: &mut Kernel, fd: i32, buf: u64, bytes: u64, wide: bool) -> Sys {
     let mut at = f.pos.get() as usize;
     while let Some(e) = entries.get(at) {
         let mut o = Out::new(abi);
-        let (head, align) = if wide { (19, 8) } else { (2 * abi.long as usize + 2, abi.long as usize) };
+        let (head, align) = if wide {
+            (19, 8)
+        } else {
+            (2 * abi.long as usize + 2, abi.long as usize)
+        };
         let len = (head + e.name.len() + if wide { 1 } else { 2 }).next_multiple_of(align);
         if out.len() + len > bytes as usize {
             break;
         }
         let next = at as u64 + 1;
         if wide {
-            o.u64(e.ino).u64(next).u16(len as u16).u8((e.kind >> 12) as u8).bytes(&e.name);
+            o.u64(e.ino)
+                .u64(next)
+                .u16(len as u16)
+                .u8((e.kind >> 12) as u8)
+                .bytes(&e.name);
             o.pad_to(len);
         } else {
-            o.long(if abi.long == 4 { e.ino ^ e.ino >> 32 } else { e.ino }).long(next).u16(len as u16).bytes(&e.name);
+            o.long(if abi.long == 4 {
+                e.ino ^ e.ino >> 32
+            } else {
+                e.ino
+            })
+            .long(next)
+            .u16(len as u16)
+            .bytes(&e.name);
             o.pad_to(len - 1).u8((e.kind >> 12) as u8);
         }
         out.extend(o.done());
@@ -607,7 +715,11 @@ fn copy(k: &mut Kernel, input: i32, at: u64, out: i32, to: u64, count: u64, wide
     for (va, v) in [(at, from), (to, dest)] {
         if let Some(v) = v {
             let mut w = Out::new(k.abi());
-            let b = if wide { w.u64(v).done() } else { w.long(v).done() };
+            let b = if wide {
+                w.u64(v).done()
+            } else {
+                w.long(v).done()
+            };
             k.put(va, &b)?;
         }
     }
@@ -622,20 +734,40 @@ pub(super) fn sendfile64(k: &mut Kernel, out: i32, input: i32, at: u64, count: u
     copy(k, input, at, out, 0, count, true)
 }
 
-pub(super) fn copy_file_range(k: &mut Kernel, input: i32, at: u64, out: i32, to: u64, count: u64, _flags: u32) -> Sys {
+pub(super) fn copy_file_range(
+    k: &mut Kernel,
+    input: i32,
+    at: u64,
+    out: i32,
+    to: u64,
+    count: u64,
+    _flags: u32,
+) -> Sys {
     if !k.file(input)?.ops.seekable() || !k.file(out)?.ops.seekable() {
         return Err(EINVAL.into());
     }
     copy(k, input, at, out, to, count, true)
 }
 
-pub(super) fn splice(k: &mut Kernel, input: i32, at: u64, out: i32, to: u64, count: u64, _flags: u32) -> Sys {
+pub(super) fn splice(
+    k: &mut Kernel,
+    input: i32,
+    at: u64,
+    out: i32,
+    to: u64,
+    count: u64,
+    _flags: u32,
+) -> Sys {
     // Pieces that fit: what was read from a pipe cannot be put back.
     copy(k, input, at, out, to, count.min(4096), true)
 }
 
 pub(super) fn fadvise64(k: &mut Kernel, fd: i32, _at: i64, _bytes: i64, _advice: i32) -> Sys {
-    if k.file(fd)?.ops.seekable() { Ok(0) } else { Err(ESPIPE.into()) }
+    if k.file(fd)?.ops.seekable() {
+        Ok(0)
+    } else {
+        Err(ESPIPE.into())
+    }
 }
 
 pub(super) fn readahead(k: &mut Kernel, fd: i32, _at: i64, _bytes: u64) -> Sys {
@@ -658,7 +790,10 @@ pub(super) fn fallocate(k: &mut Kernel, fd: i32, how: u32, at: i64, bytes: i64) 
     }
     let end = at.checked_add(bytes).ok_or(crate::errno::EFBIG)? as u64;
     if how & KEEP_SIZE == 0 && node.stat()?.size < end {
-        node.set_attr(&Attr { size: Some(end), ..Attr::default() })?;
+        node.set_attr(&Attr {
+            size: Some(end),
+            ..Attr::default()
+        })?;
     }
     Ok(0)
 }
@@ -704,10 +839,13 @@ pub(super) fn memfd_create(k: &mut Kernel, name: u64, flags: u32) -> Sys {
     let dir = MemNode::tree(14, &k.tree_now);
     let node = dir.create(b"memfd", mode::REG | 0o777, 0)?;
     let ops = node.open(open::RDWR)?;
-    let place = crate::vfs::Place { node, parent: Some(crate::vfs::Place::root(dir)), name: [b"memfd:", &name[..], b" (deleted)"].concat() };
+    let place = crate::vfs::Place {
+        node,
+        parent: Some(crate::vfs::Place::root(dir)),
+        name: [b"memfd:", &name[..], b" (deleted)"].concat(),
+    };
     let f = File::new(ops, open::RDWR | open::LARGEFILE, Some(Rc::new(place)));
     let files = k.task().files.clone();
     let fd = files.borrow_mut().add(f, flags & 1 != 0, 0)?;
     Ok(fd as u64)
 }
-

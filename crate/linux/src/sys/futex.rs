@@ -27,7 +27,12 @@ impl Kernel {
         let mut who: Vec<i32> = self
             .tasks
             .values()
-            .filter(|t| !t.futex_woken && t.futex.as_ref().is_some_and(|f| f.0.contains(&name) && f.1 & bits != 0))
+            .filter(|t| {
+                !t.futex_woken
+                    && t.futex
+                        .as_ref()
+                        .is_some_and(|f| f.0.contains(&name) && f.1 & bits != 0)
+            })
             .map(|t| t.tid)
             .collect();
         // First come, first served.
@@ -36,7 +41,11 @@ impl Kernel {
         for &tid in &who {
             if let Some(t) = self.tasks.get_mut(&tid) {
                 t.futex_woken = true;
-                t.futex_index = t.futex.as_ref().and_then(|f| f.0.iter().position(|n| *n == name)).unwrap_or(0);
+                t.futex_index = t
+                    .futex
+                    .as_ref()
+                    .and_then(|f| f.0.iter().position(|n| *n == name))
+                    .unwrap_or(0);
             }
             self.ready(tid);
         }
@@ -67,7 +76,9 @@ impl Kernel {
             if at & !1 == head {
                 break;
             }
-            let Ok(next) = read(self, at & !1, 1) else { break };
+            let Ok(next) = read(self, at & !1, 1) else {
+                break;
+            };
             if at & !1 != pending & !1 {
                 self.robust_one(&mm, tid, (at & !1).wrapping_add(offset));
             }
@@ -85,12 +96,20 @@ impl Kernel {
             return;
         }
         let big = self.abi().big_endian;
-        let v = if big { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) };
+        let v = if big {
+            u32::from_be_bytes(b)
+        } else {
+            u32::from_le_bytes(b)
+        };
         if v & TID != tid as u32 {
             return;
         }
         let new = v & WAITERS | OWNER_DIED;
-        let b = if big { new.to_be_bytes() } else { new.to_le_bytes() };
+        let b = if big {
+            new.to_be_bytes()
+        } else {
+            new.to_le_bytes()
+        };
         if mm.borrow_mut().write(at, &b).is_ok() && v & WAITERS != 0 {
             self.futex_wake_in(mm, at, 1);
         }
@@ -123,7 +142,11 @@ fn wait(k: &mut Kernel, at: u64, value: u32, until: Option<u64>, bits: u32) -> S
         k.task().futex = None;
         return Err(ETIMEDOUT.into());
     }
-    Err(Stop::Wait(Wait { keys: Vec::new(), until, never_restart: false }))
+    Err(Stop::Wait(Wait {
+        keys: Vec::new(),
+        until,
+        never_restart: false,
+    }))
 }
 
 fn lock(k: &mut Kernel, at: u64, until: Option<u64>, only_try: bool) -> Sys {
@@ -157,7 +180,11 @@ fn lock(k: &mut Kernel, at: u64, until: Option<u64>, only_try: bool) -> Sys {
     let t = k.task();
     t.futex = Some((vec![name(&mm, at)], !0));
     t.scratch = order;
-    Err(Stop::Wait(Wait { keys: Vec::new(), until, never_restart: false }))
+    Err(Stop::Wait(Wait {
+        keys: Vec::new(),
+        until,
+        never_restart: false,
+    }))
 }
 
 fn unlock(k: &mut Kernel, at: u64) -> Sys {
@@ -167,7 +194,11 @@ fn unlock(k: &mut Kernel, at: u64) -> Sys {
     }
     let mm = k.mm();
     let n = name(&mm, at);
-    let others = k.tasks.values().filter(|t| t.futex.as_ref().is_some_and(|f| f.0.contains(&n))).count();
+    let others = k
+        .tasks
+        .values()
+        .filter(|t| t.futex.as_ref().is_some_and(|f| f.0.contains(&n)))
+        .count();
     k.put_u32(at, if others > 0 { WAITERS } else { 0 })?;
     k.futex_wake(n, 1, !0);
     Ok(0)
@@ -178,7 +209,11 @@ fn wake_op(k: &mut Kernel, at: u64, code: u32) -> Res<bool> {
     let (op, cmp) = (code >> 28 & 7, code >> 24 & 15);
     let sext = |v: u32| ((v << 20) as i32 >> 20) as u32;
     let (arg, cmp_arg) = (sext(code >> 12 & 0xfff), sext(code & 0xfff));
-    let arg = if code >> 31 != 0 { 1u32.wrapping_shl(arg) } else { arg };
+    let arg = if code >> 31 != 0 {
+        1u32.wrapping_shl(arg)
+    } else {
+        arg
+    };
     let old = k.get_u32(at)?;
     let new = match op {
         0 => arg,
@@ -202,7 +237,16 @@ fn wake_op(k: &mut Kernel, at: u64, code: u32) -> Res<bool> {
 }
 
 #[allow(clippy::too_many_arguments, reason = "the call has as many")]
-fn do_futex(k: &mut Kernel, at: u64, op: u32, value: u32, timeout: u64, at2: u64, value3: u32, wide: bool) -> Sys {
+fn do_futex(
+    k: &mut Kernel,
+    at: u64,
+    op: u32,
+    value: u32,
+    timeout: u64,
+    at2: u64,
+    value3: u32,
+    wide: bool,
+) -> Sys {
     let realtime = op & 256 != 0;
     let cmd = op & 0x7f;
     let waits = matches!(cmd, 0 | 6 | 9 | 13);
@@ -264,11 +308,26 @@ fn do_futex(k: &mut Kernel, at: u64, op: u32, value: u32, timeout: u64, at2: u64
     }
 }
 
-pub(super) fn futex(k: &mut Kernel, at: u64, op: u32, value: u32, timeout: u64, at2: u64, value3: u32) -> Sys {
+pub(super) fn futex(
+    k: &mut Kernel,
+    at: u64,
+    op: u32,
+    value: u32,
+    timeout: u64,
+    at2: u64,
+    value3: u32,
+) -> Sys {
     do_futex(k, at, op, value, timeout, at2, value3, false)
 }
 
-pub(super) fn futex_time64(k: &mut Kernel, at: u64, op: u32, value: u32, timeout: u64, at2: u64, value3: u32) -> Sys {
+pub(super) fn futex_time64(
+    k: &mut Kernel,
+    at: u64,
+    op: u32,
+    value: u32,
+    timeout: u64,
+    at2: u64,
+    value3: u32,
+) -> Sys {
     do_futex(k, at, op, value, timeout, at2, value3, true)
 }
-

@@ -35,7 +35,12 @@ impl Locks {
     /// The pipe behind a FIFO.
     pub fn fifo(&mut self, id: (u64, u64), new: impl FnOnce() -> Rc<Pipe>) -> Rc<Pipe> {
         self.fifos.retain(|f| f.1.strong_count() > 0);
-        if let Some(p) = self.fifos.iter().find(|f| f.0 == id).and_then(|f| f.1.upgrade()) {
+        if let Some(p) = self
+            .fifos
+            .iter()
+            .find(|f| f.0 == id)
+            .and_then(|f| f.1.upgrade())
+        {
             return p;
         }
         let p = new();
@@ -44,7 +49,13 @@ impl Locks {
     }
 
     fn conflict(&self, l: &Lock) -> Option<Lock> {
-        self.list.iter().copied().find(|o| o.file == l.file && o.owner != l.owner && o.start < l.end && l.start < o.end && (o.exclusive || l.exclusive))
+        self.list.iter().copied().find(|o| {
+            o.file == l.file
+                && o.owner != l.owner
+                && o.start < l.end
+                && l.start < o.end
+                && (o.exclusive || l.exclusive)
+        })
     }
 
     /// Takes the owner's locks off a range, then puts a new one there.
@@ -89,7 +100,9 @@ impl Kernel {
         }
         if let Ok(s) = f.ops.stat() {
             let before = self.locks.list.len();
-            self.locks.list.retain(|l| l.owner != pid || l.file != (s.dev, s.ino));
+            self.locks
+                .list
+                .retain(|l| l.owner != pid || l.file != (s.dev, s.ino));
             if self.locks.list.len() != before {
                 self.wakes.ring(KEY);
             }
@@ -104,7 +117,11 @@ pub(super) fn fcntl_lock(k: &mut Kernel, f: &Rc<File>, cmd: usize, arg: u64, wid
     let mut i = In::new(k.abi(), &bytes);
     let (kind, whence) = (i.u16()?, i.u16()?);
     let wide = wide || long == 8;
-    let (start, len) = if wide { (i.u64()? as i64, i.u64()? as i64) } else { (i.slong()?, i.slong()?) };
+    let (start, len) = if wide {
+        (i.u64()? as i64, i.u64()? as i64)
+    } else {
+        (i.slong()?, i.slong()?)
+    };
     let stat = f.ops.stat()?;
     let base = match whence {
         0 => 0,
@@ -113,13 +130,23 @@ pub(super) fn fcntl_lock(k: &mut Kernel, f: &Rc<File>, cmd: usize, arg: u64, wid
         _ => return Err(EINVAL.into()),
     };
     let from = base.checked_add(start).filter(|&s| s >= 0).ok_or(EINVAL)?;
-    let (from, end) = if len < 0 { (from + len, from) } else { (from, from.saturating_add(len)) };
+    let (from, end) = if len < 0 {
+        (from + len, from)
+    } else {
+        (from, from.saturating_add(len))
+    };
     if from < 0 {
         return Err(EINVAL.into());
     }
     let end = if len == 0 { u64::MAX } else { end as u64 };
     let owner = k.group().pid;
-    let lock = Lock { file: (stat.dev, stat.ino), owner, start: from as u64, end, exclusive: kind == 1 };
+    let lock = Lock {
+        file: (stat.dev, stat.ino),
+        owner,
+        start: from as u64,
+        end,
+        exclusive: kind == 1,
+    };
     match cmd {
         0 => {
             let sysid = k.abi().flock_mips && !wide;
@@ -128,8 +155,16 @@ pub(super) fn fcntl_lock(k: &mut Kernel, f: &Rc<File>, cmd: usize, arg: u64, wid
                 None => drop(o.u16(2).bytes(&bytes[2..])),
                 Some(l) => {
                     o.u16(l.exclusive as u16).u16(0);
-                    let len = if l.end == u64::MAX { 0 } else { l.end - l.start };
-                    if wide { o.u64(l.start).u64(len) } else { o.long(l.start).long(len) };
+                    let len = if l.end == u64::MAX {
+                        0
+                    } else {
+                        l.end - l.start
+                    };
+                    if wide {
+                        o.u64(l.start).u64(len)
+                    } else {
+                        o.long(l.start).long(len)
+                    };
                     if sysid {
                         o.long(0);
                     }
@@ -146,7 +181,11 @@ pub(super) fn fcntl_lock(k: &mut Kernel, f: &Rc<File>, cmd: usize, arg: u64, wid
         _ if kind > 2 => return Err(EINVAL.into()),
         _ => {
             if k.locks.conflict(&lock).is_some() {
-                return Err(if cmd == 2 { wait_for(vec![KEY], None) } else { EAGAIN.into() });
+                return Err(if cmd == 2 {
+                    wait_for(vec![KEY], None)
+                } else {
+                    EAGAIN.into()
+                });
             }
             k.locks.set(&lock, true);
             k.wakes.ring(KEY);
@@ -167,18 +206,32 @@ pub(super) fn flock(k: &mut Kernel, fd: i32, how: u32) -> Sys {
         _ => return Err(EINVAL.into()),
     };
     let others: Res<()> = {
-        let held = k.locks.flocks.iter().filter(|l| l.0 == id).filter_map(|l| l.1.upgrade()).filter(|o| !Rc::ptr_eq(o, &f));
-        let clash = held.map(|o| o.lock.get()).any(|h| want == 2 && h != 0 || want == 1 && h == 2);
+        let held = k
+            .locks
+            .flocks
+            .iter()
+            .filter(|l| l.0 == id)
+            .filter_map(|l| l.1.upgrade())
+            .filter(|o| !Rc::ptr_eq(o, &f));
+        let clash = held
+            .map(|o| o.lock.get())
+            .any(|h| want == 2 && h != 0 || want == 1 && h == 2);
         if clash { Err(EAGAIN) } else { Ok(()) }
     };
     if let Err(e) = others {
-        return Err(if how & 4 != 0 { e.into() } else { wait_for(vec![KEY], None) });
+        return Err(if how & 4 != 0 {
+            e.into()
+        } else {
+            wait_for(vec![KEY], None)
+        });
     }
     let had = f.lock.replace(want);
     if want == 0 || want < had {
         k.wakes.ring(KEY);
     }
-    k.locks.flocks.retain(|l| !core::ptr::eq(l.1.as_ptr(), Rc::as_ptr(&f)));
+    k.locks
+        .flocks
+        .retain(|l| !core::ptr::eq(l.1.as_ptr(), Rc::as_ptr(&f)));
     if want != 0 {
         k.locks.flocks.push((id, Rc::downgrade(&f)));
     }

@@ -21,18 +21,42 @@ pub(super) fn brk(k: &mut Kernel, to: u64) -> Sys {
     Ok(k.mm().borrow_mut().set_brk(to))
 }
 
-pub(super) fn mmap(k: &mut Kernel, at: u64, bytes: u64, prot: u32, flags: u32, fd: i32, offset: u64) -> Sys {
+pub(super) fn mmap(
+    k: &mut Kernel,
+    at: u64,
+    bytes: u64,
+    prot: u32,
+    flags: u32,
+    fd: i32,
+    offset: u64,
+) -> Sys {
     if !offset.is_multiple_of(PAGE) {
         return Err(EINVAL.into());
     }
     do_mmap(k, at, bytes, prot, flags, fd, offset)
 }
 
-pub(super) fn mmap2(k: &mut Kernel, at: u64, bytes: u64, prot: u32, flags: u32, fd: i32, pages: u64) -> Sys {
+pub(super) fn mmap2(
+    k: &mut Kernel,
+    at: u64,
+    bytes: u64,
+    prot: u32,
+    flags: u32,
+    fd: i32,
+    pages: u64,
+) -> Sys {
     do_mmap(k, at, bytes, prot, flags, fd, pages << 12)
 }
 
-fn do_mmap(k: &mut Kernel, at: u64, bytes: u64, protection: u32, flags: u32, fd: i32, offset: u64) -> Sys {
+fn do_mmap(
+    k: &mut Kernel,
+    at: u64,
+    bytes: u64,
+    protection: u32,
+    flags: u32,
+    fd: i32,
+    offset: u64,
+) -> Sys {
     let flags = Abi::flags_in(k.abi().map_flags, flags & !0xf) | flags & 0xf;
     let shared = match flags & 0xf {
         map::SHARED | 3 => true,
@@ -139,7 +163,11 @@ pub(super) fn mremap(k: &mut Kernel, at: u64, old: u64, new: u64, flags: u32, to
     const MAYMOVE: u32 = 1;
     const FIXED: u32 = 2;
     const DONTUNMAP: u32 = 4;
-    if new == 0 || flags & !7 != 0 || flags & DONTUNMAP != 0 || flags & FIXED != 0 && flags & MAYMOVE == 0 {
+    if new == 0
+        || flags & !7 != 0
+        || flags & DONTUNMAP != 0
+        || flags & FIXED != 0 && flags & MAYMOVE == 0
+    {
         return Err(EINVAL.into());
     }
     let mm = k.mm();
@@ -258,7 +286,11 @@ fn locked(k: &mut Kernel, at: u64, bytes: u64) -> Sys {
     let mm = k.mm();
     let mm = mm.borrow();
     let (start, end) = mm.range(at & !(PAGE - 1), bytes + at % PAGE)?;
-    if mm.is_mapped(start, end) { Ok(0) } else { Err(ENOMEM.into()) }
+    if mm.is_mapped(start, end) {
+        Ok(0)
+    } else {
+        Err(ENOMEM.into())
+    }
 }
 
 pub(super) fn mlock(k: &mut Kernel, at: u64, bytes: u64) -> Sys {
@@ -319,12 +351,24 @@ fn iovecs(k: &mut Kernel, va: u64, count: u64) -> Res<Vec<(u64, u64)>> {
     (0..count).map(|_| Ok((i.long()?, i.long()?))).collect()
 }
 
-pub(super) fn process_vm_readv(k: &mut Kernel, pid: i32, local: u64, nlocal: u64, remote: u64, nremote: u64, flags: u32) -> Sys {
+pub(super) fn process_vm_readv(
+    k: &mut Kernel,
+    pid: i32,
+    local: u64,
+    nlocal: u64,
+    remote: u64,
+    nremote: u64,
+    flags: u32,
+) -> Sys {
     if flags != 0 {
         return Err(EINVAL.into());
     }
     let (l, r) = (iovecs(k, local, nlocal)?, iovecs(k, remote, nremote)?);
-    let other = k.procs.get(pid).and_then(|g| g.mm.borrow().clone()).ok_or(crate::errno::ESRCH)?;
+    let other = k
+        .procs
+        .get(pid)
+        .and_then(|g| g.mm.borrow().clone())
+        .ok_or(crate::errno::ESRCH)?;
     let want: u64 = l.iter().map(|p| p.1).sum();
     let mut data = Vec::new();
     for (at, n) in r {
@@ -346,4 +390,3 @@ pub(super) fn process_vm_readv(k: &mut Kernel, pid: i32, local: u64, nlocal: u64
     }
     Ok(data.len() as u64)
 }
-

@@ -23,7 +23,18 @@ use crate::kernel::{Kernel, Sys};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "as they are called")]
 pub enum Kind {
-    Fd, Int, Uint, Long, Size, Ptr, Path, Off, Flags, Sig, Pid, Mode,
+    Fd,
+    Int,
+    Uint,
+    Long,
+    Size,
+    Ptr,
+    Path,
+    Off,
+    Flags,
+    Sig,
+    Pid,
+    Mode,
 }
 
 /// Rust types of the kinds.
@@ -415,7 +426,9 @@ pub fn table(abi: &Abi) -> (Vec<Option<&'static Desc>>, Vec<&'static str>) {
     let mut table = Vec::new();
     let mut names = Vec::new();
     for line in abi.syscalls.lines() {
-        let Some((n, name)) = line.split_once(' ') else { continue };
+        let Some((n, name)) = line.split_once(' ') else {
+            continue;
+        };
         let Ok(n) = n.parse::<usize>() else { continue };
         if table.len() <= n {
             table.resize(n + 1, None);

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::abi::layout::{self, In, Out};
 use crate::abi::Abi;
+use crate::abi::layout::{self, In, Out};
 use crate::errno::{
-    EACCES, EBADF, EEXIST, EFAULT, EINVAL, EISDIR, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR, EOVERFLOW, ERANGE, EXDEV, Res,
+    EACCES, EBADF, EEXIST, EFAULT, EINVAL, EISDIR, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR,
+    EOVERFLOW, ERANGE, EXDEV, Res,
 };
 use crate::file::File;
 use crate::file::pipe::Pipe;
@@ -55,7 +56,11 @@ impl Kernel {
 
     /// As `at`; with AT_EMPTY_PATH and no path it is the descriptor's.
     fn at_flags(&mut self, dir: i32, path: u64, flags: u32) -> Res<Rc<dyn Node>> {
-        let name = if path == 0 && flags & EMPTY_PATH != 0 { Vec::new() } else { self.path(path)? };
+        let name = if path == 0 && flags & EMPTY_PATH != 0 {
+            Vec::new()
+        } else {
+            self.path(path)?
+        };
         if name.is_empty() && flags & EMPTY_PATH != 0 {
             if dir == AT_FDCWD {
                 return Ok(self.task().fs.borrow().cwd.node.clone());
@@ -64,7 +69,10 @@ impl Kernel {
             return f.ops.node().ok_or(EBADF);
         }
         let start = self.start(dir, &name)?;
-        Ok(self.find(&start, &name, flags & NOFOLLOW == 0)?.node.clone())
+        Ok(self
+            .find(&start, &name, flags & NOFOLLOW == 0)?
+            .node
+            .clone())
     }
 
     fn last(&mut self, dir: i32, path: u64) -> Res<Last> {
@@ -77,7 +85,11 @@ impl Kernel {
     /// For making `last`: it must have a name.
     fn new_name(&mut self, dir: i32, path: u64) -> Res<Last> {
         let last = self.last(dir, path)?;
-        if last.name.is_empty() || last.name == b"." || last.name == b".." { Err(EEXIST) } else { Ok(last) }
+        if last.name.is_empty() || last.name == b"." || last.name == b".." {
+            Err(EEXIST)
+        } else {
+            Ok(last)
+        }
     }
 
     fn masked(&mut self, bits: u32) -> u32 {
@@ -104,10 +116,26 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
         let tmp = MemNode::tree(15, &k.tree_now);
         let node = tmp.create(b"tmpfile", mode::REG | k.masked(bits), 0)?;
         let ops = node.open(o::RDWR)?;
-        let place = Place { node, parent: d.parent.clone(), name: b"#tmpfile (deleted)".to_vec() };
-        return install(k, File::new(ops, flags & !(o::CLOEXEC | o::TMPFILE), Some(Rc::new(place))), flags);
+        let place = Place {
+            node,
+            parent: d.parent.clone(),
+            name: b"#tmpfile (deleted)".to_vec(),
+        };
+        return install(
+            k,
+            File::new(
+                ops,
+                flags & !(o::CLOEXEC | o::TMPFILE),
+                Some(Rc::new(place)),
+            ),
+            flags,
+        );
     }
-    let found = k.find(&start, name, flags & (o::NOFOLLOW | o::EXCL) == 0 || flags & o::CREAT == 0 && flags & o::NOFOLLOW == 0);
+    let found = k.find(
+        &start,
+        name,
+        flags & (o::NOFOLLOW | o::EXCL) == 0 || flags & o::CREAT == 0 && flags & o::NOFOLLOW == 0,
+    );
     let place = match found {
         Ok(p) => {
             if flags & (o::CREAT | o::EXCL) == o::CREAT | o::EXCL {
@@ -123,16 +151,30 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
             if last.slash {
                 return Err(EISDIR.into());
             }
-            let last = if flags & (o::NOFOLLOW | o::EXCL) != 0 { last } else { k.tree.follow_last(&root, last)? };
+            let last = if flags & (o::NOFOLLOW | o::EXCL) != 0 {
+                last
+            } else {
+                k.tree.follow_last(&root, last)?
+            };
             let bits = k.masked(bits);
             let node = last.dir.node.create(&last.name, mode::REG | bits, 0)?;
-            let place = Rc::new(Place { node, parent: Some(last.dir.clone()), name: last.name });
+            let place = Rc::new(Place {
+                node,
+                parent: Some(last.dir.clone()),
+                name: last.name,
+            });
             // The mode of a new file does not stop its maker.
             let ops = match place.node.open(flags & !(o::CREAT | o::EXCL)) {
                 Err(e) if e == EACCES => {
-                    place.node.set_attr(&Attr { mode: Some(bits | 0o600), ..Attr::default() })?;
+                    place.node.set_attr(&Attr {
+                        mode: Some(bits | 0o600),
+                        ..Attr::default()
+                    })?;
                     let ops = place.node.open(flags & !(o::CREAT | o::EXCL))?;
-                    place.node.set_attr(&Attr { mode: Some(bits), ..Attr::default() })?;
+                    place.node.set_attr(&Attr {
+                        mode: Some(bits),
+                        ..Attr::default()
+                    })?;
                     ops
                 }
                 r => r?,
@@ -163,7 +205,15 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
         set.patch(0, &vec![0; stat.size.min(1 << 24) as usize]);
     }
     take_terminal(k, &ops, flags);
-    install(k, File::new(ops, flags & !(o::CLOEXEC | o::CREAT | o::EXCL | o::TRUNC | o::NOCTTY), Some(place)), flags)
+    install(
+        k,
+        File::new(
+            ops,
+            flags & !(o::CLOEXEC | o::CREAT | o::EXCL | o::TRUNC | o::NOCTTY),
+            Some(place),
+        ),
+        flags,
+    )
 }
 
 fn install(k: &mut Kernel, f: Rc<File>, flags: u32) -> Sys {
@@ -214,12 +264,20 @@ fn open_fifo(k: &mut Kernel, place: &Rc<Place>, flags: u32) -> Sys {
         return Err(crate::errno::ENXIO.into());
     }
     let tid = k.cur;
-    let waiting = k.locks.opening.iter().position(|e| e.0 == tid && Rc::ptr_eq(&e.1.pipe, &pipe));
+    let waiting = k
+        .locks
+        .opening
+        .iter()
+        .position(|e| e.0 == tid && Rc::ptr_eq(&e.1.pipe, &pipe));
     let end = match waiting {
         Some(i) => k.locks.opening.remove(i).1,
         None => pipe.end(r, w, Some(place.node.clone())),
     };
-    install(k, File::new(end, flags & !(o::CLOEXEC | o::CREAT), Some(place.clone())), flags)
+    install(
+        k,
+        File::new(end, flags & !(o::CLOEXEC | o::CREAT), Some(place.clone())),
+        flags,
+    )
 }
 
 pub(super) fn open(k: &mut Kernel, path: u64, flags: u32, bits: u32) -> Sys {
@@ -314,12 +372,22 @@ pub(super) fn newfstatat(k: &mut Kernel, dir: i32, path: u64, to: u64, flags: u3
 pub(super) fn statx(k: &mut Kernel, dir: i32, path: u64, flags: u32, _mask: u32, to: u64) -> Sys {
     let s = stat_at(k, dir, path, flags)?;
     let mut w = Out::new(k.abi());
-    w.u32(0x7ff).u32(s.blksize).u64(0).u32(s.nlink).u32(s.uid).u32(s.gid).u16(s.mode as u16).u16(0);
+    w.u32(0x7ff)
+        .u32(s.blksize)
+        .u64(0)
+        .u32(s.nlink)
+        .u32(s.uid)
+        .u32(s.gid)
+        .u16(s.mode as u16)
+        .u16(0);
     w.u64(s.ino).u64(s.size).u64(s.blocks).u64(0);
     for t in [s.atime, (0, 0), s.ctime, s.mtime] {
         w.u64(t.0 as u64).u32(t.1).i32(0);
     }
-    w.u32((s.rdev >> 32) as u32).u32(s.rdev as u32).u32((s.dev >> 32) as u32).u32(s.dev as u32);
+    w.u32((s.rdev >> 32) as u32)
+        .u32(s.rdev as u32)
+        .u32((s.dev >> 32) as u32)
+        .u32(s.dev as u32);
     w.pad_to(256);
     let b = w.done();
     k.put(to, &b)?;
@@ -392,12 +460,24 @@ pub(super) fn unlinkat(k: &mut Kernel, dir: i32, path: u64, flags: u32) -> Sys {
     match &last.name[..] {
         b"" => return Err(if rmdir { crate::errno::EBUSY } else { EISDIR }.into()),
         b"." => return Err(if rmdir { EINVAL } else { EISDIR }.into()),
-        b".." => return Err(if rmdir { crate::errno::ENOTEMPTY } else { EISDIR }.into()),
+        b".." => {
+            return Err(if rmdir {
+                crate::errno::ENOTEMPTY
+            } else {
+                EISDIR
+            }
+            .into());
+        }
         _ => {}
     }
     if last.slash && !rmdir {
         let s = k.tree.entry(&last)?.node.stat()?;
-        return Err(if s.kind() == mode::DIR { EISDIR } else { ENOTDIR }.into());
+        return Err(if s.kind() == mode::DIR {
+            EISDIR
+        } else {
+            ENOTDIR
+        }
+        .into());
     }
     // A socket's name goes with its file.
     last.dir.node.unlink(&last.name, rmdir)?;
@@ -412,7 +492,14 @@ pub(super) fn renameat(k: &mut Kernel, from_dir: i32, from: u64, to_dir: i32, to
     renameat2(k, from_dir, from, to_dir, to, 0)
 }
 
-pub(super) fn renameat2(k: &mut Kernel, from_dir: i32, from: u64, to_dir: i32, to: u64, flags: u32) -> Sys {
+pub(super) fn renameat2(
+    k: &mut Kernel,
+    from_dir: i32,
+    from: u64,
+    to_dir: i32,
+    to: u64,
+    flags: u32,
+) -> Sys {
     if flags & !3 != 0 {
         return Err(EINVAL.into());
     }
@@ -440,9 +527,20 @@ pub(super) fn link(k: &mut Kernel, from: u64, to: u64) -> Sys {
     linkat(k, AT_FDCWD, from, AT_FDCWD, to, 0)
 }
 
-pub(super) fn linkat(k: &mut Kernel, from_dir: i32, from: u64, to_dir: i32, to: u64, flags: u32) -> Sys {
+pub(super) fn linkat(
+    k: &mut Kernel,
+    from_dir: i32,
+    from: u64,
+    to_dir: i32,
+    to: u64,
+    flags: u32,
+) -> Sys {
     k.realtime();
-    let node = k.at_flags(from_dir, from, flags & EMPTY_PATH | if flags & FOLLOW == 0 { NOFOLLOW } else { 0 })?;
+    let node = k.at_flags(
+        from_dir,
+        from,
+        flags & EMPTY_PATH | if flags & FOLLOW == 0 { NOFOLLOW } else { 0 },
+    )?;
     let last = k.new_name(to_dir, to)?;
     if k.tree.entry(&last).is_ok() {
         return Err(EEXIST.into());
@@ -497,17 +595,35 @@ pub(super) fn chmod(k: &mut Kernel, path: u64, bits: u32) -> Sys {
 
 pub(super) fn fchmod(k: &mut Kernel, fd: i32, bits: u32) -> Sys {
     let node = k.file(fd)?.ops.node().ok_or(EINVAL)?;
-    set(k, &node, Attr { mode: Some(bits & 0o7777), ..Attr::default() })
+    set(
+        k,
+        &node,
+        Attr {
+            mode: Some(bits & 0o7777),
+            ..Attr::default()
+        },
+    )
 }
 
 pub(super) fn fchmodat(k: &mut Kernel, dir: i32, path: u64, bits: u32) -> Sys {
     let node = k.at(dir, path, true)?.node.clone();
-    set(k, &node, Attr { mode: Some(bits & 0o7777), ..Attr::default() })
+    set(
+        k,
+        &node,
+        Attr {
+            mode: Some(bits & 0o7777),
+            ..Attr::default()
+        },
+    )
 }
 
 fn owner(uid: i32, gid: i32) -> Attr {
     let id = |n: i32| (n != -1).then_some(n as u32);
-    Attr { uid: id(uid), gid: id(gid), ..Attr::default() }
+    Attr {
+        uid: id(uid),
+        gid: id(gid),
+        ..Attr::default()
+    }
 }
 
 pub(super) fn chown(k: &mut Kernel, path: u64, uid: i32, gid: i32) -> Sys {
@@ -539,7 +655,14 @@ pub(super) fn truncate64(k: &mut Kernel, path: u64, size: i64) -> Sys {
         return Err(EISDIR.into());
     }
     node.access(2)?;
-    set(k, &node, Attr { size: Some(size), ..Attr::default() })
+    set(
+        k,
+        &node,
+        Attr {
+            size: Some(size),
+            ..Attr::default()
+        },
+    )
 }
 
 type Times = [Option<(i64, u32)>; 2];
@@ -550,7 +673,15 @@ fn now_pair(k: &mut Kernel) -> (i64, u32) {
 }
 
 fn set_times(k: &mut Kernel, node: &Rc<dyn Node>, t: Times) -> Sys {
-    set(k, node, Attr { atime: t[0], mtime: t[1], ..Attr::default() })
+    set(
+        k,
+        node,
+        Attr {
+            atime: t[0],
+            mtime: t[1],
+            ..Attr::default()
+        },
+    )
 }
 
 pub(super) fn utime(k: &mut Kernel, path: u64, times: u64) -> Sys {
@@ -571,7 +702,11 @@ pub(super) fn utimes(k: &mut Kernel, path: u64, times: u64) -> Sys {
 }
 
 pub(super) fn futimesat(k: &mut Kernel, dir: i32, path: u64, times: u64) -> Sys {
-    let node = if path == 0 { k.file(dir)?.ops.node().ok_or(EINVAL)? } else { k.at(dir, path, true)?.node.clone() };
+    let node = if path == 0 {
+        k.file(dir)?.ops.node().ok_or(EINVAL)?
+    } else {
+        k.at(dir, path, true)?.node.clone()
+    };
     let now = now_pair(k);
     let t = if times == 0 {
         [Some(now); 2]
@@ -587,7 +722,11 @@ pub(super) fn futimesat(k: &mut Kernel, dir: i32, path: u64, times: u64) -> Sys 
 fn utimens(k: &mut Kernel, dir: i32, path: u64, times: u64, flags: u32, wide: bool) -> Sys {
     const NOW: i64 = 0x3fff_ffff;
     const OMIT: i64 = 0x3fff_fffe;
-    let node = if path == 0 { k.file(dir)?.ops.node().ok_or(EINVAL)? } else { k.at_flags(dir, path, flags)? };
+    let node = if path == 0 {
+        k.file(dir)?.ops.node().ok_or(EINVAL)?
+    } else {
+        k.at_flags(dir, path, flags)?
+    };
     let now = now_pair(k);
     let t = if times == 0 {
         [Some(now); 2]
@@ -596,7 +735,11 @@ fn utimens(k: &mut Kernel, dir: i32, path: u64, times: u64, flags: u32, wide: bo
         let b = k.get(times, if wide { 32 } else { 16 })?;
         let mut i = In::new(k.abi(), &b);
         let mut one = || -> Res<_> {
-            let (s, ns) = if wide { (i.u64()? as i64, i.u64()? as i64) } else { (i.slong()?, i.slong()?) };
+            let (s, ns) = if wide {
+                (i.u64()? as i64, i.u64()? as i64)
+            } else {
+                (i.slong()?, i.slong()?)
+            };
             Ok(match ns as u32 as i64 {
                 NOW => Some(now),
                 OMIT => None,
@@ -672,21 +815,57 @@ fn put_statfs(k: &mut Kernel, node: &Rc<dyn Node>, to: u64, wide: bool) -> Sys {
     if wide {
         w.u32(kind as u32).u32(s.bsize as u32);
         if abi.statfs_mips {
-            w.u32(s.bsize as u32).u32(0).u64(s.blocks).u64(s.bfree).u64(s.files).u64(s.ffree).u64(s.bavail);
+            w.u32(s.bsize as u32)
+                .u32(0)
+                .u64(s.blocks)
+                .u64(s.bfree)
+                .u64(s.files)
+                .u64(s.ffree)
+                .u64(s.bavail);
             w.u64(0).u32(namelen as u32).u32(s.flags as u32).pad(20);
         } else {
-            w.u64(s.blocks).u64(s.bfree).u64(s.bavail).u64(s.files).u64(s.ffree).u64(0);
-            w.u32(namelen as u32).u32(s.bsize as u32).u32(s.flags as u32).pad(16);
+            w.u64(s.blocks)
+                .u64(s.bfree)
+                .u64(s.bavail)
+                .u64(s.files)
+                .u64(s.ffree)
+                .u64(0);
+            w.u32(namelen as u32)
+                .u32(s.bsize as u32)
+                .u32(s.flags as u32)
+                .pad(16);
         }
     } else {
         let fits = |v: u64| if abi.long == 4 { v.min(0x7fff_ffff) } else { v };
         let n = [s.blocks, s.bfree, s.files, s.ffree, s.bavail].map(fits);
         if abi.statfs_mips {
-            w.long(kind).long(s.bsize).long(s.bsize).long(n[0]).long(n[1]).long(n[2]).long(n[3]).long(n[4]);
-            w.u32(0).u32(0).long(namelen).long(s.flags).pad(5 * abi.long as usize);
+            w.long(kind)
+                .long(s.bsize)
+                .long(s.bsize)
+                .long(n[0])
+                .long(n[1])
+                .long(n[2])
+                .long(n[3])
+                .long(n[4]);
+            w.u32(0)
+                .u32(0)
+                .long(namelen)
+                .long(s.flags)
+                .pad(5 * abi.long as usize);
         } else {
-            w.long(kind).long(s.bsize).long(n[0]).long(n[1]).long(n[4]).long(n[2]).long(n[3]);
-            w.u32(0).u32(0).long(namelen).long(s.bsize).long(s.flags).pad(4 * abi.long as usize);
+            w.long(kind)
+                .long(s.bsize)
+                .long(n[0])
+                .long(n[1])
+                .long(n[4])
+                .long(n[2])
+                .long(n[3]);
+            w.u32(0)
+                .u32(0)
+                .long(namelen)
+                .long(s.bsize)
+                .long(s.flags)
+                .pad(4 * abi.long as usize);
         }
     }
     let b = w.done();
@@ -752,17 +931,38 @@ fn write_xattr(k: &mut Kernel, node: &Rc<dyn Node>, name: u64, value: u64, size:
     Ok(0)
 }
 
-pub(super) fn setxattr(k: &mut Kernel, path: u64, name: u64, value: u64, size: u64, _flags: u32) -> Sys {
+pub(super) fn setxattr(
+    k: &mut Kernel,
+    path: u64,
+    name: u64,
+    value: u64,
+    size: u64,
+    _flags: u32,
+) -> Sys {
     let node = k.at(AT_FDCWD, path, true)?.node.clone();
     write_xattr(k, &node, name, value, size)
 }
 
-pub(super) fn lsetxattr(k: &mut Kernel, path: u64, name: u64, value: u64, size: u64, _flags: u32) -> Sys {
+pub(super) fn lsetxattr(
+    k: &mut Kernel,
+    path: u64,
+    name: u64,
+    value: u64,
+    size: u64,
+    _flags: u32,
+) -> Sys {
     let node = k.at(AT_FDCWD, path, false)?.node.clone();
     write_xattr(k, &node, name, value, size)
 }
 
-pub(super) fn fsetxattr(k: &mut Kernel, fd: i32, name: u64, value: u64, size: u64, _flags: u32) -> Sys {
+pub(super) fn fsetxattr(
+    k: &mut Kernel,
+    fd: i32,
+    name: u64,
+    value: u64,
+    size: u64,
+    _flags: u32,
+) -> Sys {
     let node = k.file(fd)?.ops.node().ok_or(EFAULT)?;
     write_xattr(k, &node, name, value, size)
 }

@@ -23,18 +23,29 @@ fn millis(ms: i32) -> Option<u64> {
 }
 
 fn optional(k: &mut Kernel, at: u64, wide: bool) -> Res<Option<u64>> {
-    if at == 0 { Ok(None) } else { get_timespec(k, at, wide).map(Some) }
+    if at == 0 {
+        Ok(None)
+    } else {
+        get_timespec(k, at, wide).map(Some)
+    }
 }
 
 /// Timers among the files: when the next is due.
 fn timer_due(files: &[Rc<File>]) -> Option<u64> {
-    let due = files.iter().filter_map(|f| f.ops.as_any().downcast_ref::<TimerFd>()).map(|t| t.due.get());
+    let due = files
+        .iter()
+        .filter_map(|f| f.ops.as_any().downcast_ref::<TimerFd>())
+        .map(|t| t.due.get());
     due.filter(|&d| d != 0).min()
 }
 
 fn park(files: &[Rc<File>], keys: Vec<Key>, until: Option<u64>) -> Stop {
     let until = until.into_iter().chain(timer_due(files)).min();
-    Stop::Wait(Wait { keys, until, never_restart: true })
+    Stop::Wait(Wait {
+        keys,
+        until,
+        never_restart: true,
+    })
 }
 
 fn over(k: &mut Kernel, until: Option<u64>) -> bool {
@@ -73,7 +84,11 @@ fn do_poll(k: &mut Kernel, at: u64, count: u32, ns: Option<u64>) -> Sys {
     }
     let mut out = bytes;
     for (p, a) in out.chunks_exact_mut(8).zip(answers) {
-        let b = if k.abi().big_endian { a.to_be_bytes() } else { a.to_le_bytes() };
+        let b = if k.abi().big_endian {
+            a.to_be_bytes()
+        } else {
+            a.to_le_bytes()
+        };
         p[6..8].copy_from_slice(&b);
     }
     k.put(at, &out)?;
@@ -92,18 +107,40 @@ fn masked(k: &mut Kernel, r: Sys) -> Sys {
     r
 }
 
-fn do_ppoll(k: &mut Kernel, fds: u64, count: u32, timeout: u64, mask: u64, size: u64, wide: bool) -> Sys {
+fn do_ppoll(
+    k: &mut Kernel,
+    fds: u64,
+    count: u32,
+    timeout: u64,
+    mask: u64,
+    size: u64,
+    wide: bool,
+) -> Sys {
     let ns = optional(k, timeout, wide)?;
     k.wait_mask(mask, size)?;
     let r = do_poll(k, fds, count, ns);
     masked(k, r)
 }
 
-pub(super) fn ppoll(k: &mut Kernel, fds: u64, count: u32, timeout: u64, mask: u64, size: u64) -> Sys {
+pub(super) fn ppoll(
+    k: &mut Kernel,
+    fds: u64,
+    count: u32,
+    timeout: u64,
+    mask: u64,
+    size: u64,
+) -> Sys {
     do_ppoll(k, fds, count, timeout, mask, size, false)
 }
 
-pub(super) fn ppoll_time64(k: &mut Kernel, fds: u64, count: u32, timeout: u64, mask: u64, size: u64) -> Sys {
+pub(super) fn ppoll_time64(
+    k: &mut Kernel,
+    fds: u64,
+    count: u32,
+    timeout: u64,
+    mask: u64,
+    size: u64,
+) -> Sys {
     do_ppoll(k, fds, count, timeout, mask, size, true)
 }
 
@@ -133,7 +170,9 @@ fn do_select(k: &mut Kernel, count: i32, sets: [u64; 3], ns: Option<u64>) -> Sys
     let (mut hits, mut keys, mut files) = (0, Vec::new(), Vec::new());
     for fd in 0..count {
         let (word, bit) = (fd / (8 * long), fd % (8 * long));
-        let asked: u32 = (0..3).filter(|&s| want[s].get(word).is_some_and(|w| w >> bit & 1 != 0)).fold(0, |m, s| m | 1 << s);
+        let asked: u32 = (0..3)
+            .filter(|&s| want[s].get(word).is_some_and(|w| w >> bit & 1 != 0))
+            .fold(0, |m, s| m | 1 << s);
         if asked == 0 {
             continue;
         }
@@ -145,7 +184,9 @@ fn do_select(k: &mut Kernel, count: i32, sets: [u64; 3], ns: Option<u64>) -> Sys
                 hits += 1;
             }
         }
-        let bits = if asked & 1 != 0 { ready::IN } else { 0 } | if asked & 2 != 0 { ready::OUT } else { 0 } | if asked & 4 != 0 { ready::PRI } else { 0 };
+        let bits = if asked & 1 != 0 { ready::IN } else { 0 }
+            | if asked & 2 != 0 { ready::OUT } else { 0 }
+            | if asked & 4 != 0 { ready::PRI } else { 0 };
         f.ops.keys(bits, &mut keys);
         files.push(f);
     }
@@ -175,7 +216,11 @@ pub(super) fn select(k: &mut Kernel, count: i32, r: u64, w: u64, e: u64, timeout
         if s < 0 || us < 0 {
             return Err(EINVAL.into());
         }
-        Some((s as u64).saturating_mul(1_000_000_000).saturating_add(us as u64 * 1000))
+        Some(
+            (s as u64)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(us as u64 * 1000),
+        )
     };
     let result = do_select(k, count, [r, w, e], ns);
     // Linux tells what is left.
@@ -184,7 +229,10 @@ pub(super) fn select(k: &mut Kernel, count: i32, r: u64, w: u64, e: u64, timeout
         && let Some(d) = k.task().deadline
     {
         let left = d.saturating_sub(k.now());
-        let b = Out::new(k.abi()).long(left / 1_000_000_000).long(left % 1_000_000_000 / 1000).done();
+        let b = Out::new(k.abi())
+            .long(left / 1_000_000_000)
+            .long(left % 1_000_000_000 / 1000)
+            .done();
         k.put(timeout, &b)?;
     }
     result
@@ -194,7 +242,14 @@ pub(super) fn _newselect(k: &mut Kernel, count: i32, r: u64, w: u64, e: u64, tim
     select(k, count, r, w, e, timeout)
 }
 
-fn do_pselect(k: &mut Kernel, count: i32, sets: [u64; 3], timeout: u64, mask: u64, wide: bool) -> Sys {
+fn do_pselect(
+    k: &mut Kernel,
+    count: i32,
+    sets: [u64; 3],
+    timeout: u64,
+    mask: u64,
+    wide: bool,
+) -> Sys {
     let ns = optional(k, timeout, wide)?;
     if mask != 0 {
         let b = k.get(mask, 2 * k.abi().long as usize)?;
@@ -206,11 +261,27 @@ fn do_pselect(k: &mut Kernel, count: i32, sets: [u64; 3], timeout: u64, mask: u6
     masked(k, r)
 }
 
-pub(super) fn pselect6(k: &mut Kernel, count: i32, r: u64, w: u64, e: u64, timeout: u64, mask: u64) -> Sys {
+pub(super) fn pselect6(
+    k: &mut Kernel,
+    count: i32,
+    r: u64,
+    w: u64,
+    e: u64,
+    timeout: u64,
+    mask: u64,
+) -> Sys {
     do_pselect(k, count, [r, w, e], timeout, mask, false)
 }
 
-pub(super) fn pselect6_time64(k: &mut Kernel, count: i32, r: u64, w: u64, e: u64, timeout: u64, mask: u64) -> Sys {
+pub(super) fn pselect6_time64(
+    k: &mut Kernel,
+    count: i32,
+    r: u64,
+    w: u64,
+    e: u64,
+    timeout: u64,
+    mask: u64,
+) -> Sys {
     do_pselect(k, count, [r, w, e], timeout, mask, true)
 }
 
@@ -234,7 +305,11 @@ pub(super) fn epoll_create1(k: &mut Kernel, flags: u32) -> Sys {
 }
 
 fn event_bytes(abi: &Abi) -> usize {
-    if abi.epoll_packed { 12 } else { 8 + abi.align64 as usize }
+    if abi.epoll_packed {
+        12
+    } else {
+        8 + abi.align64 as usize
+    }
 }
 
 pub(super) fn epoll_ctl(k: &mut Kernel, ep: i32, op: u32, fd: i32, event: u64) -> Sys {
@@ -244,7 +319,12 @@ pub(super) fn epoll_ctl(k: &mut Kernel, ep: i32, op: u32, fd: i32, event: u64) -
     if Rc::ptr_eq(&e, &f) {
         return Err(EINVAL.into());
     }
-    if f.ops.seekable() && f.ops.as_any().downcast_ref::<crate::file::NodeFile>().is_some() {
+    if f.ops.seekable()
+        && f.ops
+            .as_any()
+            .downcast_ref::<crate::file::NodeFile>()
+            .is_some()
+    {
         return Err(crate::errno::EPERM.into());
     }
     let (mut events, mut data) = (0, 0);
@@ -252,14 +332,22 @@ pub(super) fn epoll_ctl(k: &mut Kernel, ep: i32, op: u32, fd: i32, event: u64) -
         let b = k.get(event, event_bytes(k.abi()))?;
         let mut i = In::new(k.abi(), &b);
         events = i.u32()?;
-        data = if k.abi().epoll_packed { b[4..12].iter().rev().fold(0, |v, &b| v << 8 | b as u64) } else { i.u64()? };
+        data = if k.abi().epoll_packed {
+            b[4..12].iter().rev().fold(0, |v, &b| v << 8 | b as u64)
+        } else {
+            i.u64()?
+        };
     }
     ops.ctl(op, fd, &f, events, data)?;
     Ok(0)
 }
 
 fn do_epoll(k: &mut Kernel, ep: i32, events: u64, max: i32, ns: Option<u64>) -> Sys {
-    let max = usize::try_from(max).ok().filter(|&m| m > 0).ok_or(EINVAL)?.min(4096);
+    let max = usize::try_from(max)
+        .ok()
+        .filter(|&m| m > 0)
+        .ok_or(EINVAL)?
+        .min(4096);
     let until = until(k, ns);
     k.now();
     let f = k.file(ep)?;
@@ -290,13 +378,29 @@ pub(super) fn epoll_wait(k: &mut Kernel, ep: i32, events: u64, max: i32, timeout
     do_epoll(k, ep, events, max, millis(timeout))
 }
 
-pub(super) fn epoll_pwait(k: &mut Kernel, ep: i32, events: u64, max: i32, timeout: i32, mask: u64, size: u64) -> Sys {
+pub(super) fn epoll_pwait(
+    k: &mut Kernel,
+    ep: i32,
+    events: u64,
+    max: i32,
+    timeout: i32,
+    mask: u64,
+    size: u64,
+) -> Sys {
     k.wait_mask(mask, size)?;
     let r = do_epoll(k, ep, events, max, millis(timeout));
     masked(k, r)
 }
 
-pub(super) fn epoll_pwait2(k: &mut Kernel, ep: i32, events: u64, max: i32, timeout: u64, mask: u64, size: u64) -> Sys {
+pub(super) fn epoll_pwait2(
+    k: &mut Kernel,
+    ep: i32,
+    events: u64,
+    max: i32,
+    timeout: u64,
+    mask: u64,
+    size: u64,
+) -> Sys {
     let ns = optional(k, timeout, true)?;
     k.wait_mask(mask, size)?;
     let r = do_epoll(k, ep, events, max, ns);

@@ -77,7 +77,15 @@ pub(super) fn clone3(k: &mut Kernel, args: u64, size: u64) -> Sys {
         return Err(EINVAL.into());
     }
     let sp = if stack == 0 { 0 } else { stack + stack_size };
-    spawn(k, flags & !CLEAR_SIGHAND, signal as u32, sp, ptid, ctid, tls)
+    spawn(
+        k,
+        flags & !CLEAR_SIGHAND,
+        signal as u32,
+        sp,
+        ptid,
+        ctid,
+        tls,
+    )
 }
 
 fn strings(k: &mut Kernel, at: u64) -> Res<Vec<Vec<u8>>> {
@@ -125,17 +133,31 @@ fn finish_exec(k: &mut Kernel) -> Sys {
     Err(Stop::Done)
 }
 
-pub(super) fn execveat(k: &mut Kernel, dir: i32, path: u64, argv: u64, envp: u64, flags: u32) -> Sys {
+pub(super) fn execveat(
+    k: &mut Kernel,
+    dir: i32,
+    path: u64,
+    argv: u64,
+    envp: u64,
+    flags: u32,
+) -> Sys {
     const EMPTY_PATH: u32 = 0x1000;
     const AT_FDCWD: i32 = -100;
     let name = k.path(path)?;
     let (argv, envp) = (strings(k, argv)?, strings(k, envp)?);
     let (place, shown) = if name.is_empty() && flags & EMPTY_PATH != 0 {
         let f = k.file(dir)?;
-        (f.place.clone().ok_or(ENOENT)?, format!("/dev/fd/{dir}").into_bytes())
+        (
+            f.place.clone().ok_or(ENOENT)?,
+            format!("/dev/fd/{dir}").into_bytes(),
+        )
     } else {
         let cwd = k.task().fs.borrow().cwd.clone();
-        let start = if dir == AT_FDCWD || name.first() == Some(&b'/') { cwd } else { k.file(dir)?.place.clone().ok_or(crate::errno::ENOTDIR)? };
+        let start = if dir == AT_FDCWD || name.first() == Some(&b'/') {
+            cwd
+        } else {
+            k.file(dir)?.place.clone().ok_or(crate::errno::ENOTDIR)?
+        };
         (k.find(&start, &name, flags & 0x100 == 0)?, name)
     };
     k.exec_place(place, &shown, argv, envp)?;
@@ -160,7 +182,14 @@ fn changed(k: &mut Kernel, pid: i32, options: u32) -> Res<Option<(Rc<Group>, u32
         p if p < -1 => g.pgid.get() == p.wrapping_neg(),
         p => g.pid == p,
     };
-    let children: Vec<Rc<Group>> = k.procs.groups.borrow().values().filter(|g| g.ppid.get() == me.pid && fits(g)).cloned().collect();
+    let children: Vec<Rc<Group>> = k
+        .procs
+        .groups
+        .borrow()
+        .values()
+        .filter(|g| g.ppid.get() == me.pid && fits(g))
+        .cloned()
+        .collect();
     if children.is_empty() {
         return Err(ECHILD);
     }
@@ -171,7 +200,11 @@ fn changed(k: &mut Kernel, pid: i32, options: u32) -> Res<Option<(Rc<Group>, u32
             return Ok(Some((g, status)));
         }
         if let Some(news) = g.news.get() {
-            let wanted = if news == 0xffff { opt::CONTINUED } else { opt::UNTRACED };
+            let wanted = if news == 0xffff {
+                opt::CONTINUED
+            } else {
+                opt::UNTRACED
+            };
             if options & wanted != 0 {
                 return Ok(Some((g, news)));
             }
@@ -186,7 +219,8 @@ fn take(k: &mut Kernel, g: &Rc<Group>, options: u32) {
     }
     if let Life::Zombie(_) = g.life.get() {
         let me = k.group();
-        me.child_insns.set(me.child_insns.get() + g.insns.get() + g.child_insns.get());
+        me.child_insns
+            .set(me.child_insns.get() + g.insns.get() + g.child_insns.get());
         k.procs.groups.borrow_mut().remove(&g.pid);
     } else {
         g.news.set(None);
@@ -196,7 +230,11 @@ fn take(k: &mut Kernel, g: &Rc<Group>, options: u32) {
 fn usage(k: &Kernel, own: u64) -> Vec<u8> {
     let us = own / 1000;
     let mut o = Out::new(k.abi());
-    o.long(us / 1_000_000).long(us % 1_000_000).long(0).long(0).long(4096);
+    o.long(us / 1_000_000)
+        .long(us % 1_000_000)
+        .long(0)
+        .long(0)
+        .long(4096);
     o.pad(13 * k.abi().long as usize);
     o.done()
 }
@@ -253,9 +291,22 @@ pub(super) fn waitid(k: &mut Kernel, which: u32, id: i32, info: u64, options: u3
             s if s & 0x80 != 0 => (3, s & 0x7f),
             s => (2, s & 0x7f),
         };
-        let detail = crate::task::Detail::Child { pid: g.pid, uid: g.ids.get()[0], status: value as i32, utime: 0, stime: 0 };
+        let detail = crate::task::Detail::Child {
+            pid: g.pid,
+            uid: g.ids.get()[0],
+            status: value as i32,
+            utime: 0,
+            stime: 0,
+        };
         let signal = chld(k);
-        let b = crate::signal::siginfo(k.abi(), &crate::task::Pending { signal, code, detail });
+        let b = crate::signal::siginfo(
+            k.abi(),
+            &crate::task::Pending {
+                signal,
+                code,
+                detail,
+            },
+        );
         k.put(info, &b)?;
     }
     if to != 0 {
@@ -283,7 +334,14 @@ pub(super) fn getpgrp(k: &mut Kernel) -> Sys {
 }
 
 fn by_pid(k: &mut Kernel, pid: i32) -> Res<Rc<Group>> {
-    if pid == 0 { Ok(k.group()) } else { k.procs.get(pid).or_else(|| k.tasks.get(&pid).map(|t| t.group.clone())).ok_or(ESRCH) }
+    if pid == 0 {
+        Ok(k.group())
+    } else {
+        k.procs
+            .get(pid)
+            .or_else(|| k.tasks.get(&pid).map(|t| t.group.clone()))
+            .ok_or(ESRCH)
+    }
 }
 
 pub(super) fn getpgid(k: &mut Kernel, pid: i32) -> Sys {
@@ -308,7 +366,14 @@ pub(super) fn setpgid(k: &mut Kernel, pid: i32, pgid: i32) -> Sys {
         return Err(EPERM.into());
     }
     let pgid = if pgid == 0 { g.pid } else { pgid };
-    if pgid != g.pid && !k.procs.groups.borrow().values().any(|o| o.pgid.get() == pgid && o.sid.get() == me.sid.get()) {
+    if pgid != g.pid
+        && !k
+            .procs
+            .groups
+            .borrow()
+            .values()
+            .any(|o| o.pgid.get() == pgid && o.sid.get() == me.sid.get())
+    {
         return Err(EPERM.into());
     }
     g.pgid.set(pgid);
@@ -321,7 +386,12 @@ pub(super) fn getsid(k: &mut Kernel, pid: i32) -> Sys {
 
 pub(super) fn setsid(k: &mut Kernel) -> Sys {
     let g = k.group();
-    if k.procs.groups.borrow().values().any(|o| o.pgid.get() == g.pid) {
+    if k.procs
+        .groups
+        .borrow()
+        .values()
+        .any(|o| o.pgid.get() == g.pid)
+    {
         return Err(EPERM.into());
     }
     g.sid.set(g.pid);
@@ -370,12 +440,28 @@ fn set_ids(k: &mut Kernel, base: usize, new: [i32; 3]) -> Sys {
 
 pub(super) fn setuid(k: &mut Kernel, id: u32) -> Sys {
     let root = k.group().ids.get()[1] == 0;
-    set_ids(k, 0, if root { [id as i32; 3] } else { [-1, id as i32, -1] })
+    set_ids(
+        k,
+        0,
+        if root {
+            [id as i32; 3]
+        } else {
+            [-1, id as i32, -1]
+        },
+    )
 }
 
 pub(super) fn setgid(k: &mut Kernel, id: u32) -> Sys {
     let root = k.group().ids.get()[1] == 0;
-    set_ids(k, 3, if root { [id as i32; 3] } else { [-1, id as i32, -1] })
+    set_ids(
+        k,
+        3,
+        if root {
+            [id as i32; 3]
+        } else {
+            [-1, id as i32, -1]
+        },
+    )
 }
 
 pub(super) fn setreuid(k: &mut Kernel, r: i32, e: i32) -> Sys {
@@ -432,7 +518,11 @@ pub(super) fn setgroups(k: &mut Kernel, count: i32, _list: u64) -> Sys {
     if k.group().ids.get()[1] != 0 {
         return Err(EPERM.into());
     }
-    if (0..=65536).contains(&count) { Ok(0) } else { Err(EINVAL.into()) }
+    if (0..=65536).contains(&count) {
+        Ok(0)
+    } else {
+        Err(EINVAL.into())
+    }
 }
 
 pub(super) fn set_tid_address(k: &mut Kernel, at: u64) -> Sys {
@@ -451,7 +541,10 @@ pub(super) fn set_robust_list(k: &mut Kernel, head: u64, size: u64) -> Sys {
 pub(super) fn get_robust_list(k: &mut Kernel, pid: i32, head: u64, size: u64) -> Sys {
     let tid = if pid == 0 { k.cur } else { pid };
     let at = k.tasks.get(&tid).ok_or(ESRCH)?.robust;
-    let (h, s) = (Out::new(k.abi()).long(at).done(), Out::new(k.abi()).long(3 * k.abi().long as u64).done());
+    let (h, s) = (
+        Out::new(k.abi()).long(at).done(),
+        Out::new(k.abi()).long(3 * k.abi().long as u64).done(),
+    );
     k.put(head, &h)?;
     k.put(size, &s)?;
     Ok(0)
@@ -461,7 +554,11 @@ pub(super) fn get_robust_list(k: &mut Kernel, pid: i32, head: u64, size: u64) ->
 fn resource(k: &Kernel, which: u32) -> Res<usize> {
     const COMMON: [u32; 5] = [7, 9, 5, 6, 8];
     let abi = k.abi();
-    let n = abi.rlimits.iter().position(|&r| r == which).map_or(which, |i| COMMON[i]);
+    let n = abi
+        .rlimits
+        .iter()
+        .position(|&r| r == which)
+        .map_or(which, |i| COMMON[i]);
     if n < 16 { Ok(n as usize) } else { Err(EINVAL) }
 }
 
@@ -471,13 +568,20 @@ fn old_limit(k: &Kernel, v: u64) -> u64 {
 }
 
 fn new_limit(k: &Kernel, v: u64) -> u64 {
-    if v >= k.abi().rlim_infinity { u64::MAX } else { v }
+    if v >= k.abi().rlim_infinity {
+        u64::MAX
+    } else {
+        v
+    }
 }
 
 pub(super) fn getrlimit(k: &mut Kernel, which: u32, to: u64) -> Sys {
     let n = resource(k, which)?;
     let l = k.group().rlimits.borrow()[n];
-    let b = Out::new(k.abi()).long(old_limit(k, l.0)).long(old_limit(k, l.1)).done();
+    let b = Out::new(k.abi())
+        .long(old_limit(k, l.0))
+        .long(old_limit(k, l.1))
+        .done();
     k.put(to, &b)?;
     Ok(0)
 }
@@ -555,7 +659,11 @@ pub(super) fn getpriority(k: &mut Kernel, which: i32, who: i32) -> Sys {
     if !(0..=2).contains(&which) {
         return Err(EINVAL.into());
     }
-    let nice = if which == 0 { by_pid(k, who)?.nice.get() } else { 0 };
+    let nice = if which == 0 {
+        by_pid(k, who)?.nice.get()
+    } else {
+        0
+    };
     Ok((20 - nice) as u64)
 }
 
@@ -593,7 +701,9 @@ pub(super) fn prctl(k: &mut Kernel, option: i32, a: u64, b: u64, _c: u64, _d: u6
             0
         }
         15 => {
-            let mut name = k.get(a, 16).or_else(|_| k.mm().borrow_mut().string(a, 16, EFAULT))?;
+            let mut name = k
+                .get(a, 16)
+                .or_else(|_| k.mm().borrow_mut().string(a, 16, EFAULT))?;
             name.truncate(name.iter().position(|&c| c == 0).unwrap_or(15).min(15));
             if k.cur == g.pid {
                 *g.comm.borrow_mut() = name.clone();
@@ -643,7 +753,11 @@ pub(super) fn set_thread_area(k: &mut Kernel, at: u64) -> Sys {
 
 pub(super) fn sched_yield(k: &mut Kernel) -> Sys {
     // The turn ends: the call is made again, and then it is done.
-    if k.task().scratch == 0 && k.tasks.values().any(|t| t.run == Run::Ready && t.tid != k.cur) {
+    if k.task().scratch == 0
+        && k.tasks
+            .values()
+            .any(|t| t.run == Run::Ready && t.tid != k.cur)
+    {
         k.task().scratch = 1;
         let tid = k.cur;
         k.wakes.ring(Key::Futex(u64::MAX, tid as u64));
@@ -666,7 +780,11 @@ pub(super) fn sched_getaffinity(k: &mut Kernel, pid: i32, size: u64, mask: u64) 
 pub(super) fn sched_setaffinity(k: &mut Kernel, pid: i32, size: u64, mask: u64) -> Sys {
     by_pid(k, pid)?;
     let b = k.get(mask, size.min(k.abi().long as u64) as usize)?;
-    if In::new(k.abi(), &b).long().unwrap_or(0) & 1 == 0 { Err(EINVAL.into()) } else { Ok(0) }
+    if In::new(k.abi(), &b).long().unwrap_or(0) & 1 == 0 {
+        Err(EINVAL.into())
+    } else {
+        Ok(0)
+    }
 }
 
 pub(super) fn sched_getparam(k: &mut Kernel, pid: i32, to: u64) -> Sys {
@@ -677,7 +795,11 @@ pub(super) fn sched_getparam(k: &mut Kernel, pid: i32, to: u64) -> Sys {
 
 pub(super) fn sched_setparam(k: &mut Kernel, pid: i32, from: u64) -> Sys {
     by_pid(k, pid)?;
-    if k.get_u32(from)? == 0 { Ok(0) } else { Err(EINVAL.into()) }
+    if k.get_u32(from)? == 0 {
+        Ok(0)
+    } else {
+        Err(EINVAL.into())
+    }
 }
 
 pub(super) fn sched_getscheduler(k: &mut Kernel, pid: i32) -> Sys {
@@ -804,4 +926,3 @@ pub(super) fn acct(_k: &mut Kernel, _path: u64) -> Sys {
 pub(super) fn vhangup(_k: &mut Kernel) -> Sys {
     Err(EPERM.into())
 }
-

@@ -13,8 +13,18 @@ use crate::task::{Action, Detail, Group, Life, Pending, Wait, bit, untouchable};
 use crate::vfs::open;
 
 fn action_bytes(abi: &Abi, old: bool) -> usize {
-    let set = if old && !abi.sigaction_flags_first { abi.long as usize } else { abi.sigset_bytes as usize };
-    2 * abi.long as usize + set + if abi.sigaction_restorer { abi.long as usize } else { 0 }
+    let set = if old && !abi.sigaction_flags_first {
+        abi.long as usize
+    } else {
+        abi.sigset_bytes as usize
+    };
+    2 * abi.long as usize
+        + set
+        + if abi.sigaction_restorer {
+            abi.long as usize
+        } else {
+            0
+        }
 }
 
 fn do_action(k: &mut Kernel, sig: u32, new: u64, old: u64, old_call: bool) -> Sys {
@@ -87,7 +97,11 @@ fn do_action(k: &mut Kernel, sig: u32, new: u64, old: u64, old_call: bool) -> Sy
 }
 
 fn set_size(k: &Kernel, size: u64) -> Res<()> {
-    if size == k.abi().sigset_bytes as u64 { Ok(()) } else { Err(EINVAL) }
+    if size == k.abi().sigset_bytes as u64 {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
 }
 
 impl Kernel {
@@ -175,7 +189,11 @@ pub(super) fn sigprocmask(k: &mut Kernel, how: u32, new: u64, old: u64) -> Sys {
         let b = k.get(new, long)?;
         let low = In::new(k.abi(), &b).long()? as u128;
         let bits = (1u128 << (8 * long)) - 1;
-        let keep = if how.wrapping_sub(k.abi().sig_block) == 2 { before & !bits } else { 0 };
+        let keep = if how.wrapping_sub(k.abi().sig_block) == 2 {
+            before & !bits
+        } else {
+            0
+        };
         change_mask(k, how, low | keep)?;
     }
     if old != 0 {
@@ -208,7 +226,11 @@ pub(super) fn sigpending(k: &mut Kernel, to: u64) -> Sys {
 }
 
 fn forever() -> Stop {
-    Stop::Wait(Wait { keys: Vec::new(), until: None, never_restart: true })
+    Stop::Wait(Wait {
+        keys: Vec::new(),
+        until: None,
+        never_restart: true,
+    })
 }
 
 pub(super) fn rt_sigsuspend(k: &mut Kernel, mask: u64, size: u64) -> Sys {
@@ -233,7 +255,10 @@ fn sigwait(k: &mut Kernel, set: u64, info: u64, timeout: u64, size: u64, wide: b
     let set = k.blockable(set);
     let t = k.task();
     let g = t.group.clone();
-    let found = t.pending.take(!set).or_else(|| g.pending.borrow_mut().take(!set));
+    let found = t
+        .pending
+        .take(!set)
+        .or_else(|| g.pending.borrow_mut().take(!set));
     if let Some(p) = found {
         if info != 0 {
             let b = siginfo(k.abi(), &p);
@@ -252,14 +277,24 @@ fn sigwait(k: &mut Kernel, set: u64, info: u64, timeout: u64, size: u64, wide: b
     {
         return Err(EAGAIN.into());
     }
-    Err(Stop::Wait(Wait { keys: vec![Key::Signal(g.pid)], until, never_restart: true }))
+    Err(Stop::Wait(Wait {
+        keys: vec![Key::Signal(g.pid)],
+        until,
+        never_restart: true,
+    }))
 }
 
 pub(super) fn rt_sigtimedwait(k: &mut Kernel, set: u64, info: u64, timeout: u64, size: u64) -> Sys {
     sigwait(k, set, info, timeout, size, false)
 }
 
-pub(super) fn rt_sigtimedwait_time64(k: &mut Kernel, set: u64, info: u64, timeout: u64, size: u64) -> Sys {
+pub(super) fn rt_sigtimedwait_time64(
+    k: &mut Kernel,
+    set: u64,
+    info: u64,
+    timeout: u64,
+    size: u64,
+) -> Sys {
     sigwait(k, set, info, timeout, size, true)
 }
 
@@ -277,11 +312,19 @@ fn read_info(k: &mut Kernel, sig: u32, at: u64) -> Res<Pending> {
     if code >= 0 || code == SI_TKILL {
         return Err(EPERM);
     }
-    Ok(Pending { signal: sig, code, detail: Detail::Queue { pid, uid, value } })
+    Ok(Pending {
+        signal: sig,
+        code,
+        detail: Detail::Queue { pid, uid, value },
+    })
 }
 
 fn valid(k: &Kernel, sig: u32) -> Res<()> {
-    if sig <= k.abi().signal_max() { Ok(()) } else { Err(EINVAL) }
+    if sig <= k.abi().signal_max() {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
 }
 
 pub(super) fn rt_sigqueueinfo(k: &mut Kernel, pid: i32, sig: u32, info: u64) -> Sys {
@@ -356,7 +399,11 @@ pub(super) fn sigaltstack(k: &mut Kernel, new: u64, old: u64) -> Sys {
         None
     };
     if old != 0 {
-        let shown = if flags & DISABLE != 0 || bytes == 0 { DISABLE } else { on_it as u32 };
+        let shown = if flags & DISABLE != 0 || bytes == 0 {
+            DISABLE
+        } else {
+            on_it as u32
+        };
         let mut o = Out::new(k.abi());
         o.long(base);
         if size_first {
@@ -390,7 +437,10 @@ pub(super) fn sigaltstack(k: &mut Kernel, new: u64, old: u64) -> Sys {
 
 fn sender(k: &mut Kernel) -> Detail {
     let g = k.group();
-    Detail::Kill { pid: g.pid, uid: g.ids.get()[0] }
+    Detail::Kill {
+        pid: g.pid,
+        uid: g.ids.get()[0],
+    }
 }
 
 pub(super) fn kill(k: &mut Kernel, pid: i32, sig: u32) -> Sys {
@@ -411,8 +461,18 @@ pub(super) fn kill(k: &mut Kernel, pid: i32, sig: u32) -> Sys {
     }
     if sig != 0 {
         let detail = sender(k);
-        for g in targets.iter().filter(|g| !matches!(g.life.get(), Life::Zombie(_))) {
-            k.signal_group(g, Pending { signal: sig, code: SI_USER, detail });
+        for g in targets
+            .iter()
+            .filter(|g| !matches!(g.life.get(), Life::Zombie(_)))
+        {
+            k.signal_group(
+                g,
+                Pending {
+                    signal: sig,
+                    code: SI_USER,
+                    detail,
+                },
+            );
         }
     }
     Ok(0)
@@ -427,12 +487,22 @@ pub(super) fn tgkill(k: &mut Kernel, pid: i32, tid: i32, sig: u32) -> Sys {
     if tid <= 0 {
         return Err(EINVAL.into());
     }
-    if k.tasks.get(&tid).is_none_or(|t| pid != -1 && t.group.pid != pid) {
+    if k.tasks
+        .get(&tid)
+        .is_none_or(|t| pid != -1 && t.group.pid != pid)
+    {
         return Err(ESRCH.into());
     }
     if sig != 0 {
         let detail = sender(k);
-        k.signal_thread(tid, Pending { signal: sig, code: SI_TKILL, detail });
+        k.signal_thread(
+            tid,
+            Pending {
+                signal: sig,
+                code: SI_TKILL,
+                detail,
+            },
+        );
     }
     Ok(0)
 }

@@ -22,8 +22,16 @@ pub fn get_timespec(k: &mut Kernel, at: u64, wide: bool) -> Res<u64> {
     let b = k.get(at, if wide { 16 } else { 8 })?;
     let mut i = In::new(k.abi(), &b);
     // The kernel looks at the low half of nanoseconds only where a long has 32 bits.
-    let (s, ns) = if wide { (i.u64()? as i64, i.u64()? as i64) } else { (i.slong()?, i.slong()?) };
-    let ns = if k.abi().long == 4 { ns as i32 as i64 } else { ns };
+    let (s, ns) = if wide {
+        (i.u64()? as i64, i.u64()? as i64)
+    } else {
+        (i.slong()?, i.slong()?)
+    };
+    let ns = if k.abi().long == 4 {
+        ns as i32 as i64
+    } else {
+        ns
+    };
     if s < 0 || !(0..1_000_000_000).contains(&ns) {
         return Err(EINVAL);
     }
@@ -47,7 +55,9 @@ fn get_timeval(k: &mut Kernel, at: u64) -> Res<u64> {
     if s < 0 || !(0..1_000_000).contains(&us) {
         return Err(EINVAL);
     }
-    Ok((s as u64).saturating_mul(SECOND).saturating_add(us as u64 * 1000))
+    Ok((s as u64)
+        .saturating_mul(SECOND)
+        .saturating_add(us as u64 * 1000))
 }
 
 fn timeval(abi: &Abi, ns: u64) -> Vec<u8> {
@@ -175,7 +185,11 @@ fn sleep(k: &mut Kernel, until: u64, left: u64, wide: bool) -> Sys {
         k.put(left, &b)?;
     }
     // Woken by nothing but time and signals; a handler always ends it.
-    Err(Stop::Wait(Wait { keys: Vec::new(), until: Some(until), never_restart: true }))
+    Err(Stop::Wait(Wait {
+        keys: Vec::new(),
+        until: Some(until),
+        never_restart: true,
+    }))
 }
 
 pub(super) fn nanosleep(k: &mut Kernel, want: u64, left: u64) -> Sys {
@@ -191,7 +205,11 @@ fn clock_sleep(k: &mut Kernel, clock: i32, flags: u32, want: u64, left: u64, wid
         let until = k.deadline(ns);
         return sleep(k, until, left, wide);
     }
-    let until = if matches!(clock, 0 | 8 | 11) { k.from_realtime(ns) } else { ns };
+    let until = if matches!(clock, 0 | 8 | 11) {
+        k.from_realtime(ns)
+    } else {
+        ns
+    };
     sleep(k, until, 0, wide)
 }
 
@@ -199,27 +217,49 @@ pub(super) fn clock_nanosleep(k: &mut Kernel, clock: i32, flags: u32, want: u64,
     clock_sleep(k, clock, flags, want, left, false)
 }
 
-pub(super) fn clock_nanosleep_time64(k: &mut Kernel, clock: i32, flags: u32, want: u64, left: u64) -> Sys {
+pub(super) fn clock_nanosleep_time64(
+    k: &mut Kernel,
+    clock: i32,
+    flags: u32,
+    want: u64,
+    left: u64,
+) -> Sys {
     clock_sleep(k, clock, flags, want, left, true)
 }
 
 /// The clock of an interval timer.
 fn timer_now(k: &mut Kernel, which: usize) -> u64 {
-    if which == 0 { k.now() } else { k.group().insns.get() }
+    if which == 0 {
+        k.now()
+    } else {
+        k.group().insns.get()
+    }
 }
 
 fn left(t: &Interval, now: u64) -> u64 {
     // A timer about to fire is not off.
-    if t.due == 0 { 0 } else { t.due.saturating_sub(now).max(1000) }
+    if t.due == 0 {
+        0
+    } else {
+        t.due.saturating_sub(now).max(1000)
+    }
 }
 
 pub(super) fn alarm(k: &mut Kernel, seconds: u32) -> Sys {
     let now = k.now();
     let g = k.group();
     let old = g.itimers[0].get();
-    let due = if seconds == 0 { 0 } else { now + seconds as u64 * SECOND };
+    let due = if seconds == 0 {
+        0
+    } else {
+        now + seconds as u64 * SECOND
+    };
     g.itimers[0].set(Interval { due, every: 0 });
-    Ok(if old.due == 0 { 0 } else { (left(&old, now) + SECOND / 2).div_euclid(SECOND).max(1) })
+    Ok(if old.due == 0 {
+        0
+    } else {
+        (left(&old, now) + SECOND / 2).div_euclid(SECOND).max(1)
+    })
 }
 
 fn put_itimer(k: &mut Kernel, t: &Interval, now: u64, to: u64) -> Res<()> {
@@ -240,11 +280,19 @@ pub(super) fn setitimer(k: &mut Kernel, which: u32, new: u64, old: u64) -> Sys {
     let before = k.group().itimers.get(which).ok_or(EINVAL)?.get();
     let now = timer_now(k, which);
     let size = 2 * k.abi().long as u64;
-    let (every, value) = if new == 0 { (0, 0) } else { (get_timeval(k, new)?, get_timeval(k, new + size)?) };
+    let (every, value) = if new == 0 {
+        (0, 0)
+    } else {
+        (get_timeval(k, new)?, get_timeval(k, new + size)?)
+    };
     if old != 0 {
         put_itimer(k, &before, now, old)?;
     }
-    let due = if value == 0 { 0 } else { now.saturating_add(value) };
+    let due = if value == 0 {
+        0
+    } else {
+        now.saturating_add(value)
+    };
     k.group().itimers[which].set(Interval { due, every });
     Ok(0)
 }
@@ -257,7 +305,10 @@ pub(super) fn timer_create(k: &mut Kernel, clock: i32, event: u64, id: u64) -> S
     let g = k.group();
     let n = {
         let timers = g.timers.borrow();
-        timers.iter().position(|t| t.is_none()).unwrap_or(timers.len())
+        timers
+            .iter()
+            .position(|t| t.is_none())
+            .unwrap_or(timers.len())
     };
     if n >= 256 {
         return Err(crate::errno::EAGAIN.into());
@@ -284,7 +335,14 @@ pub(super) fn timer_create(k: &mut Kernel, clock: i32, event: u64, id: u64) -> S
             return Err(EINVAL.into());
         }
     }
-    let t = PosixTimer { at: Interval::default(), signal, tid, value, clock: clock as u32, overrun: 0 };
+    let t = PosixTimer {
+        at: Interval::default(),
+        signal,
+        tid,
+        value,
+        clock: clock as u32,
+        overrun: 0,
+    };
     let mut timers = g.timers.borrow_mut();
     if n == timers.len() {
         timers.push(Some(t));
@@ -298,21 +356,36 @@ pub(super) fn timer_create(k: &mut Kernel, clock: i32, event: u64, id: u64) -> S
 
 fn timer(k: &mut Kernel, id: i32) -> Res<PosixTimer> {
     let g = k.group();
-    let t = usize::try_from(id).ok().and_then(|i| g.timers.borrow().get(i).copied().flatten());
+    let t = usize::try_from(id)
+        .ok()
+        .and_then(|i| g.timers.borrow().get(i).copied().flatten());
     t.ok_or(EINVAL)
 }
 
 fn itimerspec(k: &mut Kernel, t: &Interval, to: u64, wide: bool) -> Res<()> {
     let now = k.now();
-    let l = if t.due == 0 { 0 } else { t.due.saturating_sub(now).max(1) };
+    let l = if t.due == 0 {
+        0
+    } else {
+        t.due.saturating_sub(now).max(1)
+    };
     let b = [timespec(k.abi(), t.every, wide), timespec(k.abi(), l, wide)].concat();
     k.put(to, &b)
 }
 
 /// Reads an itimerspec and gives when the timer is due.
-fn new_interval(k: &mut Kernel, new: u64, absolute: bool, realtime: bool, wide: bool) -> Res<Interval> {
+fn new_interval(
+    k: &mut Kernel,
+    new: u64,
+    absolute: bool,
+    realtime: bool,
+    wide: bool,
+) -> Res<Interval> {
     let size = if wide || k.abi().long == 8 { 16 } else { 8 };
-    let (every, value) = (get_timespec(k, new, wide)?, get_timespec(k, new + size, wide)?);
+    let (every, value) = (
+        get_timespec(k, new, wide)?,
+        get_timespec(k, new + size, wide)?,
+    );
     let due = match (value, absolute) {
         (0, _) => 0,
         (v, true) if realtime => k.from_realtime(v).max(1),
@@ -378,7 +451,15 @@ fn timerfd_set(k: &mut Kernel, fd: i32, flags: u32, new: u64, old: u64, wide: bo
     let t = f.ops.as_any().downcast_ref::<TimerFd>().ok_or(EINVAL)?;
     let at = new_interval(k, new, flags & 1 != 0, t.realtime, wide)?;
     if old != 0 {
-        itimerspec(k, &Interval { due: t.due.get(), every: t.every.get() }, old, wide)?;
+        itimerspec(
+            k,
+            &Interval {
+                due: t.due.get(),
+                every: t.every.get(),
+            },
+            old,
+            wide,
+        )?;
     }
     t.due.set(at.due);
     t.every.set(at.every);
@@ -397,7 +478,15 @@ pub(super) fn timerfd_settime64(k: &mut Kernel, fd: i32, flags: u32, new: u64, o
 fn timerfd_get(k: &mut Kernel, fd: i32, to: u64, wide: bool) -> Sys {
     let f = k.file(fd)?;
     let t = f.ops.as_any().downcast_ref::<TimerFd>().ok_or(EINVAL)?;
-    itimerspec(k, &Interval { due: t.due.get(), every: t.every.get() }, to, wide)?;
+    itimerspec(
+        k,
+        &Interval {
+            due: t.due.get(),
+            every: t.every.get(),
+        },
+        to,
+        wide,
+    )?;
     Ok(0)
 }
 
@@ -413,7 +502,12 @@ pub(super) fn times(k: &mut Kernel, to: u64) -> Sys {
     const TICK: u64 = 10_000_000;
     let g = k.group();
     if to != 0 {
-        let b = Out::new(k.abi()).long((g.insns.get() + k.turn_insns()) / TICK).long(0).long(g.child_insns.get() / TICK).long(0).done();
+        let b = Out::new(k.abi())
+            .long((g.insns.get() + k.turn_insns()) / TICK)
+            .long(0)
+            .long(g.child_insns.get() / TICK)
+            .long(0)
+            .done();
         k.put(to, &b)?;
     }
     Ok(k.now() / TICK)
@@ -422,4 +516,3 @@ pub(super) fn times(k: &mut Kernel, to: u64) -> Sys {
 pub(super) fn adjtimex(_k: &mut Kernel, _buf: u64) -> Sys {
     Err(EPERM.into())
 }
-

@@ -11,7 +11,11 @@ use crate::vfs::open;
 
 fn put_termios(abi: &Abi, t: &Termios, with_speeds: bool) -> Vec<u8> {
     let mut o = Out::new(abi);
-    o.u32(t.iflag).u32(t.oflag).u32(t.cflag).u32(Abi::flags_out(abi.lflags, t.lflag)).u8(0);
+    o.u32(t.iflag)
+        .u32(t.oflag)
+        .u32(t.cflag)
+        .u32(Abi::flags_out(abi.lflags, t.lflag))
+        .u8(0);
     let mut cc = vec![0; abi.nccs as usize];
     for (from, &to) in abi.cc.iter().enumerate() {
         if let Some(c) = cc.get_mut(to as usize) {
@@ -31,7 +35,13 @@ fn get_termios(k: &mut Kernel, at: u64, old: &Termios) -> Res<Termios> {
     let b = k.get(at, n)?;
     let abi = k.abi();
     let mut i = In::new(abi, &b);
-    let mut t = Termios { iflag: i.u32()?, oflag: i.u32()?, cflag: i.u32()?, lflag: Abi::flags_in(abi.lflags, i.u32()?), cc: old.cc };
+    let mut t = Termios {
+        iflag: i.u32()?,
+        oflag: i.u32()?,
+        cflag: i.u32()?,
+        lflag: Abi::flags_in(abi.lflags, i.u32()?),
+        cc: old.cc,
+    };
     for (to, &from) in abi.cc.iter().enumerate() {
         t.cc[to] = b.get(17 + from as usize).copied().unwrap_or(0);
     }
@@ -59,7 +69,11 @@ pub(super) fn ioctl(k: &mut Kernel, fd: i32, request: u32, arg: u64) -> Sys {
         0x5452 => return Ok(0),
         // FIONREAD.
         0x541b => {
-            let n = if f.ops.seekable() { (f.ops.readable()? as u64).saturating_sub(f.pos.get()) as u32 } else { f.ops.readable()? };
+            let n = if f.ops.seekable() {
+                (f.ops.readable()? as u64).saturating_sub(f.pos.get()) as u32
+            } else {
+                f.ops.readable()?
+            };
             k.put_u32(arg, n)?;
             return Ok(0);
         }
@@ -106,13 +120,26 @@ fn terminal(k: &mut Kernel, f: &Rc<File>, tty: &dyn Tty, request: u32, arg: u64)
             if pgid < 0 {
                 return Err(EINVAL.into());
             }
-            if !k.procs.groups.borrow().values().any(|o| o.pgid.get() == pgid) {
+            if !k
+                .procs
+                .groups
+                .borrow()
+                .values()
+                .any(|o| o.pgid.get() == pgid)
+            {
                 return Err(ESRCH.into());
             }
             tty.foreground().set(pgid);
         }
         // TIOCGSID.
-        0x5429 => k.put_u32(arg, if tty.session().get() == 0 { g.sid.get() } else { tty.session().get() } as u32)?,
+        0x5429 => k.put_u32(
+            arg,
+            if tty.session().get() == 0 {
+                g.sid.get()
+            } else {
+                tty.session().get()
+            } as u32,
+        )?,
         // TIOCNOTTY.
         0x5422 => *g.tty.borrow_mut() = None,
         // TIOCOUTQ.
@@ -120,7 +147,12 @@ fn terminal(k: &mut Kernel, f: &Rc<File>, tty: &dyn Tty, request: u32, arg: u64)
         // TIOCGWINSZ, TIOCSWINSZ.
         0x5413 => {
             let w = tty.winsize()?;
-            let b = Out::new(k.abi()).u16(w[0]).u16(w[1]).u16(w[2]).u16(w[3]).done();
+            let b = Out::new(k.abi())
+                .u16(w[0])
+                .u16(w[1])
+                .u16(w[2])
+                .u16(w[3])
+                .done();
             k.put(arg, &b)?;
         }
         0x5414 => {

@@ -6,7 +6,10 @@ use crate::kernel::{Kernel, Sys};
 
 pub(super) fn uname(k: &mut Kernel, to: u64) -> Sys {
     let mut o = Out::new(k.abi());
-    o.text(b"Linux", 65).text(&k.hostname, 65).text(k.config.release.as_bytes(), 65).text(b"#1 SMP tinamou", 65);
+    o.text(b"Linux", 65)
+        .text(&k.hostname, 65)
+        .text(k.config.release.as_bytes(), 65)
+        .text(b"#1 SMP tinamou", 65);
     o.text(k.abi().machine.as_bytes(), 65).text(b"(none)", 65);
     let b = o.done();
     k.put(to, &b)?;
@@ -35,11 +38,23 @@ pub(super) fn sysinfo(k: &mut Kernel, to: u64) -> Sys {
     let procs = k.procs.groups.borrow().len() as u16;
     let unit = if k.abi().long == 4 { 4096 } else { 1 };
     let mut o = Out::new(k.abi());
-    o.long(up).long(0).long(0).long(0).long(total / unit).long(free / unit).long(0).long(0).long(0).long(0);
+    o.long(up)
+        .long(0)
+        .long(0)
+        .long(0)
+        .long(total / unit)
+        .long(free / unit)
+        .long(0)
+        .long(0)
+        .long(0)
+        .long(0);
     o.u16(procs).u16(0).long(0).long(0).u32(unit as u32);
     o.pad(8);
     let b = o.done();
-    k.put(to, &b[..if k.abi().long == 4 { 64 } else { 112 }.min(b.len())])?;
+    k.put(
+        to,
+        &b[..if k.abi().long == 4 { 64 } else { 112 }.min(b.len())],
+    )?;
     Ok(0)
 }
 
@@ -71,7 +86,14 @@ pub(super) fn rseq(_k: &mut Kernel, _at: u64, _size: u32, _flags: u32, _sig: u32
     Err(ENOSYS.into())
 }
 
-pub(super) fn mount(_k: &mut Kernel, _dev: u64, _dir: u64, _kind: u64, _flags: u64, _data: u64) -> Sys {
+pub(super) fn mount(
+    _k: &mut Kernel,
+    _dev: u64,
+    _dir: u64,
+    _kind: u64,
+    _flags: u64,
+    _data: u64,
+) -> Sys {
     Err(EPERM.into())
 }
 

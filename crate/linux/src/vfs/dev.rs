@@ -32,8 +32,12 @@ const DEVICES: &[(&[u8], Kind, u64)] = &[
     (b"tty", Kind::Tty, 5 << 32),
 ];
 
-const LINKS: &[(&[u8], &[u8])] =
-    &[(b"fd", b"/proc/self/fd"), (b"stdin", b"/proc/self/fd/0"), (b"stdout", b"/proc/self/fd/1"), (b"stderr", b"/proc/self/fd/2")];
+const LINKS: &[(&[u8], &[u8])] = &[
+    (b"fd", b"/proc/self/fd"),
+    (b"stdin", b"/proc/self/fd/0"),
+    (b"stdout", b"/proc/self/fd/1"),
+    (b"stderr", b"/proc/self/fd/2"),
+];
 
 /// The directory.
 pub struct DevDir {
@@ -45,8 +49,18 @@ pub struct DevDir {
 
 impl DevDir {
     /// Over `below`, a host's /dev.
-    pub fn new(random: &Random, procs: &Rc<Procs>, shm: Rc<MemNode>, below: Option<Rc<dyn Node>>) -> Rc<DevDir> {
-        Rc::new(DevDir { random: random.clone(), procs: procs.clone(), shm, below })
+    pub fn new(
+        random: &Random,
+        procs: &Rc<Procs>,
+        shm: Rc<MemNode>,
+        below: Option<Rc<dyn Node>>,
+    ) -> Rc<DevDir> {
+        Rc::new(DevDir {
+            random: random.clone(),
+            procs: procs.clone(),
+            shm,
+            below,
+        })
     }
 }
 
@@ -54,7 +68,15 @@ struct Link(&'static [u8]);
 
 impl Node for Link {
     fn stat(&self) -> Res<Stat> {
-        Ok(Stat { dev: 6, ino: 100 + self.0.len() as u64, mode: mode::LNK | 0o777, nlink: 1, size: self.0.len() as u64, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: 6,
+            ino: 100 + self.0.len() as u64,
+            mode: mode::LNK | 0o777,
+            nlink: 1,
+            size: self.0.len() as u64,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn open(&self, _flags: u32) -> Res<Rc<dyn FileOps>> {
@@ -72,12 +94,24 @@ impl Node for Link {
 
 impl Node for DevDir {
     fn stat(&self) -> Res<Stat> {
-        Ok(Stat { dev: 6, ino: 1, mode: mode::DIR | 0o755, nlink: 3, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: 6,
+            ino: 1,
+            mode: mode::DIR | 0o755,
+            nlink: 3,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn open(&self, flags: u32) -> Res<Rc<dyn FileOps>> {
         super::check_open(&self.stat()?, flags)?;
-        let copy = DevDir { random: self.random.clone(), procs: self.procs.clone(), shm: self.shm.clone(), below: self.below.clone() };
+        let copy = DevDir {
+            random: self.random.clone(),
+            procs: self.procs.clone(),
+            shm: self.shm.clone(),
+            below: self.below.clone(),
+        };
         Ok(Rc::new(crate::file::NodeFile(Rc::new(copy))))
     }
 
@@ -92,7 +126,12 @@ impl Node for DevDir {
             return below.lookup(name);
         }
         if let Some(&(_, kind, rdev)) = DEVICES.iter().find(|d| d.0 == name) {
-            return Ok(Rc::new(Device { kind, rdev, random: self.random.clone(), procs: self.procs.clone() }));
+            return Ok(Rc::new(Device {
+                kind,
+                rdev,
+                random: self.random.clone(),
+                procs: self.procs.clone(),
+            }));
         }
         if let Some(l) = LINKS.iter().find(|l| l.0 == name) {
             return Ok(Rc::new(Link(l.1)));
@@ -105,9 +144,24 @@ impl Node for DevDir {
     }
 
     fn entries(&self) -> Res<Vec<Dirent>> {
-        let mut out: Vec<Dirent> = DEVICES.iter().map(|d| Dirent { ino: d.2 & 0xff | 0x100, kind: mode::CHR, name: d.0.to_vec() }).collect();
-        out.extend(LINKS.iter().map(|l| Dirent { ino: 100 + l.1.len() as u64, kind: mode::LNK, name: l.0.to_vec() }));
-        out.push(Dirent { ino: self.shm.stat()?.ino, kind: mode::DIR, name: b"shm".to_vec() });
+        let mut out: Vec<Dirent> = DEVICES
+            .iter()
+            .map(|d| Dirent {
+                ino: d.2 & 0xff | 0x100,
+                kind: mode::CHR,
+                name: d.0.to_vec(),
+            })
+            .collect();
+        out.extend(LINKS.iter().map(|l| Dirent {
+            ino: 100 + l.1.len() as u64,
+            kind: mode::LNK,
+            name: l.0.to_vec(),
+        }));
+        out.push(Dirent {
+            ino: self.shm.stat()?.ino,
+            kind: mode::DIR,
+            name: b"shm".to_vec(),
+        });
         if let Some(below) = &self.below {
             let more = below.entries()?;
             out.extend(more.into_iter().filter(|e| self.own(&e.name)));
@@ -131,7 +185,15 @@ struct Device {
 
 impl Node for Device {
     fn stat(&self) -> Res<Stat> {
-        Ok(Stat { dev: 6, ino: self.rdev & 0xff | 0x100, mode: mode::CHR | 0o666, nlink: 1, rdev: self.rdev, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: 6,
+            ino: self.rdev & 0xff | 0x100,
+            mode: mode::CHR | 0o666,
+            nlink: 1,
+            rdev: self.rdev,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn open(&self, flags: u32) -> Res<Rc<dyn FileOps>> {
@@ -139,7 +201,12 @@ impl Node for Device {
         if self.kind == Kind::Tty {
             return self.procs.terminal().ok_or(ENXIO);
         }
-        Ok(Rc::new(Device { kind: self.kind, rdev: self.rdev, random: self.random.clone(), procs: self.procs.clone() }))
+        Ok(Rc::new(Device {
+            kind: self.kind,
+            rdev: self.rdev,
+            random: self.random.clone(),
+            procs: self.procs.clone(),
+        }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -157,7 +224,11 @@ impl Node for Device {
     }
 
     fn write_at(&self, _at: u64, data: &[u8]) -> Res<usize> {
-        if self.kind == Kind::Full && !data.is_empty() { Err(ENOSPC) } else { Ok(data.len()) }
+        if self.kind == Kind::Full && !data.is_empty() {
+            Err(ENOSPC)
+        } else {
+            Ok(data.len())
+        }
     }
 
     fn set_attr(&self, _attr: &super::Attr) -> Res<()> {
@@ -201,10 +272,22 @@ impl FileOps for Device {
     }
 
     fn node(&self) -> Option<Rc<dyn Node>> {
-        Some(Rc::new(Device { kind: self.kind, rdev: self.rdev, random: self.random.clone(), procs: self.procs.clone() }))
+        Some(Rc::new(Device {
+            kind: self.kind,
+            rdev: self.rdev,
+            random: self.random.clone(),
+            procs: self.procs.clone(),
+        }))
     }
 
     fn name(&self) -> Vec<u8> {
-        [&b"/dev/"[..], DEVICES.iter().find(|d| d.1 == self.kind).map_or(&b"?"[..], |d| d.0)].concat()
+        [
+            &b"/dev/"[..],
+            DEVICES
+                .iter()
+                .find(|d| d.1 == self.kind)
+                .map_or(&b"?"[..], |d| d.0),
+        ]
+        .concat()
     }
 }

@@ -68,7 +68,12 @@ fn openat(dir: i32, name: &[u8], flags: i32, mode: u32) -> Res<OwnedFd> {
     let name = c(name)?;
     // SAFETY: a NUL-terminated string; the descriptor that comes back is ours.
     unsafe {
-        let fd = check(libc::openat(dir, name.as_ptr(), flags | libc::O_CLOEXEC, mode))?;
+        let fd = check(libc::openat(
+            dir,
+            name.as_ptr(),
+            flags | libc::O_CLOEXEC,
+            mode,
+        ))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
@@ -88,7 +93,12 @@ impl HostNode {
     }
 
     fn reopen(&self, flags: i32) -> Res<OwnedFd> {
-        openat(libc::AT_FDCWD, format!("/proc/self/fd/{}", self.raw()).as_bytes(), flags, 0)
+        openat(
+            libc::AT_FDCWD,
+            format!("/proc/self/fd/{}", self.raw()).as_bytes(),
+            flags,
+            0,
+        )
     }
 
     fn self_path(&self) -> Res<CString> {
@@ -105,9 +115,14 @@ impl Node for HostNode {
         let s = self.stat()?;
         super::check_open(&s, flags)?;
         // FIFOs are opened without waiting for the other side; terminals never become ours.
-        let flags = flags & (open::ACCMODE | open::TRUNC | open::APPEND | open::DIRECTORY) | libc::O_NOCTTY as u32 | libc::O_NONBLOCK as u32;
+        let flags = flags & (open::ACCMODE | open::TRUNC | open::APPEND | open::DIRECTORY)
+            | libc::O_NOCTTY as u32
+            | libc::O_NONBLOCK as u32;
         let fd = self.reopen(flags as i32)?;
-        let node = Rc::new(HostNode { fd: self.fd.try_clone().map_err(Errno::from)?, link: false });
+        let node = Rc::new(HostNode {
+            fd: self.fd.try_clone().map_err(Errno::from)?,
+            link: false,
+        });
         Ok(Rc::new(HostFile::new(fd, s.kind(), Some(node))))
     }
 
@@ -127,7 +142,14 @@ impl Node for HostNode {
         let mut buf = vec![0u8; 65536];
         loop {
             // SAFETY: the buffer is ours and as long as said.
-            let n = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), buf.as_mut_ptr(), buf.len()) };
+            let n = unsafe {
+                libc::syscall(
+                    libc::SYS_getdents64,
+                    fd.as_raw_fd(),
+                    buf.as_mut_ptr(),
+                    buf.len(),
+                )
+            };
             let n = count(n as isize)?;
             if n == 0 {
                 return Ok(out);
@@ -141,7 +163,11 @@ impl Node for HostNode {
                 let name = &name[..name.iter().position(|&b| b == 0).unwrap_or(name.len())];
                 if name != b"." && name != b".." {
                     let ino = ino.iter().rev().fold(0, |v, &b| v << 8 | b as u64);
-                    out.push(Dirent { ino, kind: (record[18] as u32) << 12, name: name.to_vec() });
+                    out.push(Dirent {
+                        ino,
+                        kind: (record[18] as u32) << 12,
+                        name: name.to_vec(),
+                    });
                 }
                 rest = &rest[len..];
             }
@@ -154,7 +180,9 @@ impl Node for HostNode {
         }
         let mut buf = vec![0u8; 4096];
         // SAFETY: the buffer is ours; an empty name means the descriptor itself.
-        let n = unsafe { libc::readlinkat(self.raw(), c"".as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
+        let n = unsafe {
+            libc::readlinkat(self.raw(), c"".as_ptr(), buf.as_mut_ptr().cast(), buf.len())
+        };
         buf.truncate(count(n)?);
         Ok(buf)
     }
@@ -171,7 +199,12 @@ impl Node for HostNode {
 
     fn create(&self, name: &[u8], bits: u32, rdev: u64) -> Res<Rc<dyn Node>> {
         if matches!(bits & mode::FMT, 0 | mode::REG) {
-            drop(openat(self.raw(), name, libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW, bits & 0o7777)?);
+            drop(openat(
+                self.raw(),
+                name,
+                libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY | libc::O_NOFOLLOW,
+                bits & 0o7777,
+            )?);
         } else {
             let n = c(name)?;
             let rdev = libc::makedev((rdev >> 32) as u32, rdev as u32);
@@ -197,20 +230,45 @@ impl Node for HostNode {
         let node = node.as_any().downcast_ref::<HostNode>().ok_or(EXDEV)?;
         let (from, name) = (node.self_path()?, c(name)?);
         // SAFETY: NUL-terminated strings.
-        check(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), self.raw(), name.as_ptr(), libc::AT_SYMLINK_FOLLOW) }).map(drop)
+        check(unsafe {
+            libc::linkat(
+                libc::AT_FDCWD,
+                from.as_ptr(),
+                self.raw(),
+                name.as_ptr(),
+                libc::AT_SYMLINK_FOLLOW,
+            )
+        })
+        .map(drop)
     }
 
     fn unlink(&self, name: &[u8], dir: bool) -> Res<()> {
         let name = c(name)?;
         // SAFETY: a NUL-terminated string.
-        check(unsafe { libc::unlinkat(self.raw(), name.as_ptr(), if dir { libc::AT_REMOVEDIR } else { 0 }) }).map(drop)
+        check(unsafe {
+            libc::unlinkat(
+                self.raw(),
+                name.as_ptr(),
+                if dir { libc::AT_REMOVEDIR } else { 0 },
+            )
+        })
+        .map(drop)
     }
 
     fn rename(&self, name: &[u8], to: &Rc<dyn Node>, to_name: &[u8], flags: u32) -> Res<()> {
         let to = to.as_any().downcast_ref::<HostNode>().ok_or(EXDEV)?;
         let (name, to_name) = (c(name)?, c(to_name)?);
         // SAFETY: NUL-terminated strings.
-        let r = unsafe { libc::syscall(libc::SYS_renameat2, self.raw(), name.as_ptr(), to.raw(), to_name.as_ptr(), flags) };
+        let r = unsafe {
+            libc::syscall(
+                libc::SYS_renameat2,
+                self.raw(),
+                name.as_ptr(),
+                to.raw(),
+                to_name.as_ptr(),
+                flags,
+            )
+        };
         check(r as i32).map(drop)
     }
 
@@ -223,7 +281,15 @@ impl Node for HostNode {
         }
         if a.uid.is_some() || a.gid.is_some() {
             // SAFETY: an empty name means the descriptor itself.
-            check(unsafe { libc::fchownat(fd, c"".as_ptr(), a.uid.unwrap_or(u32::MAX), a.gid.unwrap_or(u32::MAX), libc::AT_EMPTY_PATH) })?;
+            check(unsafe {
+                libc::fchownat(
+                    fd,
+                    c"".as_ptr(),
+                    a.uid.unwrap_or(u32::MAX),
+                    a.gid.unwrap_or(u32::MAX),
+                    libc::AT_EMPTY_PATH,
+                )
+            })?;
         }
         if let Some(n) = a.size {
             // SAFETY: a NUL-terminated string.
@@ -231,8 +297,14 @@ impl Node for HostNode {
         }
         if a.atime.is_some() || a.mtime.is_some() {
             let t = |t: Option<(i64, u32)>| match t {
-                Some((s, ns)) => libc::timespec { tv_sec: s, tv_nsec: ns as i64 },
-                None => libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT },
+                Some((s, ns)) => libc::timespec {
+                    tv_sec: s,
+                    tv_nsec: ns as i64,
+                },
+                None => libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: libc::UTIME_OMIT,
+                },
             };
             let times = [t(a.atime), t(a.mtime)];
             // SAFETY: two timespecs, and a NUL-terminated string.
@@ -289,7 +361,13 @@ pub struct HostFile {
 
 impl HostFile {
     fn new(fd: OwnedFd, kind: u32, node: Option<Rc<HostNode>>) -> HostFile {
-        HostFile { fd, kind, node, foreground: Cell::new(0), session: Cell::new(0) }
+        HostFile {
+            fd,
+            kind,
+            node,
+            foreground: Cell::new(0),
+            session: Cell::new(0),
+        }
     }
 
     /// One of the emulator's own descriptors: 0, 1, 2.
@@ -298,11 +376,19 @@ impl HostFile {
     /// EBADF if it is closed.
     pub fn inherited(fd: i32) -> Res<(Rc<HostFile>, u32)> {
         // SAFETY: plain system calls on a number.
-        let (copy, flags) = unsafe { (check(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3))?, check(libc::fcntl(fd, libc::F_GETFL))?) };
+        let (copy, flags) = unsafe {
+            (
+                check(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3))?,
+                check(libc::fcntl(fd, libc::F_GETFL))?,
+            )
+        };
         // SAFETY: the duplicate is ours.
         let copy = unsafe { OwnedFd::from_raw_fd(copy) };
         let kind = fstat(copy.as_raw_fd())?.kind();
-        Ok((Rc::new(HostFile::new(copy, kind, None)), flags as u32 & (open::ACCMODE | open::APPEND)))
+        Ok((
+            Rc::new(HostFile::new(copy, kind, None)),
+            flags as u32 & (open::ACCMODE | open::APPEND),
+        ))
     }
 
     fn plain(&self) -> bool {
@@ -314,7 +400,11 @@ impl HostFile {
     }
 
     fn ready(&self, want: i16) -> u32 {
-        let mut p = libc::pollfd { fd: self.raw(), events: want, revents: 0 };
+        let mut p = libc::pollfd {
+            fd: self.raw(),
+            events: want,
+            revents: 0,
+        };
         // SAFETY: one pollfd.
         unsafe { libc::poll(&mut p, 1, 0) };
         p.revents as u16 as u32
@@ -374,11 +464,16 @@ impl FileOps for HostFile {
         if self.plain() {
             return ready::IN | ready::OUT | ready::RDNORM | ready::WRNORM;
         }
-        self.ready(libc::POLLIN | libc::POLLOUT | libc::POLLPRI | libc::POLLRDNORM | libc::POLLWRNORM)
+        self.ready(
+            libc::POLLIN | libc::POLLOUT | libc::POLLPRI | libc::POLLRDNORM | libc::POLLWRNORM,
+        )
     }
 
     fn keys(&self, want: u32, out: &mut Vec<Key>) {
-        out.push(Key::Host(self.raw(), want & (ready::IN | ready::OUT | ready::PRI)));
+        out.push(Key::Host(
+            self.raw(),
+            want & (ready::IN | ready::OUT | ready::PRI),
+        ));
     }
 
     fn stat(&self) -> Res<Stat> {
@@ -387,7 +482,8 @@ impl FileOps for HostFile {
 
     fn seekable(&self) -> bool {
         // SAFETY: a plain system call on a number.
-        self.plain() && (self.node.is_some() || unsafe { libc::lseek(self.raw(), 0, libc::SEEK_CUR) } >= 0)
+        self.plain()
+            && (self.node.is_some() || unsafe { libc::lseek(self.raw(), 0, libc::SEEK_CUR) } >= 0)
     }
 
     fn seek(&self, to: i64, whence: u32) -> Option<Res<u64>> {
@@ -426,7 +522,10 @@ impl FileOps for HostFile {
 
     fn name(&self) -> Vec<u8> {
         let path = format!("/proc/self/fd/{}", self.raw());
-        std::fs::read_link(path).map_or_else(|_| b"host".to_vec(), |p| std::os::unix::ffi::OsStringExt::into_vec(p.into_os_string()))
+        std::fs::read_link(path).map_or_else(
+            |_| b"host".to_vec(),
+            |p| std::os::unix::ffi::OsStringExt::into_vec(p.into_os_string()),
+        )
     }
 
     fn host_fd(&self) -> Option<i32> {
@@ -444,7 +543,13 @@ impl Tty for HostFile {
         };
         let mut cc = [0; 19];
         cc.copy_from_slice(&t.c_cc[..19]);
-        Ok(Termios { iflag: t.c_iflag, oflag: t.c_oflag, cflag: t.c_cflag, lflag: t.c_lflag, cc })
+        Ok(Termios {
+            iflag: t.c_iflag,
+            oflag: t.c_oflag,
+            cflag: t.c_cflag,
+            lflag: t.c_lflag,
+            cc,
+        })
     }
 
     fn set_termios(&self, new: &Termios, when: u32) -> Res<()> {
@@ -452,7 +557,8 @@ impl Tty for HostFile {
         unsafe {
             let mut t: libc::termios = core::mem::zeroed();
             check(libc::tcgetattr(self.raw(), &mut t))?;
-            (t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag) = (new.iflag, new.oflag, new.cflag, new.lflag);
+            (t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag) =
+                (new.iflag, new.oflag, new.cflag, new.lflag);
             t.c_cc[..19].copy_from_slice(&new.cc);
             check(libc::tcsetattr(self.raw(), when as i32, &t)).map(drop)
         }
@@ -461,7 +567,8 @@ impl Tty for HostFile {
     fn winsize(&self) -> Res<Winsize> {
         let mut w = [0u16; 4];
         // SAFETY: TIOCGWINSZ writes four u16.
-        check(unsafe { libc::ioctl(self.raw(), libc::TIOCGWINSZ, w.as_mut_ptr()) }).map_err(|_| ENOTTY)?;
+        check(unsafe { libc::ioctl(self.raw(), libc::TIOCGWINSZ, w.as_mut_ptr()) })
+            .map_err(|_| ENOTTY)?;
         Ok(w)
     }
 
@@ -481,17 +588,44 @@ impl Tty for HostFile {
 
 /// Waits until one of the descriptors is ready or the time is over (`None`: for ever). Gives those that are ready.
 pub fn wait(fds: &[(i32, u32)], timeout_ns: Option<u64>) -> Vec<(i32, u32)> {
-    let mut list: Vec<libc::pollfd> = fds.iter().map(|&(fd, want)| libc::pollfd { fd, events: want as i16, revents: 0 }).collect();
-    let t = timeout_ns.map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 });
+    let mut list: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|&(fd, want)| libc::pollfd {
+            fd,
+            events: want as i16,
+            revents: 0,
+        })
+        .collect();
+    let t = timeout_ns.map(|ns| libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as i64,
+        tv_nsec: (ns % 1_000_000_000) as i64,
+    });
     // SAFETY: the list and the timespec are ours and as long as said.
-    unsafe { libc::ppoll(list.as_mut_ptr(), list.len() as u64, t.as_ref().map_or(core::ptr::null(), |t| t), core::ptr::null()) };
-    list.iter().filter(|p| p.revents != 0).map(|p| (p.fd, p.revents as u16 as u32)).collect()
+    unsafe {
+        libc::ppoll(
+            list.as_mut_ptr(),
+            list.len() as u64,
+            t.as_ref().map_or(core::ptr::null(), |t| t),
+            core::ptr::null(),
+        )
+    };
+    list.iter()
+        .filter(|p| p.revents != 0)
+        .map(|p| (p.fd, p.revents as u16 as u32))
+        .collect()
 }
 
 /// Who the emulator runs as: uid, euid, gid, egid.
 pub fn ids() -> [u32; 4] {
     // SAFETY: calls without arguments.
-    unsafe { [libc::getuid(), libc::geteuid(), libc::getgid(), libc::getegid()] }
+    unsafe {
+        [
+            libc::getuid(),
+            libc::geteuid(),
+            libc::getgid(),
+            libc::getegid(),
+        ]
+    }
 }
 
 /// The emulator's process and parent process numbers.
@@ -528,7 +662,8 @@ pub fn die(signal: i32) {
     }
 }
 
-static CAUGHT: [core::sync::atomic::AtomicBool; 32] = [const { core::sync::atomic::AtomicBool::new(false) }; 32];
+static CAUGHT: [core::sync::atomic::AtomicBool; 32] =
+    [const { core::sync::atomic::AtomicBool::new(false) }; 32];
 
 extern "C" fn caught(n: libc::c_int) {
     if let Some(c) = usize::try_from(n).ok().and_then(|n| CAUGHT.get(n)) {

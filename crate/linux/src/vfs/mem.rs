@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{Attr, Dirent, Node, Stat, mode, open};
-use crate::errno::{EEXIST, EFBIG, EINVAL, EISDIR, ENODATA, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV, Res};
+use crate::errno::{
+    EEXIST, EFBIG, EINVAL, EISDIR, ENODATA, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV, Res,
+};
 use crate::file::{FileOps, NodeFile};
 
 /// What the nodes of one tree share.
@@ -41,7 +43,11 @@ const MAX_BYTES: u64 = 1 << 31;
 impl MemNode {
     /// An empty tree with device number `dev`.
     pub fn tree(dev: u64, now: &Rc<Cell<(i64, u32)>>) -> Rc<MemNode> {
-        let shared = Rc::new(Shared { next_ino: Cell::new(2), dev, now: now.clone() });
+        let shared = Rc::new(Shared {
+            next_ino: Cell::new(2),
+            dev,
+            now: now.clone(),
+        });
         MemNode::make(&shared, Data::Dir(BTreeMap::new()), mode::DIR | 0o755, 0)
     }
 
@@ -50,7 +56,18 @@ impl MemNode {
         shared.next_ino.set(ino + 1);
         let now = shared.now.get();
         let nlink = if mode & mode::FMT == mode::DIR { 2 } else { 1 };
-        let meta = Stat { dev: shared.dev, ino, mode, nlink, rdev, blksize: 4096, atime: now, mtime: now, ctime: now, ..Stat::default() };
+        let meta = Stat {
+            dev: shared.dev,
+            ino,
+            mode,
+            nlink,
+            rdev,
+            blksize: 4096,
+            atime: now,
+            mtime: now,
+            ctime: now,
+            ..Stat::default()
+        };
         Rc::new_cyclic(|me| MemNode {
             shared: shared.clone(),
             me: me.clone(),
@@ -72,7 +89,13 @@ impl MemNode {
     fn touch(&self) {
         let now = self.shared.now.get();
         // Two changes at one instant must not look like one: page caches go by it.
-        self.change(|m| m.mtime = if m.mtime >= now { (m.mtime.0, (m.mtime.1 + 1) % 1_000_000_000) } else { now });
+        self.change(|m| {
+            m.mtime = if m.mtime >= now {
+                (m.mtime.0, (m.mtime.1 + 1) % 1_000_000_000)
+            } else {
+                now
+            }
+        });
     }
 
     fn insert(&self, name: &[u8], node: Rc<MemNode>) -> Res<()> {
@@ -98,11 +121,19 @@ impl MemNode {
     /// ENOTDIR.
     pub fn dirs(&self, path: &[u8]) -> Res<Rc<MemNode>> {
         let mut at = self.me.upgrade().ok_or(ENOENT)?;
-        for name in path.split(|&b| b == b'/').filter(|n| !n.is_empty() && *n != b".") {
+        for name in path
+            .split(|&b| b == b'/')
+            .filter(|n| !n.is_empty() && *n != b".")
+        {
             let next = match at.child(name) {
                 Ok(n) => n,
                 Err(e) if e == ENOENT => {
-                    let n = MemNode::make(&self.shared, Data::Dir(BTreeMap::new()), mode::DIR | 0o755, 0);
+                    let n = MemNode::make(
+                        &self.shared,
+                        Data::Dir(BTreeMap::new()),
+                        mode::DIR | 0o755,
+                        0,
+                    );
                     at.insert(name, n.clone())?;
                     n
                 }
@@ -143,7 +174,10 @@ impl MemNode {
     /// ENOENT, ENOTDIR.
     pub fn put_link(&self, path: &[u8], target: &[u8]) -> Res<()> {
         let mut at = self.me.upgrade().ok_or(ENOENT)?;
-        for name in target.split(|&b| b == b'/').filter(|n| !n.is_empty() && *n != b".") {
+        for name in target
+            .split(|&b| b == b'/')
+            .filter(|n| !n.is_empty() && *n != b".")
+        {
             let next = at.child(name)?;
             at = next;
         }
@@ -166,7 +200,10 @@ impl Node for MemNode {
             Data::File(b) => b.len() as u64,
             Data::Link(b) => b.len() as u64,
             Data::Dir(d) => {
-                s.nlink = 2 + d.values().filter(|n| matches!(&*n.data.borrow(), Data::Dir(_))).count() as u32;
+                s.nlink = 2 + d
+                    .values()
+                    .filter(|n| matches!(&*n.data.borrow(), Data::Dir(_)))
+                    .count() as u32;
                 4096
             }
             Data::Special => 0,
@@ -199,7 +236,14 @@ impl Node for MemNode {
 
     fn entries(&self) -> Res<Vec<Dirent>> {
         match &*self.data.borrow() {
-            Data::Dir(d) => Ok(d.iter().map(|(name, n)| Dirent { ino: n.ino, kind: n.meta.get().kind(), name: name.clone() }).collect()),
+            Data::Dir(d) => Ok(d
+                .iter()
+                .map(|(name, n)| Dirent {
+                    ino: n.ino,
+                    kind: n.meta.get().kind(),
+                    name: name.clone(),
+                })
+                .collect()),
             _ => Err(ENOTDIR),
         }
     }
@@ -227,7 +271,10 @@ impl Node for MemNode {
     fn write_at(&self, at: u64, data: &[u8]) -> Res<usize> {
         match &mut *self.data.borrow_mut() {
             Data::File(b) => {
-                let end = at.checked_add(data.len() as u64).filter(|&e| e <= MAX_BYTES).ok_or(EFBIG)? as usize;
+                let end = at
+                    .checked_add(data.len() as u64)
+                    .filter(|&e| e <= MAX_BYTES)
+                    .ok_or(EFBIG)? as usize;
                 if b.len() < end {
                     b.resize(end, 0);
                 }
@@ -242,22 +289,55 @@ impl Node for MemNode {
 
     fn create(&self, name: &[u8], mode_bits: u32, rdev: u64) -> Res<Rc<dyn Node>> {
         let regular = matches!(mode_bits & mode::FMT, 0 | mode::REG);
-        let mode_bits = if mode_bits & mode::FMT == 0 { mode_bits | mode::REG } else { mode_bits };
-        let node = MemNode::make(&self.shared, if regular { Data::File(Vec::new()) } else { Data::Special }, mode_bits, rdev);
+        let mode_bits = if mode_bits & mode::FMT == 0 {
+            mode_bits | mode::REG
+        } else {
+            mode_bits
+        };
+        let node = MemNode::make(
+            &self.shared,
+            if regular {
+                Data::File(Vec::new())
+            } else {
+                Data::Special
+            },
+            mode_bits,
+            rdev,
+        );
         self.insert(name, node.clone())?;
         Ok(node)
     }
 
     fn mkdir(&self, name: &[u8], mode_bits: u32) -> Res<()> {
-        self.insert(name, MemNode::make(&self.shared, Data::Dir(BTreeMap::new()), mode::DIR | mode_bits & 0o7777, 0))
+        self.insert(
+            name,
+            MemNode::make(
+                &self.shared,
+                Data::Dir(BTreeMap::new()),
+                mode::DIR | mode_bits & 0o7777,
+                0,
+            ),
+        )
     }
 
     fn symlink(&self, name: &[u8], target: &[u8]) -> Res<()> {
-        self.insert(name, MemNode::make(&self.shared, Data::Link(target.to_vec()), mode::LNK | 0o777, 0))
+        self.insert(
+            name,
+            MemNode::make(
+                &self.shared,
+                Data::Link(target.to_vec()),
+                mode::LNK | 0o777,
+                0,
+            ),
+        )
     }
 
     fn link(&self, name: &[u8], node: &Rc<dyn Node>) -> Res<()> {
-        let node = node.as_any().downcast_ref::<MemNode>().filter(|n| Rc::ptr_eq(&n.shared, &self.shared)).ok_or(EXDEV)?;
+        let node = node
+            .as_any()
+            .downcast_ref::<MemNode>()
+            .filter(|n| Rc::ptr_eq(&n.shared, &self.shared))
+            .ok_or(EXDEV)?;
         if matches!(&*node.data.borrow(), Data::Dir(_)) {
             return Err(EPERM);
         }
@@ -285,7 +365,11 @@ impl Node for MemNode {
     fn rename(&self, name: &[u8], to: &Rc<dyn Node>, to_name: &[u8], flags: u32) -> Res<()> {
         const NOREPLACE: u32 = 1;
         const EXCHANGE: u32 = 2;
-        let to = to.as_any().downcast_ref::<MemNode>().filter(|n| Rc::ptr_eq(&n.shared, &self.shared)).ok_or(EXDEV)?;
+        let to = to
+            .as_any()
+            .downcast_ref::<MemNode>()
+            .filter(|n| Rc::ptr_eq(&n.shared, &self.shared))
+            .ok_or(EXDEV)?;
         let node = self.child(name)?;
         let old = to.child(to_name).ok();
         let is_dir = matches!(&*node.data.borrow(), Data::Dir(_));
@@ -356,7 +440,9 @@ impl Node for MemNode {
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8]) -> Res<()> {
-        self.xattrs.borrow_mut().insert(name.to_vec(), value.to_vec());
+        self.xattrs
+            .borrow_mut()
+            .insert(name.to_vec(), value.to_vec());
         Ok(())
     }
 }

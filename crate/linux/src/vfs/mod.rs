@@ -14,7 +14,10 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::errno::{EACCES, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM, EROFS, Res};
+use crate::errno::{
+    EACCES, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM,
+    EROFS, Res,
+};
 use crate::file::FileOps;
 
 /// File types in a mode word.
@@ -227,7 +230,17 @@ pub trait Node {
     /// # Errors
     /// The host's.
     fn statfs(&self) -> Res<StatFs> {
-        Ok(StatFs { kind: 0x0102_1994, bsize: 4096, blocks: 1 << 20, bfree: 1 << 19, bavail: 1 << 19, files: 1 << 20, ffree: 1 << 19, namelen: 255, flags: 0 })
+        Ok(StatFs {
+            kind: 0x0102_1994,
+            bsize: 4096,
+            blocks: 1 << 20,
+            bfree: 1 << 19,
+            bavail: 1 << 19,
+            files: 1 << 20,
+            ffree: 1 << 19,
+            namelen: 255,
+            flags: 0,
+        })
     }
     /// An extended attribute.
     ///
@@ -249,7 +262,11 @@ pub trait Node {
     /// EACCES.
     fn access(&self, want: u32) -> Res<()> {
         let s = self.stat()?;
-        if want & 1 != 0 && s.kind() == mode::REG && s.mode & 0o111 == 0 { Err(EACCES) } else { Ok(()) }
+        if want & 1 != 0 && s.kind() == mode::REG && s.mode & 0o111 == 0 {
+            Err(EACCES)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -266,7 +283,11 @@ pub struct Place {
 impl Place {
     /// A root.
     pub fn root(node: Rc<dyn Node>) -> Rc<Place> {
-        Rc::new(Place { node, parent: None, name: Vec::new() })
+        Rc::new(Place {
+            node,
+            parent: None,
+            name: Vec::new(),
+        })
     }
 
     /// The path from the root.
@@ -280,7 +301,11 @@ impl Place {
         if names.is_empty() {
             return b"/".to_vec();
         }
-        names.iter().rev().flat_map(|n| [b"/", *n].concat()).collect()
+        names
+            .iter()
+            .rev()
+            .flat_map(|n| [b"/", *n].concat())
+            .collect()
     }
 }
 
@@ -317,17 +342,39 @@ impl Tree {
         if name.len() > 255 {
             return Err(ENAMETOOLONG);
         }
-        let mounted = if at.parent.is_none() && Rc::ptr_eq(at, &self.root) { self.mounts.get(name).cloned() } else { None };
+        let mounted = if at.parent.is_none() && Rc::ptr_eq(at, &self.root) {
+            self.mounts.get(name).cloned()
+        } else {
+            None
+        };
         let node = match mounted {
             Some(n) => n,
             None => at.node.lookup(name)?,
         };
-        Ok(Rc::new(Place { node, parent: Some(at.clone()), name: name.to_vec() }))
+        Ok(Rc::new(Place {
+            node,
+            parent: Some(at.clone()),
+            name: name.to_vec(),
+        }))
     }
 
-    fn walk(&self, start: &Rc<Place>, root: &Rc<Place>, path: &[u8], follow: bool, links: &mut u32) -> Res<Rc<Place>> {
-        let mut at = if path.first() == Some(&b'/') { root.clone() } else { start.clone() };
-        let mut names = path.split(|&b| b == b'/').filter(|n| !n.is_empty()).peekable();
+    fn walk(
+        &self,
+        start: &Rc<Place>,
+        root: &Rc<Place>,
+        path: &[u8],
+        follow: bool,
+        links: &mut u32,
+    ) -> Res<Rc<Place>> {
+        let mut at = if path.first() == Some(&b'/') {
+            root.clone()
+        } else {
+            start.clone()
+        };
+        let mut names = path
+            .split(|&b| b == b'/')
+            .filter(|n| !n.is_empty())
+            .peekable();
         let slash = path.last() == Some(&b'/');
         while let Some(name) = names.next() {
             let last = names.peek().is_none();
@@ -347,7 +394,13 @@ impl Tree {
         Ok(at)
     }
 
-    fn follow(&self, dir: &Rc<Place>, next: Rc<Place>, root: &Rc<Place>, links: &mut u32) -> Res<Rc<Place>> {
+    fn follow(
+        &self,
+        dir: &Rc<Place>,
+        next: Rc<Place>,
+        root: &Rc<Place>,
+        links: &mut u32,
+    ) -> Res<Rc<Place>> {
         let target = match next.node.readlink() {
             Ok(t) => t,
             Err(e) if e == EINVAL => return Ok(next),
@@ -358,7 +411,11 @@ impl Tree {
             return Err(ELOOP);
         }
         if let Some(node) = next.node.jump() {
-            return Ok(Rc::new(Place { node, parent: next.parent.clone(), name: next.name.clone() }));
+            return Ok(Rc::new(Place {
+                node,
+                parent: next.parent.clone(),
+                name: next.name.clone(),
+            }));
         }
         if target.is_empty() {
             return Err(ENOENT);
@@ -370,7 +427,13 @@ impl Tree {
     ///
     /// # Errors
     /// ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
-    pub fn find(&self, cwd: &Rc<Place>, root: &Rc<Place>, path: &[u8], follow: bool) -> Res<Rc<Place>> {
+    pub fn find(
+        &self,
+        cwd: &Rc<Place>,
+        root: &Rc<Place>,
+        path: &[u8],
+        follow: bool,
+    ) -> Res<Rc<Place>> {
         if path.is_empty() {
             return Err(ENOENT);
         }
@@ -400,10 +463,17 @@ impl Tree {
         }
         let trimmed = path.iter().rposition(|&b| b != b'/').map_or(0, |i| i + 1);
         let slash = trimmed < path.len();
-        let cut = path[..trimmed].iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1);
+        let cut = path[..trimmed]
+            .iter()
+            .rposition(|&b| b == b'/')
+            .map_or(0, |i| i + 1);
         let (dir, name) = (&path[..cut], &path[cut..trimmed]);
         let dir = if dir.is_empty() {
-            if path[0] == b'/' { root.clone() } else { cwd.clone() }
+            if path[0] == b'/' {
+                root.clone()
+            } else {
+                cwd.clone()
+            }
         } else {
             self.walk(cwd, root, dir, true, &mut 0)?
         };
@@ -413,7 +483,11 @@ impl Tree {
         if name.len() > 255 {
             return Err(ENAMETOOLONG);
         }
-        Ok(Last { dir, name: name.to_vec(), slash })
+        Ok(Last {
+            dir,
+            name: name.to_vec(),
+            slash,
+        })
     }
 
     /// Follows a final symbolic link of `last`, if there is one: where a file would be created.
@@ -422,7 +496,10 @@ impl Tree {
     /// ELOOP and as `find`.
     pub fn follow_last(&self, root: &Rc<Place>, mut last: Last) -> Res<Last> {
         for _ in 0..MAX_LINKS {
-            match self.child(&last.dir, &last.name).and_then(|p| p.node.readlink()) {
+            match self
+                .child(&last.dir, &last.name)
+                .and_then(|p| p.node.readlink())
+            {
                 Ok(target) => last = self.find_last(&last.dir, root, &target)?,
                 Err(_) => return Ok(last),
             }

@@ -45,13 +45,37 @@ impl Procs {
 
 /// Names in a process's directory.
 const FILES: &[&str] = &[
-    "auxv", "cmdline", "comm", "environ", "limits", "maps", "mounts", "mountinfo", "oom_score_adj", "stat", "statm", "status", "cgroup", "loginuid", "wchan",
-    "smaps", "mem",
+    "auxv",
+    "cmdline",
+    "comm",
+    "environ",
+    "limits",
+    "maps",
+    "mounts",
+    "mountinfo",
+    "oom_score_adj",
+    "stat",
+    "statm",
+    "status",
+    "cgroup",
+    "loginuid",
+    "wchan",
+    "smaps",
+    "mem",
 ];
 const LINKS: &[&str] = &["exe", "cwd", "root"];
 const DIRS: &[&str] = &["fd", "task", "fdinfo"];
 /// Names in /proc itself that are ours.
-const TOP: &[&str] = &["cpuinfo", "meminfo", "uptime", "version", "stat", "loadavg", "filesystems", "mounts"];
+const TOP: &[&str] = &[
+    "cpuinfo",
+    "meminfo",
+    "uptime",
+    "version",
+    "stat",
+    "loadavg",
+    "filesystems",
+    "mounts",
+];
 
 #[derive(Clone)]
 enum What {
@@ -79,19 +103,38 @@ pub struct ProcNode {
 }
 
 const SYSCTL: &[(&str, &str)] = &[
-    ("kernel/osrelease", ""), ("kernel/ostype", "Linux\n"), ("kernel/hostname", "tinamou\n"), ("kernel/pid_max", "32768\n"), ("kernel/cap_last_cap", "40\n"),
-    ("kernel/ngroups_max", "65536\n"), ("kernel/random/uuid", ""), ("kernel/random/boot_id", ""), ("vm/overcommit_memory", "0\n"), ("vm/mmap_min_addr", "65536\n"),
-    ("vm/max_map_count", "65530\n"), ("fs/file-max", "1048576\n"), ("fs/pipe-max-size", "1048576\n"), ("net/core/somaxconn", "4096\n"),
+    ("kernel/osrelease", ""),
+    ("kernel/ostype", "Linux\n"),
+    ("kernel/hostname", "tinamou\n"),
+    ("kernel/pid_max", "32768\n"),
+    ("kernel/cap_last_cap", "40\n"),
+    ("kernel/ngroups_max", "65536\n"),
+    ("kernel/random/uuid", ""),
+    ("kernel/random/boot_id", ""),
+    ("vm/overcommit_memory", "0\n"),
+    ("vm/mmap_min_addr", "65536\n"),
+    ("vm/max_map_count", "65530\n"),
+    ("fs/file-max", "1048576\n"),
+    ("fs/pipe-max-size", "1048576\n"),
+    ("net/core/somaxconn", "4096\n"),
 ];
 
 impl ProcNode {
     /// The directory, over a host's.
     pub fn root(procs: &Rc<Procs>, below: Option<Rc<dyn Node>>) -> Rc<ProcNode> {
-        Rc::new(ProcNode { what: What::Root, procs: procs.clone(), below })
+        Rc::new(ProcNode {
+            what: What::Root,
+            procs: procs.clone(),
+            below,
+        })
     }
 
     fn node(&self, what: What) -> Rc<dyn Node> {
-        Rc::new(ProcNode { what, procs: self.procs.clone(), below: self.below.clone() })
+        Rc::new(ProcNode {
+            what,
+            procs: self.procs.clone(),
+            below: self.below.clone(),
+        })
     }
 
     fn group(&self, pid: i32) -> Res<Rc<Group>> {
@@ -105,12 +148,24 @@ impl ProcNode {
             What::FdInfoFile(pid, fd) => {
                 let files = self.group(*pid)?.files.borrow().clone().ok_or(ENOENT)?;
                 let f = files.borrow().get(*fd).map_err(|_| ENOENT)?;
-                format!("pos:\t{}\nflags:\t0{:o}\nmnt_id:\t1\n", f.pos.get(), f.flags.get()).into_bytes()
+                format!(
+                    "pos:\t{}\nflags:\t0{:o}\nmnt_id:\t1\n",
+                    f.pos.get(),
+                    f.flags.get()
+                )
+                .into_bytes()
             }
             What::SysFile(name) => match *name {
                 "kernel/osrelease" => format!("{}\n", self.procs.version.borrow()).into_bytes(),
-                "kernel/random/uuid" | "kernel/random/boot_id" => b"7a6b1f0e-2c54-4d0c-9a55-0f3f6b1d2e11\n".to_vec(),
-                _ => SYSCTL.iter().find(|s| s.0 == *name).map_or("", |s| s.1).as_bytes().to_vec(),
+                "kernel/random/uuid" | "kernel/random/boot_id" => {
+                    b"7a6b1f0e-2c54-4d0c-9a55-0f3f6b1d2e11\n".to_vec()
+                }
+                _ => SYSCTL
+                    .iter()
+                    .find(|s| s.0 == *name)
+                    .map_or("", |s| s.1)
+                    .as_bytes()
+                    .to_vec(),
             },
             _ => return Err(EINVAL),
         })
@@ -120,9 +175,22 @@ impl ProcNode {
         let up = self.procs.now_ns.get();
         match name {
             "cpuinfo" => self.procs.cpuinfo.borrow().clone(),
-            "uptime" => format!("{}.{:02} {}.{:02}\n", up / 1_000_000_000, up / 10_000_000 % 100, 0, 0),
-            "version" => format!("Linux version {} (tinamou) #1\n", self.procs.version.borrow()),
-            "loadavg" => format!("0.00 0.00 0.00 1/{} {}\n", self.procs.groups.borrow().len(), self.procs.current.get()),
+            "uptime" => format!(
+                "{}.{:02} {}.{:02}\n",
+                up / 1_000_000_000,
+                up / 10_000_000 % 100,
+                0,
+                0
+            ),
+            "version" => format!(
+                "Linux version {} (tinamou) #1\n",
+                self.procs.version.borrow()
+            ),
+            "loadavg" => format!(
+                "0.00 0.00 0.00 1/{} {}\n",
+                self.procs.groups.borrow().len(),
+                self.procs.current.get()
+            ),
             "meminfo" => {
                 let (used, max) = self.procs.memory.get();
                 let (total, free) = (max * 4, max.saturating_sub(used) * 4);
@@ -130,14 +198,21 @@ impl ProcNode {
                     "MemTotal:       {total:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\nBuffers:               0 kB\nCached:                0 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\n"
                 )
             }
-            "stat" => format!("cpu  {0} 0 0 0 0 0 0 0 0 0\ncpu0 {0} 0 0 0 0 0 0 0 0 0\nintr 0\nctxt 0\nbtime 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n", up / 10_000_000),
+            "stat" => format!(
+                "cpu  {0} 0 0 0 0 0 0 0 0 0\ncpu0 {0} 0 0 0 0 0 0 0 0 0\nintr 0\nctxt 0\nbtime 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n",
+                up / 10_000_000
+            ),
             "filesystems" => "nodev\tproc\nnodev\ttmpfs\n".into(),
             _ => "rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\ntmpfs /dev tmpfs rw 0 0\n".into(),
         }
     }
 
     fn number(name: &[u8]) -> Option<i32> {
-        std::str::from_utf8(name).ok()?.parse().ok().filter(|&n: &i32| n >= 0)
+        std::str::from_utf8(name)
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|&n: &i32| n >= 0)
     }
 }
 
@@ -193,8 +268,15 @@ fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
             }
         }
         "stat" => {
-            let (size, resident, code, stack) =
-                mm.map_or((0, 0, (0, 0), 0), |m| { let m = m.borrow(); (m.mapped_bytes(), m.resident_bytes() / 4096, m.code, m.stack_start) });
+            let (size, resident, code, stack) = mm.map_or((0, 0, (0, 0), 0), |m| {
+                let m = m.borrow();
+                (
+                    m.mapped_bytes(),
+                    m.resident_bytes() / 4096,
+                    m.code,
+                    m.stack_start,
+                )
+            });
             let (t, c) = (g.insns.get() / 10_000_000, g.child_insns.get() / 10_000_000);
             let _ = writeln!(
                 out,
@@ -211,11 +293,21 @@ fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
             );
         }
         "statm" => {
-            let (size, resident) = mm.map_or((0, 0), |m| (m.borrow().mapped_bytes() / 4096, m.borrow().resident_bytes() / 4096));
+            let (size, resident) = mm.map_or((0, 0), |m| {
+                (
+                    m.borrow().mapped_bytes() / 4096,
+                    m.borrow().resident_bytes() / 4096,
+                )
+            });
             let _ = writeln!(out, "{size} {resident} 0 1 0 {resident} 0");
         }
         "status" => {
-            let (size, resident) = mm.map_or((0, 0), |m| (m.borrow().mapped_bytes() / 1024, m.borrow().resident_bytes() / 1024));
+            let (size, resident) = mm.map_or((0, 0), |m| {
+                (
+                    m.borrow().mapped_bytes() / 1024,
+                    m.borrow().resident_bytes() / 1024,
+                )
+            });
             let i = g.ids.get();
             let state = match state {
                 'R' => "R (running)",
@@ -237,8 +329,11 @@ fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
                 g.threads.borrow().len()
             );
         }
-        "limits" => out.push_str("Limit                     Soft Limit           Hard Limit           Units     \n"),
-        "mounts" => out.push_str("rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\ntmpfs /dev tmpfs rw 0 0\n"),
+        "limits" => out.push_str(
+            "Limit                     Soft Limit           Hard Limit           Units     \n",
+        ),
+        "mounts" => out
+            .push_str("rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\ntmpfs /dev tmpfs rw 0 0\n"),
         "mountinfo" => out.push_str("1 0 0:1 / / rw - rootfs rootfs rw\n"),
         "oom_score_adj" => out.push_str("0\n"),
         "cgroup" => out.push_str("0::/\n"),
@@ -257,9 +352,20 @@ impl Node for ProcNode {
         let (kind, ino) = match &self.what {
             What::Root => (mode::DIR | 0o555, 1),
             What::SelfLink(_) => (mode::LNK | 0o777, 2),
-            What::Top(n) => (mode::REG | 0o444, 10 + TOP.iter().position(|t| t == n).unwrap_or(0) as u64),
+            What::Top(n) => (
+                mode::REG | 0o444,
+                10 + TOP.iter().position(|t| t == n).unwrap_or(0) as u64,
+            ),
             What::Dir(p) => (mode::DIR | 0o555, 1000 * *p as u64),
-            What::File(p, n) => (mode::REG | if matches!(*n, "comm" | "oom_score_adj") { 0o644 } else { 0o444 }, 1000 * *p as u64 + 10 + FILES.iter().position(|t| t == n).unwrap_or(0) as u64),
+            What::File(p, n) => (
+                mode::REG
+                    | if matches!(*n, "comm" | "oom_score_adj") {
+                        0o644
+                    } else {
+                        0o444
+                    },
+                1000 * *p as u64 + 10 + FILES.iter().position(|t| t == n).unwrap_or(0) as u64,
+            ),
             What::Link(p, n) => (mode::LNK | 0o777, 1000 * *p as u64 + 50 + n.len() as u64),
             What::Fds(p) => (mode::DIR | 0o500, 1000 * *p as u64 + 60),
             What::FdInfo(p) => (mode::DIR | 0o500, 1000 * *p as u64 + 61),
@@ -270,10 +376,22 @@ impl Node for ProcNode {
             What::SysFile(n) => (mode::REG | 0o644, 91 + n.len() as u64),
         };
         let (uid, gid) = match &self.what {
-            What::Dir(p) | What::File(p, _) | What::Fds(p) => self.procs.get(*p).map_or((0, 0), |g| (g.ids.get()[1], g.ids.get()[4])),
+            What::Dir(p) | What::File(p, _) | What::Fds(p) => self
+                .procs
+                .get(*p)
+                .map_or((0, 0), |g| (g.ids.get()[1], g.ids.get()[4])),
             _ => (0, 0),
         };
-        Ok(Stat { dev: 5, ino, mode: kind, nlink: 1, uid, gid, blksize: 1024, ..Stat::default() })
+        Ok(Stat {
+            dev: 5,
+            ino,
+            mode: kind,
+            nlink: 1,
+            uid,
+            gid,
+            blksize: 1024,
+            ..Stat::default()
+        })
     }
 
     fn open(&self, flags: u32) -> Res<Rc<dyn FileOps>> {
@@ -281,7 +399,10 @@ impl Node for ProcNode {
         if self.stat()?.kind() == mode::DIR {
             return Ok(Rc::new(NodeFile(Rc::new(self.clone()))));
         }
-        Ok(Rc::new(Text { bytes: self.text()?, node: self.clone() }))
+        Ok(Rc::new(Text {
+            bytes: self.text()?,
+            node: self.clone(),
+        }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -324,19 +445,35 @@ impl Node for ProcNode {
                 let fd = ProcNode::number(name).ok_or(ENOENT)?;
                 let files = self.group(*pid)?.files.borrow().clone().ok_or(ENOENT)?;
                 files.borrow().get(fd).map_err(|_| ENOENT)?;
-                return Ok(self.node(if matches!(self.what, What::Fds(_)) { What::Fd(*pid, fd) } else { What::FdInfoFile(*pid, fd) }));
+                return Ok(self.node(if matches!(self.what, What::Fds(_)) {
+                    What::Fd(*pid, fd)
+                } else {
+                    What::FdInfoFile(*pid, fd)
+                }));
             }
             What::Tasks(pid) => {
                 let tid = ProcNode::number(name).ok_or(ENOENT)?;
-                return if self.group(*pid)?.threads.borrow().contains(&tid) { Ok(self.node(What::Dir(*pid))) } else { Err(ENOENT) };
+                return if self.group(*pid)?.threads.borrow().contains(&tid) {
+                    Ok(self.node(What::Dir(*pid)))
+                } else {
+                    Err(ENOENT)
+                };
             }
             What::Sys(path) => {
-                let full = if path.is_empty() { name.to_vec() } else { [&path[..], b"/", name].concat() };
+                let full = if path.is_empty() {
+                    name.to_vec()
+                } else {
+                    [&path[..], b"/", name].concat()
+                };
                 if let Some(f) = SYSCTL.iter().find(|s| s.0.as_bytes() == full) {
                     return Ok(self.node(What::SysFile(f.0)));
                 }
                 let dir = [&full[..], b"/"].concat();
-                return if SYSCTL.iter().any(|s| s.0.as_bytes().starts_with(&dir)) { Ok(self.node(What::Sys(full))) } else { Err(ENOENT) };
+                return if SYSCTL.iter().any(|s| s.0.as_bytes().starts_with(&dir)) {
+                    Ok(self.node(What::Sys(full)))
+                } else {
+                    Err(ENOENT)
+                };
             }
             _ => {}
         }
@@ -347,39 +484,87 @@ impl Node for ProcNode {
     }
 
     fn entries(&self) -> Res<Vec<Dirent>> {
-        let entry = |name: String, kind: u32, ino: u64| Dirent { ino, kind, name: name.into_bytes() };
+        let entry = |name: String, kind: u32, ino: u64| Dirent {
+            ino,
+            kind,
+            name: name.into_bytes(),
+        };
         Ok(match &self.what {
             What::Root => {
-                let mut v: Vec<Dirent> = TOP.iter().enumerate().map(|(i, n)| entry((*n).into(), mode::REG, 10 + i as u64)).collect();
+                let mut v: Vec<Dirent> = TOP
+                    .iter()
+                    .enumerate()
+                    .map(|(i, n)| entry((*n).into(), mode::REG, 10 + i as u64))
+                    .collect();
                 v.push(entry("self".into(), mode::LNK, 2));
                 v.push(entry("thread-self".into(), mode::LNK, 2));
                 v.push(entry("sys".into(), mode::DIR, 90));
-                v.extend(self.procs.groups.borrow().keys().map(|p| entry(p.to_string(), mode::DIR, 1000 * *p as u64)));
+                v.extend(
+                    self.procs
+                        .groups
+                        .borrow()
+                        .keys()
+                        .map(|p| entry(p.to_string(), mode::DIR, 1000 * *p as u64)),
+                );
                 v
             }
             What::Dir(pid) => {
                 let base = 1000 * *pid as u64;
-                let mut v: Vec<Dirent> = FILES.iter().enumerate().map(|(i, n)| entry((*n).into(), mode::REG, base + 10 + i as u64)).collect();
-                v.extend(LINKS.iter().map(|n| entry((*n).into(), mode::LNK, base + 50 + n.len() as u64)));
-                v.extend(DIRS.iter().map(|n| entry((*n).into(), mode::DIR, base + 60)));
+                let mut v: Vec<Dirent> = FILES
+                    .iter()
+                    .enumerate()
+                    .map(|(i, n)| entry((*n).into(), mode::REG, base + 10 + i as u64))
+                    .collect();
+                v.extend(
+                    LINKS
+                        .iter()
+                        .map(|n| entry((*n).into(), mode::LNK, base + 50 + n.len() as u64)),
+                );
+                v.extend(
+                    DIRS.iter()
+                        .map(|n| entry((*n).into(), mode::DIR, base + 60)),
+                );
                 v
             }
             What::Fds(pid) | What::FdInfo(pid) => {
                 let files = self.group(*pid)?.files.borrow().clone().ok_or(ENOENT)?;
                 let files = files.borrow();
                 let open = files.list.iter().enumerate().filter(|(_, f)| f.is_some());
-                open.map(|(n, _)| entry(n.to_string(), mode::LNK, 1000 * *pid as u64 + 100 + n as u64)).collect()
+                open.map(|(n, _)| {
+                    entry(
+                        n.to_string(),
+                        mode::LNK,
+                        1000 * *pid as u64 + 100 + n as u64,
+                    )
+                })
+                .collect()
             }
-            What::Tasks(pid) => self.group(*pid)?.threads.borrow().iter().map(|t| entry(t.to_string(), mode::DIR, 1000 * *t as u64)).collect(),
+            What::Tasks(pid) => self
+                .group(*pid)?
+                .threads
+                .borrow()
+                .iter()
+                .map(|t| entry(t.to_string(), mode::DIR, 1000 * *t as u64))
+                .collect(),
             What::Sys(path) => {
-                let prefix = if path.is_empty() { String::new() } else { format!("{}/", String::from_utf8_lossy(path)) };
+                let prefix = if path.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}/", String::from_utf8_lossy(path))
+                };
                 let mut names: Vec<(String, bool)> = SYSCTL
                     .iter()
                     .filter_map(|s| s.0.strip_prefix(&prefix))
-                    .map(|r| r.split_once('/').map_or((r.to_owned(), false), |(d, _)| (d.to_owned(), true)))
+                    .map(|r| {
+                        r.split_once('/')
+                            .map_or((r.to_owned(), false), |(d, _)| (d.to_owned(), true))
+                    })
                     .collect();
                 names.dedup();
-                names.into_iter().map(|(n, dir)| entry(n, if dir { mode::DIR } else { mode::REG }, 92)).collect()
+                names
+                    .into_iter()
+                    .map(|(n, dir)| entry(n, if dir { mode::DIR } else { mode::REG }, 92))
+                    .collect()
             }
             _ => return Err(crate::errno::ENOTDIR),
         })
@@ -389,7 +574,12 @@ impl Node for ProcNode {
         match &self.what {
             What::SelfLink(thread) => {
                 let pid = self.procs.current.get();
-                Ok(if *thread { format!("{pid}/task/{}", self.procs.current_tid.get()) } else { pid.to_string() }.into_bytes())
+                Ok(if *thread {
+                    format!("{pid}/task/{}", self.procs.current_tid.get())
+                } else {
+                    pid.to_string()
+                }
+                .into_bytes())
             }
             What::Link(pid, name) => {
                 let g = self.group(*pid)?;
@@ -414,7 +604,11 @@ impl Node for ProcNode {
             What::Fd(pid, fd) => {
                 let files = self.procs.get(*pid)?.files.borrow().clone()?;
                 let f = files.borrow().get(*fd).ok()?;
-                Some(f.ops.node().unwrap_or_else(|| Rc::new(OpenedNode(f.clone()))))
+                Some(
+                    f.ops
+                        .node()
+                        .unwrap_or_else(|| Rc::new(OpenedNode(f.clone()))),
+                )
             }
             What::Link(pid, name) => {
                 let fs = self.procs.get(*pid)?.fs.borrow().clone();

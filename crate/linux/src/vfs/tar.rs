@@ -11,7 +11,10 @@ fn octal(field: &[u8]) -> u64 {
     if field.first().is_some_and(|b| b & 0x80 != 0) {
         return field.iter().skip(1).fold(0, |v, &b| v << 8 | b as u64);
     }
-    field.iter().filter(|b| (b'0'..=b'7').contains(b)).fold(0u64, |v, b| v.wrapping_mul(8) + (b - b'0') as u64)
+    field
+        .iter()
+        .filter(|b| (b'0'..=b'7').contains(b))
+        .fold(0u64, |v, b| v.wrapping_mul(8) + (b - b'0') as u64)
 }
 
 fn text(field: &[u8]) -> &[u8] {
@@ -47,7 +50,10 @@ pub fn load(root: &MemNode, archive: &[u8]) -> Res<()> {
             return Err(EINVAL);
         }
         let size = octal(&head[124..136]) as usize;
-        let data = archive.get(at + BLOCK..).and_then(|r| r.get(..size)).ok_or(EINVAL)?;
+        let data = archive
+            .get(at + BLOCK..)
+            .and_then(|r| r.get(..size))
+            .ok_or(EINVAL)?;
         at += BLOCK + size.next_multiple_of(BLOCK);
         let kind = head[156];
         match kind {
@@ -69,10 +75,16 @@ pub fn load(root: &MemNode, archive: &[u8]) -> Res<()> {
         }
         let short = || {
             let (name, prefix) = (text(&head[..100]), text(&head[345..500]));
-            if prefix.is_empty() || &head[257..263] != b"ustar\0" { name.to_vec() } else { [prefix, b"/", name].concat() }
+            if prefix.is_empty() || &head[257..263] != b"ustar\0" {
+                name.to_vec()
+            } else {
+                [prefix, b"/", name].concat()
+            }
         };
         let name = long_name.take().unwrap_or_else(short);
-        let link = long_link.take().unwrap_or_else(|| text(&head[157..257]).to_vec());
+        let link = long_link
+            .take()
+            .unwrap_or_else(|| text(&head[157..257]).to_vec());
         let name = name.strip_suffix(b"/").unwrap_or(&name);
         if name.split(|&b| b == b'/').any(|n| n == b"..") || name.is_empty() || name == b"." {
             continue;

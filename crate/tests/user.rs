@@ -1,0 +1,143 @@
+//! Programs of tests/user under the user mode, in both tiers, beside what QEMU's printed (tests/user/golden.sh).
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/user")
+}
+
+fn run(arch: &str, options: &[&str], program: &str, args: &[&str]) -> Output {
+    let mut c = Command::new(env!("CARGO_BIN_EXE_tinamou"));
+    c.arg(arch)
+        .args(options)
+        .arg(top().join("images").join(arch).join(program))
+        .args(args);
+    c.env_clear().env("T", "1").output().unwrap()
+}
+
+/// Runs a program and compares its output and status with what QEMU gave.
+fn check(program: &str, args: &[&str], status: i32) {
+    for arch in ["mipsel", "mips", "mips64el"] {
+        for options in [&[][..], &["-interp", "-icount"]] {
+            let golden = std::fs::read_to_string(
+                top()
+                    .join("golden")
+                    .join(arch)
+                    .join(format!("{program}.txt")),
+            )
+            .unwrap();
+            let out = run(arch, options, program, args);
+            let said = String::from_utf8_lossy(&out.stdout);
+            assert_eq!(
+                said,
+                golden,
+                "{arch} {options:?} {program}: {}",
+                String::from_utf8_lossy(&out.stderr)
+            );
+            assert_eq!(
+                out.status.code(),
+                Some(status),
+                "{arch} {options:?} {program}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_program_starts_as_it_expects() {
+    check("start", &["a", "b c"], 7);
+}
+
+#[test]
+fn memory() {
+    check("memory", &["a", "b c"], 0);
+}
+
+#[test]
+fn signals() {
+    check("signals", &["a", "b c"], 0);
+}
+
+#[test]
+fn threads() {
+    check("threads", &["a", "b c"], 0);
+}
+
+#[test]
+fn files_and_pipes() {
+    let dir = std::env::temp_dir().join(format!("tinamou-user-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    check("files", &[dir.to_str().unwrap()], 0);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn counted_runs_are_the_same_every_time() {
+    let insns = || {
+        let out = run("mipsel", &["-icount", "-x-stats"], "threads", &[]);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        text.split_once("\"insns\":")
+            .and_then(|(_, t)| t.split_once(','))
+            .map(|(n, _)| n.to_owned())
+            .expect("figures")
+    };
+    assert_eq!(insns(), insns());
+}
+
+#[test]
+fn a_root_is_not_left() {
+    let dir = std::env::temp_dir().join(format!("tinamou-jail-{}", std::process::id()));
+    std::fs::create_dir_all(dir.join("sub")).unwrap();
+    let image = top().join("images/mipsel/files");
+    std::fs::copy(&image, dir.join("files")).unwrap();
+    // The program changes to `out`, which leads outside: to the root's own /sub.
+    std::os::unix::fs::symlink("../../../../../../../../sub", dir.join("out")).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .args(["mipsel", "-root"])
+        .arg(&dir)
+        .args(["/files", "/out"])
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&out.stdout).starts_with("chdir 0\nmkdir 0\n"),
+        "{out:?}"
+    );
+    let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .args(["mipsel", "-root"])
+        .arg(&dir)
+        .args(["/files", "/etc"])
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&out.stdout).starts_with("chdir -2\n"),
+        "{out:?}"
+    );
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn broken_programs_are_refused() {
+    let dir = std::env::temp_dir().join(format!("tinamou-elf-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let good = std::fs::read(top().join("images/mipsel/start")).unwrap();
+    let file = dir.join("broken");
+    // Every byte of the headers set to extremes: an error or a signal, never a panic (status 101).
+    for at in (4..148).step_by(3) {
+        for value in [0x00, 0x7f, 0xff] {
+            let mut bad = good.clone();
+            bad[at] = value;
+            std::fs::write(&file, &bad).unwrap();
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+                .args(["mipsel", "-interp", "-x-max-insns", "1000"])
+                .arg(&file)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(!said.contains("panicked"), "byte {at} = {value:#x}: {said}");
+        }
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}

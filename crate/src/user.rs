@@ -280,6 +280,7 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         random,
         tree_now,
         wakes: Wakes::default(),
+        net: Some(tinamou_linux::vfs::host_net::socket),
     };
     let interp = o.interp;
     let kernel = Kernel::new(config, world, |arena| {

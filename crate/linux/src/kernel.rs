@@ -155,6 +155,10 @@ pub struct Kernel {
     skipped_ns: u64,
     /// Random bytes.
     pub random: Random,
+    /// Sockets with names.
+    pub sockets: sys::net::Names,
+    /// Makes sockets of the host.
+    pub net: Option<sys::net::MakeSocket>,
     /// Time of day for trees in memory.
     pub tree_now: Rc<Cell<(i64, u32)>>,
     /// File locks.
@@ -184,6 +188,8 @@ pub struct World {
     pub tree_now: Rc<Cell<(i64, u32)>>,
     /// Keys that ring.
     pub wakes: Wakes,
+    /// Makes sockets of the host, for domains other than unix.
+    pub net: Option<sys::net::MakeSocket>,
 }
 
 impl Kernel {
@@ -235,6 +241,8 @@ impl Kernel {
             order: 0,
             skipped_ns: 0,
             random: world.random,
+            sockets: sys::net::Names::default(),
+            net: world.net,
             tree_now: world.tree_now,
             locks: sys::lock::Locks::default(),
             unknown: Vec::new(),

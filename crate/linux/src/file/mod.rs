@@ -5,6 +5,7 @@
 pub mod epoll;
 pub mod event;
 pub mod pipe;
+pub mod socket;
 
 use core::cell::{Cell, RefCell};
 use std::any::Any;
@@ -183,6 +184,10 @@ pub trait FileOps {
     }
     /// It as a terminal.
     fn tty(&self) -> Option<&dyn Tty> {
+        None
+    }
+    /// It as a socket.
+    fn socket(&self) -> Option<&dyn socket::Socket> {
         None
     }
     /// Flags were changed.

@@ -5,6 +5,7 @@ pub mod fd;
 pub mod futex;
 pub mod lock;
 pub mod mm;
+pub mod net;
 pub mod path;
 pub mod poll;
 pub mod process;
@@ -397,6 +398,29 @@ syscalls! {
         epoll_wait(ep Fd, events Ptr, max Int, timeout Int);
         epoll_pwait(ep Fd, events Ptr, max Int, timeout Int, mask Ptr, size Size);
         epoll_pwait2(ep Fd, events Ptr, max Int, timeout Ptr, mask Ptr, size Size);
+    }
+    net: {
+        socket(domain Uint, kind Uint, protocol Uint);
+        socketpair(domain Uint, kind Uint, protocol Uint, fds Ptr);
+        bind(fd Fd, at Ptr, len Uint);
+        connect(fd Fd, at Ptr, len Uint);
+        listen(fd Fd, backlog Uint);
+        accept(fd Fd, at Ptr, len Ptr);
+        accept4(fd Fd, at Ptr, len Ptr, flags Flags);
+        getsockname(fd Fd, at Ptr, len Ptr);
+        getpeername(fd Fd, at Ptr, len Ptr);
+        shutdown(fd Fd, how Uint);
+        send(fd Fd, buf Ptr, count Size, flags Flags);
+        sendto(fd Fd, buf Ptr, count Size, flags Flags, at Ptr, len Uint);
+        recv(fd Fd, buf Ptr, count Size, flags Flags);
+        recvfrom(fd Fd, buf Ptr, count Size, flags Flags, at Ptr, len Ptr);
+        sendmsg(fd Fd, at Ptr, flags Flags);
+        recvmsg(fd Fd, at Ptr, flags Flags);
+        sendmmsg(fd Fd, at Ptr, count Uint, flags Flags);
+        recvmmsg(fd Fd, at Ptr, count Uint, flags Flags, timeout Ptr);
+        recvmmsg_time64(fd Fd, at Ptr, count Uint, flags Flags, timeout Ptr);
+        setsockopt(fd Fd, level Uint, name Uint, value Ptr, len Uint);
+        getsockopt(fd Fd, level Uint, name Uint, value Ptr, len Ptr);
     }
     futex: {
         futex(at Ptr, op Uint, value Uint, timeout Ptr, at2 Ptr, value3 Uint);

@@ -6,6 +6,8 @@
 pub mod dev;
 #[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "host")]
+pub mod host_net;
 pub mod mem;
 pub mod proc;
 pub mod tar;

@@ -65,6 +65,11 @@ fn threads() {
 }
 
 #[test]
+fn sockets_and_system_v_ipc() {
+    check("ipc", &["a", "b c"], 0);
+}
+
+#[test]
 fn files_and_pipes() {
     let dir = std::env::temp_dir().join(format!("tinamou-user-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();

@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 for arch in ${*:-mipsel mips mips64el}; do
   mkdir -p "golden/$arch"
   qemu=qemu-$arch-static
-  for name in start memory signals threads; do
+  for name in start memory signals threads ipc; do
     T=1 "$qemu" "images/$arch/$name" a 'b c' >"golden/$arch/$name.txt" 2>/dev/null || true
   done
   sed -i 's/^protect a hole 0/protect a hole -12/; s/^beyond brk 0/beyond brk -14/' "golden/$arch/memory.txt"

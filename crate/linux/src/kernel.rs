@@ -155,6 +155,8 @@ pub struct Kernel {
     skipped_ns: u64,
     /// Random bytes.
     pub random: Random,
+    /// System V IPC.
+    pub ipc: sys::ipc::Ipc,
     /// Sockets with names.
     pub sockets: sys::net::Names,
     /// Makes sockets of the host.
@@ -241,6 +243,7 @@ impl Kernel {
             order: 0,
             skipped_ns: 0,
             random: world.random,
+            ipc: sys::ipc::Ipc::default(),
             sockets: sys::net::Names::default(),
             net: world.net,
             tree_now: world.tree_now,
@@ -880,13 +883,17 @@ impl Kernel {
         if self.task().birth.is_some() {
             self.begin();
         }
-        if let Some((event, number)) = self.task().syscall {
-            self.call(&event, number, true);
-        }
         let mut calls = 0;
         loop {
             if self.cur != tid || self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready) {
                 break;
+            }
+            // Woken, perhaps by what its own call rang: the call is made again before anything else.
+            if let Some((event, number)) = self.task().syscall {
+                self.call(&event, number, true);
+                if self.cur != tid || self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready) {
+                    break;
+                }
             }
             if self.has_signal() {
                 self.deliver();

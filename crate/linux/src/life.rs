@@ -291,6 +291,7 @@ impl Kernel {
             drop(files);
         }
 
+        self.release_ipc(g.pid);
         g.life.set(Life::Zombie(status));
         g.timers.borrow_mut().clear();
         for i in &g.itimers {

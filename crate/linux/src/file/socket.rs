@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use super::{File, FileOps, Key, Wakes, ready};
 use crate::errno::{
-    EAGAIN, ECONNREFUSED, EDESTADDRREQ, EINVAL, EISCONN, EMSGSIZE, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE, EPROTOTYPE, Res,
+    EAGAIN, ECONNREFUSED, EDESTADDRREQ, EINVAL, EISCONN, EMSGSIZE, ENOPROTOOPT, ENOTCONN,
+    EOPNOTSUPP, EPIPE, EPROTOTYPE, Res,
 };
 use crate::vfs::{Stat, mode};
 
@@ -138,7 +139,13 @@ struct Queue {
 
 impl Queue {
     fn new(wakes: &Wakes) -> Rc<Queue> {
-        Rc::new(Queue { packets: RefCell::default(), bytes: Cell::new(0), ended: Cell::new(false), deaf: Cell::new(false), key: wakes.key() })
+        Rc::new(Queue {
+            packets: RefCell::default(),
+            bytes: Cell::new(0),
+            ended: Cell::new(false),
+            deaf: Cell::new(false),
+            key: wakes.key(),
+        })
     }
 
     fn room(&self) -> usize {
@@ -170,7 +177,9 @@ impl Unix {
     /// An unconnected socket.
     pub fn new(wakes: &Wakes, kind: u32, creds: (i32, u32, u32)) -> Rc<Unix> {
         let incoming = Queue::new(wakes);
-        let Key::Object(ino) = incoming.key else { unreachable!("objects' keys are objects") };
+        let Key::Object(ino) = incoming.key else {
+            unreachable!("objects' keys are objects")
+        };
         Rc::new(Unix {
             kind,
             wakes: wakes.clone(),
@@ -249,7 +258,9 @@ impl Socket for Unix {
         }
         if !self.streams() {
             *self.outgoing.borrow_mut() = Some(other.incoming.clone());
-            self.peer_name.borrow_mut().clone_from(&other.own_name.borrow());
+            self.peer_name
+                .borrow_mut()
+                .clone_from(&other.own_name.borrow());
             return Ok(());
         }
         if self.connected() {
@@ -261,7 +272,10 @@ impl Socket for Unix {
             return Err(EAGAIN);
         }
         let server = Unix::new(&self.wakes, self.kind, other.creds.get());
-        server.own_name.borrow_mut().clone_from(&other.own_name.borrow());
+        server
+            .own_name
+            .borrow_mut()
+            .clone_from(&other.own_name.borrow());
         Unix::join(self, &server);
         list.push_back(server);
         self.wakes.ring(other.incoming.key);
@@ -300,7 +314,11 @@ impl Socket for Unix {
             }
             Some(_) if self.streams() && self.connected() => return Err(EISCONN),
             Some(_) => return Err(EOPNOTSUPP),
-            None => self.outgoing.borrow().clone().ok_or(if self.streams() { ENOTCONN } else { EDESTADDRREQ })?,
+            None => self.outgoing.borrow().clone().ok_or(if self.streams() {
+                ENOTCONN
+            } else {
+                EDESTADDRREQ
+            })?,
         };
         if out.deaf.get() || out.ended.get() {
             return Err(if self.streams() { EPIPE } else { ECONNREFUSED });
@@ -323,7 +341,13 @@ impl Socket for Unix {
             }
             m.data.len()
         };
-        let packet = Packet { data: m.data[..n].to_vec(), at: 0, from: self.own_name.borrow().clone(), files: m.files, creds: m.creds };
+        let packet = Packet {
+            data: m.data[..n].to_vec(),
+            at: 0,
+            from: self.own_name.borrow().clone(),
+            files: m.files,
+            creds: m.creds,
+        };
         out.bytes.set(out.bytes.get() + n);
         out.packets.borrow_mut().push_back(packet);
         self.wakes.ring(out.key);
@@ -339,17 +363,33 @@ impl Socket for Unix {
                 return Ok(r);
             }
             if self.kind != kind::DGRAM && !self.connected() {
-                return Err(if self.backlog.borrow().is_some() { EINVAL } else { ENOTCONN });
+                return Err(if self.backlog.borrow().is_some() {
+                    EINVAL
+                } else {
+                    ENOTCONN
+                });
             }
             return Err(EAGAIN);
         }
         if self.kind != kind::STREAM {
             let n;
             {
-                let Some(p) = packets.front_mut() else { return Err(EAGAIN) };
+                let Some(p) = packets.front_mut() else {
+                    return Err(EAGAIN);
+                };
                 n = p.data.len().min(buf.len());
                 buf[..n].copy_from_slice(&p.data[..n]);
-                r = Received { bytes: n, whole: p.data.len(), from: p.from.clone(), files: if peek { p.files.clone() } else { core::mem::take(&mut p.files) }, creds: p.creds };
+                r = Received {
+                    bytes: n,
+                    whole: p.data.len(),
+                    from: p.from.clone(),
+                    files: if peek {
+                        p.files.clone()
+                    } else {
+                        core::mem::take(&mut p.files)
+                    },
+                    creds: p.creds,
+                };
             }
             if !peek {
                 q.bytes.set(q.bytes.get() - r.whole);
@@ -380,7 +420,10 @@ impl Socket for Unix {
         }
         r.whole = r.bytes;
         if !peek {
-            while packets.front().is_some_and(|p| p.at == p.data.len() && p.files.is_empty()) {
+            while packets
+                .front()
+                .is_some_and(|p| p.at == p.data.len() && p.files.is_empty())
+            {
                 packets.pop_front();
             }
             q.bytes.set(q.bytes.get() - r.bytes);
@@ -394,7 +437,11 @@ impl Socket for Unix {
     }
 
     fn peer(&self) -> Res<Vec<u8>> {
-        if self.connected() { Ok(self.peer_name.borrow().clone()) } else { Err(ENOTCONN) }
+        if self.connected() {
+            Ok(self.peer_name.borrow().clone())
+        } else {
+            Err(ENOTCONN)
+        }
     }
 
     fn shutdown(&self, how: u32) -> Res<()> {
@@ -456,13 +503,26 @@ impl FileOps for Unix {
     }
 
     fn write(&self, _f: &File, data: &[u8]) -> Res<usize> {
-        self.send(Message { data, to: None, files: Vec::new(), creds: self.creds.get() })
+        self.send(Message {
+            data,
+            to: None,
+            files: Vec::new(),
+            creds: self.creds.get(),
+        })
     }
 
     fn poll(&self) -> u32 {
         let q = &self.incoming;
         let mut r = 0;
-        if !q.packets.borrow().is_empty() || q.ended.get() || q.deaf.get() || self.backlog.borrow().as_ref().is_some_and(|b| !b.0.is_empty()) {
+        if !q.packets.borrow().is_empty()
+            || q.ended.get()
+            || q.deaf.get()
+            || self
+                .backlog
+                .borrow()
+                .as_ref()
+                .is_some_and(|b| !b.0.is_empty())
+        {
             r |= ready::IN | ready::RDNORM;
         }
         if q.ended.get() || q.deaf.get() {
@@ -477,7 +537,9 @@ impl FileOps for Unix {
                     r |= ready::HUP;
                 }
             }
-            None if self.streams() && self.backlog.borrow().is_none() => r |= ready::HUP | ready::OUT,
+            None if self.streams() && self.backlog.borrow().is_none() => {
+                r |= ready::HUP | ready::OUT
+            }
             None if !self.streams() => r |= ready::OUT | ready::WRNORM,
             None => {}
         }
@@ -492,12 +554,23 @@ impl FileOps for Unix {
     }
 
     fn stat(&self) -> Res<Stat> {
-        Ok(Stat { dev: 8, ino: self.ino, mode: mode::SOCK | 0o777, nlink: 1, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: 8,
+            ino: self.ino,
+            mode: mode::SOCK | 0o777,
+            nlink: 1,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn readable(&self) -> Res<u32> {
         let q = &self.incoming;
-        let n = if self.kind == kind::STREAM { q.bytes.get() } else { q.packets.borrow().front().map_or(0, |p| p.data.len()) };
+        let n = if self.kind == kind::STREAM {
+            q.bytes.get()
+        } else {
+            q.packets.borrow().front().map_or(0, |p| p.data.len())
+        };
         Ok(n as u32)
     }
 

@@ -3,6 +3,7 @@
 
 pub mod fd;
 pub mod futex;
+pub mod ipc;
 pub mod lock;
 pub mod mm;
 pub mod net;
@@ -398,6 +399,22 @@ syscalls! {
         epoll_wait(ep Fd, events Ptr, max Int, timeout Int);
         epoll_pwait(ep Fd, events Ptr, max Int, timeout Int, mask Ptr, size Size);
         epoll_pwait2(ep Fd, events Ptr, max Int, timeout Ptr, mask Ptr, size Size);
+    }
+    ipc: {
+        ipc(call Uint, first Int, second Long, third Long, ptr Ptr, fifth Long);
+        shmget(key Int, bytes Size, flags Flags);
+        shmat(id Int, at Ptr, flags Flags);
+        shmdt(at Ptr);
+        shmctl(id Int, cmd Uint, at Ptr);
+        semget(key Int, count Int, flags Flags);
+        semop(id Int, ops Ptr, count Size);
+        semtimedop(id Int, ops Ptr, count Size, timeout Ptr);
+        semtimedop_time64(id Int, ops Ptr, count Size, timeout Ptr);
+        semctl(id Int, n Uint, cmd Uint, arg Ptr);
+        msgget(key Int, flags Flags);
+        msgsnd(id Int, at Ptr, bytes Size, flags Flags);
+        msgrcv(id Int, at Ptr, bytes Size, kind Long, flags Flags);
+        msgctl(id Int, cmd Uint, at Ptr);
     }
     net: {
         socket(domain Uint, kind Uint, protocol Uint);

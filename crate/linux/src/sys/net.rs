@@ -6,8 +6,8 @@ use std::rc::{Rc, Weak};
 use crate::abi::Abi;
 use crate::abi::layout::{In, Out};
 use crate::errno::{
-    EADDRINUSE, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPIPE, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
-    Res,
+    EADDRINUSE, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT,
+    ENOTSOCK, EOPNOTSUPP, EPIPE, EPROTONOSUPPORT, ESOCKTNOSUPPORT, Res,
 };
 use crate::file::socket::{Message, Received, Socket, Target, Unix, kind};
 use crate::file::{File, FileOps, ready};
@@ -144,7 +144,10 @@ fn target(k: &mut Kernel, s: &dyn Socket, b: Vec<u8>) -> Res<Target> {
         Some(path) => {
             let cwd = k.task().fs.borrow().cwd.clone();
             let stat = k.find(&cwd, &path, true)?.node.stat()?;
-            k.sockets.files.get(&(stat.dev, stat.ino)).and_then(Weak::upgrade)
+            k.sockets
+                .files
+                .get(&(stat.dev, stat.ino))
+                .and_then(Weak::upgrade)
         }
         None => k.sockets.names.get(&b[2..]).and_then(Weak::upgrade),
     };
@@ -178,7 +181,10 @@ pub(super) fn bind(k: &mut Kernel, fd: i32, at: u64, len: u32) -> Sys {
                 }
                 s.bind(&b)?;
                 let umask = k.task().fs.borrow().umask;
-                let node = last.dir.node.create(&last.name, mode::SOCK | 0o777 & !umask, 0)?;
+                let node = last
+                    .dir
+                    .node
+                    .create(&last.name, mode::SOCK | 0o777 & !umask, 0)?;
                 let stat = node.stat()?;
                 k.sockets.files.insert((stat.dev, stat.ino), ops);
             }
@@ -217,7 +223,9 @@ pub(super) fn connect(k: &mut Kernel, fd: i32, at: u64, len: u32) -> Sys {
     };
     match s.connect(to) {
         Ok(()) => Ok(0),
-        Err(e) if e == EAGAIN && f.nonblocking() && other.is_none() => Err(crate::errno::EINPROGRESS.into()),
+        Err(e) if e == EAGAIN && f.nonblocking() && other.is_none() => {
+            Err(crate::errno::EINPROGRESS.into())
+        }
         // A full backlog: its listener rings.
         Err(e) if e == EAGAIN && !f.nonblocking() => {
             let mut keys = Vec::new();
@@ -273,7 +281,14 @@ pub(super) fn shutdown(k: &mut Kernel, fd: i32, how: u32) -> Sys {
     Ok(0)
 }
 
-fn transmit(k: &mut Kernel, f: &Rc<File>, data: &[u8], to: Option<Vec<u8>>, files: Vec<Rc<File>>, flags: u32) -> Sys {
+fn transmit(
+    k: &mut Kernel,
+    f: &Rc<File>,
+    data: &[u8],
+    to: Option<Vec<u8>>,
+    files: Vec<Rc<File>>,
+    flags: u32,
+) -> Sys {
     let s = as_socket(f)?;
     let to = match to {
         Some(b) => Some(target(k, s, b)?),
@@ -283,18 +298,37 @@ fn transmit(k: &mut Kernel, f: &Rc<File>, data: &[u8], to: Option<Vec<u8>>, file
     // A blocking stream sends everything: what went is remembered between tries.
     let done = (k.task().scratch as usize).min(data.len());
     let stream = s.kind().1 == kind::STREAM;
-    match s.send(Message { data: &data[done..], to, files, creds: c }) {
-        Ok(n) if stream && done + n < data.len() && !f.nonblocking() && flags & msg::DONTWAIT == 0 => {
+    match s.send(Message {
+        data: &data[done..],
+        to,
+        files,
+        creds: c,
+    }) {
+        Ok(n)
+            if stream
+                && done + n < data.len()
+                && !f.nonblocking()
+                && flags & msg::DONTWAIT == 0 =>
+        {
             k.task().scratch = (done + n) as u64;
             Err(park(f, ready::OUT, EAGAIN, flags))
         }
         Ok(n) => Ok((done + n) as u64),
-        Err(e) if e == EAGAIN && done > 0 && (f.nonblocking() || flags & msg::DONTWAIT != 0) => Ok(done as u64),
+        Err(e) if e == EAGAIN && done > 0 && (f.nonblocking() || flags & msg::DONTWAIT != 0) => {
+            Ok(done as u64)
+        }
         Err(e) if e == EPIPE => {
             if flags & msg::NOSIGNAL == 0 {
                 let signal = k.abi().signal(crate::abi::signals::Sig::Pipe);
                 let tid = k.cur;
-                k.signal_thread(tid, crate::task::Pending { signal, code: 0, detail: crate::task::Detail::None });
+                k.signal_thread(
+                    tid,
+                    crate::task::Pending {
+                        signal,
+                        code: 0,
+                        detail: crate::task::Detail::None,
+                    },
+                );
             }
             Err(e.into())
         }
@@ -306,19 +340,41 @@ pub(super) fn send(k: &mut Kernel, fd: i32, buf: u64, count: u64, flags: u32) ->
     sendto(k, fd, buf, count, flags, 0, 0)
 }
 
-pub(super) fn sendto(k: &mut Kernel, fd: i32, buf: u64, count: u64, flags: u32, at: u64, len: u32) -> Sys {
+pub(super) fn sendto(
+    k: &mut Kernel,
+    fd: i32,
+    buf: u64,
+    count: u64,
+    flags: u32,
+    at: u64,
+    len: u32,
+) -> Sys {
     let f = k.file(fd)?;
     as_socket(&f)?;
     let data = k.get(buf, count.min(1 << 24) as usize)?;
-    let to = if at == 0 { None } else { Some(address(k, at, len)?) };
+    let to = if at == 0 {
+        None
+    } else {
+        Some(address(k, at, len)?)
+    };
     transmit(k, &f, &data, to, Vec::new(), flags)
 }
 
-fn receive(k: &mut Kernel, f: &Rc<File>, room: usize, flags: u32) -> Result<(Vec<u8>, Received), crate::kernel::Stop> {
+fn receive(
+    k: &mut Kernel,
+    f: &Rc<File>,
+    room: usize,
+    flags: u32,
+) -> Result<(Vec<u8>, Received), crate::kernel::Stop> {
     let s = as_socket(f)?;
     let mut buf = vec![0; room.min(1 << 24)];
     let stream = s.kind().1 == kind::STREAM;
-    if flags & msg::WAITALL != 0 && stream && flags & msg::PEEK == 0 && f.ops.readable().is_ok_and(|n| (n as usize) < room) && f.ops.poll() & ready::RDHUP == 0 && !f.nonblocking()
+    if flags & msg::WAITALL != 0
+        && stream
+        && flags & msg::PEEK == 0
+        && f.ops.readable().is_ok_and(|n| (n as usize) < room)
+        && f.ops.poll() & ready::RDHUP == 0
+        && !f.nonblocking()
     {
         return Err(park(f, ready::IN, EAGAIN, flags));
     }
@@ -333,14 +389,26 @@ pub(super) fn recv(k: &mut Kernel, fd: i32, buf: u64, count: u64, flags: u32) ->
     recvfrom(k, fd, buf, count, flags, 0, 0)
 }
 
-pub(super) fn recvfrom(k: &mut Kernel, fd: i32, buf: u64, count: u64, flags: u32, at: u64, len: u64) -> Sys {
+pub(super) fn recvfrom(
+    k: &mut Kernel,
+    fd: i32,
+    buf: u64,
+    count: u64,
+    flags: u32,
+    at: u64,
+    len: u64,
+) -> Sys {
     let f = k.file(fd)?;
     let (data, r) = receive(k, &f, count as usize, flags)?;
     k.put(buf, &data[..r.bytes])?;
     if !r.from.is_empty() || at != 0 {
         put_address(k, r.from, at, len)?;
     }
-    Ok(if flags & msg::TRUNC != 0 { r.whole } else { r.bytes } as u64)
+    Ok(if flags & msg::TRUNC != 0 {
+        r.whole
+    } else {
+        r.bytes
+    } as u64)
 }
 
 /// A `struct msghdr`.
@@ -363,8 +431,16 @@ fn header(k: &mut Kernel, at: u64) -> Res<Header> {
     }
     let b = k.get(iov, count as usize * 2 * long)?;
     let mut i = In::new(k.abi(), &b);
-    let iov = (0..count).map(|_| Ok((i.long()?, i.long()?))).collect::<Res<Vec<_>>>()?;
-    Ok(Header { name, name_len, iov, control, control_len })
+    let iov = (0..count)
+        .map(|_| Ok((i.long()?, i.long()?)))
+        .collect::<Res<Vec<_>>>()?;
+    Ok(Header {
+        name,
+        name_len,
+        iov,
+        control,
+        control_len,
+    })
 }
 
 const SCM_RIGHTS: u32 = 1;
@@ -407,9 +483,17 @@ pub(super) fn sendmsg(k: &mut Kernel, fd: i32, at: u64, flags: u32) -> Sys {
         }
         data.extend(k.get(va, n as usize)?);
     }
-    let to = if h.name == 0 || h.name_len == 0 { None } else { Some(address(k, h.name, h.name_len)?) };
+    let to = if h.name == 0 || h.name_len == 0 {
+        None
+    } else {
+        Some(address(k, h.name, h.name_len)?)
+    };
     // Descriptors went with the first bytes.
-    let files = if k.task().scratch == 0 { rights(k, &h)? } else { Vec::new() };
+    let files = if k.task().scratch == 0 {
+        rights(k, &h)?
+    } else {
+        Vec::new()
+    };
     transmit(k, &f, &data, to, files, flags)
 }
 
@@ -435,12 +519,18 @@ pub(super) fn recvmsg(k: &mut Kernel, fd: i32, at: u64, flags: u32) -> Sys {
         let files = k.task().files.clone();
         let mut fds = Vec::new();
         for file in r.files.into_iter().take(fits) {
-            fds.push(files.borrow_mut().add(file, flags & msg::CMSG_CLOEXEC != 0, 0)?);
+            fds.push(
+                files
+                    .borrow_mut()
+                    .add(file, flags & msg::CMSG_CLOEXEC != 0, 0)?,
+            );
         }
         if !fds.is_empty() {
             let level = k.abi().sol_socket;
             let mut o = Out::new(k.abi());
-            o.long(long + 8 + 4 * fds.len() as u64).u32(level).u32(SCM_RIGHTS);
+            o.long(long + 8 + 4 * fds.len() as u64)
+                .u32(level)
+                .u32(SCM_RIGHTS);
             for n in fds {
                 o.i32(n);
             }
@@ -459,7 +549,10 @@ pub(super) fn recvmsg(k: &mut Kernel, fd: i32, at: u64, flags: u32) -> Sys {
         k.put(h.name, &name[..n])?;
         k.put_u32(at + long, name.len() as u32)?;
     }
-    let tail = Out::new(k.abi()).long(control.len() as u64).u32(out_flags).done();
+    let tail = Out::new(k.abi())
+        .long(control.len() as u64)
+        .u32(out_flags)
+        .done();
     k.put(at + 5 * long, &tail)?;
     Ok(r.bytes as u64)
 }
@@ -484,20 +577,47 @@ pub(super) fn sendmmsg(k: &mut Kernel, fd: i32, at: u64, count: u32, flags: u32)
     many(k, at, count, |k, at| sendmsg(k, fd, at, flags))
 }
 
-pub(super) fn recvmmsg(k: &mut Kernel, fd: i32, at: u64, count: u32, flags: u32, _timeout: u64) -> Sys {
+pub(super) fn recvmmsg(
+    k: &mut Kernel,
+    fd: i32,
+    at: u64,
+    count: u32,
+    flags: u32,
+    _timeout: u64,
+) -> Sys {
     const WAITFORONE: u32 = 0x10000;
-    many(k, at, count, |k, at| recvmsg(k, fd, at, flags & !WAITFORONE))
+    many(k, at, count, |k, at| {
+        recvmsg(k, fd, at, flags & !WAITFORONE)
+    })
 }
 
-pub(super) fn recvmmsg_time64(k: &mut Kernel, fd: i32, at: u64, count: u32, flags: u32, timeout: u64) -> Sys {
+pub(super) fn recvmmsg_time64(
+    k: &mut Kernel,
+    fd: i32,
+    at: u64,
+    count: u32,
+    flags: u32,
+    timeout: u64,
+) -> Sys {
     recvmmsg(k, fd, at, count, flags, timeout)
 }
 
 fn option_name(k: &Kernel, level: u32, name: u32) -> (u32, u32) {
-    if level == k.abi().sol_socket { (1, Abi::number_in(k.abi().so, name)) } else { (level, name) }
+    if level == k.abi().sol_socket {
+        (1, Abi::number_in(k.abi().so, name))
+    } else {
+        (level, name)
+    }
 }
 
-pub(super) fn setsockopt(k: &mut Kernel, fd: i32, level: u32, name: u32, value: u64, len: u32) -> Sys {
+pub(super) fn setsockopt(
+    k: &mut Kernel,
+    fd: i32,
+    level: u32,
+    name: u32,
+    value: u64,
+    len: u32,
+) -> Sys {
     let f = k.file(fd)?;
     let s = as_socket(&f)?;
     let (level, name) = option_name(k, level, name);
@@ -512,7 +632,14 @@ pub(super) fn setsockopt(k: &mut Kernel, fd: i32, level: u32, name: u32, value: 
     Ok(0)
 }
 
-pub(super) fn getsockopt(k: &mut Kernel, fd: i32, level: u32, name: u32, value: u64, len: u64) -> Sys {
+pub(super) fn getsockopt(
+    k: &mut Kernel,
+    fd: i32,
+    level: u32,
+    name: u32,
+    value: u64,
+    len: u64,
+) -> Sys {
     let f = k.file(fd)?;
     let s = as_socket(&f)?;
     let (level, name) = option_name(k, level, name);
@@ -538,7 +665,9 @@ pub(super) fn getsockopt(k: &mut Kernel, fd: i32, level: u32, name: u32, value: 
         }
         if (level, name) == (1, 4) && b.len() == 4 {
             let e = u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-            b = ((k.abi().errno)(crate::errno::Errno(e as u16)) as u32).to_le_bytes().to_vec();
+            b = ((k.abi().errno)(crate::errno::Errno(e as u16)) as u32)
+                .to_le_bytes()
+                .to_vec();
         }
         if b.len() == 4 && k.abi().big_endian {
             b.reverse();

@@ -28,10 +28,17 @@ pub fn socket(domain: u32, kind: u32, protocol: u32) -> Res<Rc<dyn FileOps>> {
     }
     // SAFETY: plain numbers; the descriptor that comes back is ours.
     let fd = unsafe {
-        let fd = check(libc::socket(domain as i32, kind as i32 | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, protocol as i32) as i64)?;
+        let fd = check(libc::socket(
+            domain as i32,
+            kind as i32 | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+            protocol as i32,
+        ) as i64)?;
         OwnedFd::from_raw_fd(fd as i32)
     };
-    Ok(Rc::new(HostSocket { fd, kind: (domain, kind, protocol) }))
+    Ok(Rc::new(HostSocket {
+        fd,
+        kind: (domain, kind, protocol),
+    }))
 }
 
 impl HostSocket {
@@ -40,7 +47,10 @@ impl HostSocket {
     }
 
     /// getsockname or getpeername.
-    fn address(&self, call: unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32) -> Res<Vec<u8>> {
+    fn address(
+        &self,
+        call: unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32,
+    ) -> Res<Vec<u8>> {
         let mut buf = vec![0u8; 128];
         let mut len = 128;
         // SAFETY: the buffer is as long as said.
@@ -65,7 +75,8 @@ impl Socket for HostSocket {
             return Err(EINVAL);
         };
         // SAFETY: the address is as long as said.
-        match check(unsafe { libc::connect(self.raw(), a.as_ptr().cast(), a.len() as u32) } as i64) {
+        match check(unsafe { libc::connect(self.raw(), a.as_ptr().cast(), a.len() as u32) } as i64)
+        {
             Ok(_) => Ok(()),
             // Made again after the wait: it is connected, or why it is not is the socket's error.
             Err(e) if e == EISCONN => Ok(()),
@@ -88,10 +99,18 @@ impl Socket for HostSocket {
     fn accept(&self) -> Res<Rc<dyn FileOps>> {
         // SAFETY: no address is asked for; the descriptor that comes back is ours.
         let fd = unsafe {
-            let fd = check(libc::accept4(self.raw(), core::ptr::null_mut(), core::ptr::null_mut(), libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as i64)?;
+            let fd = check(libc::accept4(
+                self.raw(),
+                core::ptr::null_mut(),
+                core::ptr::null_mut(),
+                libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+            ) as i64)?;
             OwnedFd::from_raw_fd(fd as i32)
         };
-        Ok(Rc::new(HostSocket { fd, kind: self.kind }))
+        Ok(Rc::new(HostSocket {
+            fd,
+            kind: self.kind,
+        }))
     }
 
     fn send(&self, m: Message<'_>) -> Res<usize> {
@@ -100,19 +119,47 @@ impl Socket for HostSocket {
             Some(Target::Unix(_)) => return Err(EINVAL),
             None => Vec::new(),
         };
-        let at = if to.is_empty() { core::ptr::null() } else { to.as_ptr().cast() };
+        let at = if to.is_empty() {
+            core::ptr::null()
+        } else {
+            to.as_ptr().cast()
+        };
         // SAFETY: bytes and address are as long as said.
-        check(unsafe { libc::sendto(self.raw(), m.data.as_ptr().cast(), m.data.len(), libc::MSG_NOSIGNAL, at, to.len() as u32) } as i64)
+        check(unsafe {
+            libc::sendto(
+                self.raw(),
+                m.data.as_ptr().cast(),
+                m.data.len(),
+                libc::MSG_NOSIGNAL,
+                at,
+                to.len() as u32,
+            )
+        } as i64)
     }
 
     fn receive(&self, buf: &mut [u8], peek: bool) -> Res<Received> {
         let mut from = vec![0u8; 128];
         let mut len = 128;
-        let flags = libc::MSG_TRUNC * (self.kind.1 == 2) as i32 | if peek { libc::MSG_PEEK } else { 0 };
+        let flags = (if self.kind.1 == 2 { libc::MSG_TRUNC } else { 0 })
+            | if peek { libc::MSG_PEEK } else { 0 };
         // SAFETY: buffer and address are as long as said.
-        let n = check(unsafe { libc::recvfrom(self.raw(), buf.as_mut_ptr().cast(), buf.len(), flags, from.as_mut_ptr().cast(), &mut len) } as i64)?;
+        let n = check(unsafe {
+            libc::recvfrom(
+                self.raw(),
+                buf.as_mut_ptr().cast(),
+                buf.len(),
+                flags,
+                from.as_mut_ptr().cast(),
+                &mut len,
+            )
+        } as i64)?;
         from.truncate(len as usize);
-        Ok(Received { bytes: n.min(buf.len()), whole: n, from, ..Received::default() })
+        Ok(Received {
+            bytes: n.min(buf.len()),
+            whole: n,
+            from,
+            ..Received::default()
+        })
     }
 
     fn name(&self) -> Vec<u8> {
@@ -132,7 +179,15 @@ impl Socket for HostSocket {
         let mut buf = vec![0u8; 64];
         let mut len = 64;
         // SAFETY: the buffer is as long as said.
-        check(unsafe { libc::getsockopt(self.raw(), level as i32, name as i32, buf.as_mut_ptr().cast(), &mut len) } as i64)?;
+        check(unsafe {
+            libc::getsockopt(
+                self.raw(),
+                level as i32,
+                name as i32,
+                buf.as_mut_ptr().cast(),
+                &mut len,
+            )
+        } as i64)?;
         buf.truncate(len as usize);
         Ok(buf)
     }
@@ -143,7 +198,16 @@ impl Socket for HostSocket {
             return Ok(());
         }
         // SAFETY: the value is as long as said.
-        check(unsafe { libc::setsockopt(self.raw(), level as i32, name as i32, v.as_ptr().cast(), v.len() as u32) } as i64).map(drop)
+        check(unsafe {
+            libc::setsockopt(
+                self.raw(),
+                level as i32,
+                name as i32,
+                v.as_ptr().cast(),
+                v.len() as u32,
+            )
+        } as i64)
+        .map(drop)
     }
 }
 
@@ -157,22 +221,45 @@ impl FileOps for HostSocket {
     }
 
     fn write(&self, _f: &File, data: &[u8]) -> Res<usize> {
-        self.send(Message { data, to: None, files: Vec::new(), creds: (0, 0, 0) })
+        self.send(Message {
+            data,
+            to: None,
+            files: Vec::new(),
+            creds: (0, 0, 0),
+        })
     }
 
     fn poll(&self) -> u32 {
-        let mut p = libc::pollfd { fd: self.raw(), events: libc::POLLIN | libc::POLLOUT | libc::POLLPRI | libc::POLLRDNORM | libc::POLLWRNORM, revents: 0 };
+        let mut p = libc::pollfd {
+            fd: self.raw(),
+            events: libc::POLLIN
+                | libc::POLLOUT
+                | libc::POLLPRI
+                | libc::POLLRDNORM
+                | libc::POLLWRNORM,
+            revents: 0,
+        };
         // SAFETY: one pollfd.
         unsafe { libc::poll(&mut p, 1, 0) };
         p.revents as u16 as u32
     }
 
     fn keys(&self, want: u32, out: &mut Vec<Key>) {
-        out.push(Key::Host(self.raw(), want & (ready::IN | ready::OUT | ready::PRI)));
+        out.push(Key::Host(
+            self.raw(),
+            want & (ready::IN | ready::OUT | ready::PRI),
+        ));
     }
 
     fn stat(&self) -> Res<Stat> {
-        Ok(Stat { dev: 8, ino: 1 << 32 | self.raw() as u64, mode: mode::SOCK | 0o777, nlink: 1, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: 8,
+            ino: 1 << 32 | self.raw() as u64,
+            mode: mode::SOCK | 0o777,
+            nlink: 1,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn name(&self) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Disk images of the command line as back ends for the board's disk slots.
+//! Disk images of the command line and of monitors as back ends for the board's disk slots.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use tinamou_core::{BlockBackend, BlockError};
+use tinamou_core::{BlockBackend, BlockError, SECTOR_BYTES};
 use tinamou_hw::block::overlay::Overlay;
 use tinamou_hw::block::qcow2;
 use tinamou_hw::block::raw::{BlockFile, Image, Immediate, Raw};
@@ -15,12 +15,67 @@ use crate::host::why;
 use crate::options::Options;
 use crate::options::drive::{Drive, Format, Media};
 
+mod counted;
+
+use counted::{Counted, Counts};
+use tinamou_control::driven::{self, Medium};
+
 /// The slot of the board's CD drive; the others are disks.
 const CD_SLOT: u32 = 2;
 const SLOTS: u32 = 4;
 
-/// A disk for a slot.
-pub type Disk = (u32, Box<dyn BlockBackend>);
+/// A drive: its slot, and what is in it.
+pub struct Bay {
+    /// The slot.
+    pub slot: u32,
+    /// What is in it.
+    pub medium: Option<Medium>,
+    counts: Counts,
+}
+
+impl Bay {
+    fn new(slot: u32) -> Bay {
+        Bay {
+            slot,
+            medium: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// As monitors show it.
+    pub fn describe(&self) -> driven::Drive {
+        driven::Drive {
+            slot: self.slot,
+            removable: self.slot == CD_SLOT,
+            medium: self.medium.clone(),
+            stats: self.counts.get(),
+        }
+    }
+
+    /// Opens an image for this drive; the caller puts the back end into the machine.
+    ///
+    /// # Errors
+    /// A sentence for the user; the drive keeps what it has.
+    pub fn open(
+        &mut self,
+        drive: &Drive,
+        snapshot: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Box<dyn BlockBackend>, String> {
+        let path = drive.file.as_deref().unwrap_or_default();
+        let could_not = |e: BlockError| format!("Could not open '{path}': {e}");
+        let (image, format) = image(drive, path, snapshot, warnings).map_err(could_not)?;
+        self.medium = Some(Medium {
+            file: path.into(),
+            format: format.into(),
+            read_only: image.read_only(),
+            virtual_size: image.sectors().saturating_mul(SECTOR_BYTES),
+            actual_size: std::fs::metadata(path).map_or(0, |m| m.len()),
+        });
+        let disk = Counted::new(Immediate::new(image), self.counts.clone());
+        Ok(Box::new(disk))
+    }
+}
 
 /// A file of the host.
 struct HostFile {
@@ -115,23 +170,28 @@ fn slots(drives: &[Drive]) -> Result<Vec<u32>, String> {
     Ok(slots)
 }
 
-/// Opens all drives.
+/// The drives and their disks, in the order of the slots.
+pub type Opened = Vec<(Bay, Option<Box<dyn BlockBackend>>)>;
+
+/// Opens all drives. The CD drive is there without having been asked for.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn open(options: &Options, warnings: &mut Vec<String>) -> Result<Vec<Disk>, String> {
-    let mut disks = Vec::new();
+pub fn open(options: &Options, warnings: &mut Vec<String>) -> Result<Opened, String> {
+    let mut opened = Opened::new();
     for (drive, slot) in options.drives.iter().zip(slots(&options.drives)?) {
-        if let Some(path) = &drive.file {
-            let image = image(drive, path, options.snapshot, warnings)
-                .map_err(|e| format!("could not open '{path}': {e}"))?;
-            disks.push((
-                slot,
-                Box::new(Immediate::new(image)) as Box<dyn BlockBackend>,
-            ));
-        }
+        let mut bay = Bay::new(slot);
+        let disk = match &drive.file {
+            Some(_) => Some(bay.open(drive, options.snapshot, warnings)?),
+            None => None,
+        };
+        opened.push((bay, disk));
     }
-    Ok(disks)
+    if opened.iter().all(|(bay, _)| bay.slot != CD_SLOT) {
+        opened.push((Bay::new(CD_SLOT), None));
+    }
+    opened.sort_by_key(|(bay, _)| bay.slot);
+    Ok(opened)
 }
 
 fn image(
@@ -139,7 +199,7 @@ fn image(
     path: &str,
     snapshot: bool,
     warnings: &mut Vec<String>,
-) -> Result<Box<dyn Image>, BlockError> {
+) -> Result<(Box<dyn Image>, &'static str), BlockError> {
     let path = Path::new(path);
     let snapshot = drive.snapshot.unwrap_or(snapshot);
     let mut magic = [0; 4];
@@ -152,11 +212,12 @@ fn image(
         }
         Some(Format::Raw) => {
             let raw = Raw(HostFile::open(path, read_only || snapshot)?);
-            return Ok(if snapshot && !read_only {
+            let image: Box<dyn Image> = if snapshot && !read_only {
                 Box::new(Overlay::new(raw))
             } else {
                 Box::new(raw)
-            });
+            };
+            return Ok((image, "raw"));
         }
         _ => {}
     }
@@ -180,10 +241,11 @@ fn image(
         Ok(Box::new(file))
     };
     let image = qcow2::open(file, snapshot && !read_only, &mut resolve)?;
+    let format = if is_qcow2 { "qcow2" } else { "raw" };
     Ok(if read_only {
-        Box::new(ReadOnly(image))
+        (Box::new(ReadOnly(image)), format)
     } else {
-        image
+        (image, format)
     })
 }
 

@@ -1,10 +1,13 @@
 //! `-gdb` and `-s`: the stub of [`tinamou_control::gdb`] on a character device.
 
 use tinamou_control::gdb::{Debuggee, Stub};
+use tinamou_control::{Cause, Controller, RunState};
 use tinamou_machine::{Machine, SliceEnd};
 
+use crate::host::escape::Typed;
 use crate::host::serial::Port;
 use crate::host::wait::Set;
+use crate::native::Native;
 use crate::options::chardev::{self, Chardev};
 
 /// The device that `-gdb WORD` names. A socket listens and does not wait, whatever the word says.
@@ -24,31 +27,32 @@ pub fn device(word: &str) -> Result<Chardev, String> {
     }
 }
 
-/// What the client may do to the run loop.
-pub struct Debugged<'a> {
-    /// The machine.
-    pub machine: &'a mut Machine,
-    /// The vCPUs run.
-    pub running: &'a mut bool,
-    /// The client wants the program to end.
-    pub quit: bool,
+/// What the client may do.
+struct Debugged<'a> {
+    ctl: &'a mut Controller,
+    host: &'a mut Native,
 }
 
 impl Debuggee for Debugged<'_> {
     fn machine(&mut self) -> &mut Machine {
-        self.machine
+        let machine = self.host.machine.as_mut();
+        machine.expect("a debugger is heard once there is a machine")
     }
 
     fn set_running(&mut self, running: bool) {
-        *self.running = running;
+        if running {
+            self.ctl.resume(self.host);
+        } else {
+            self.ctl.pause(self.host, RunState::Debug);
+        }
     }
 
-    fn monitor(&mut self, _line: &str) -> Option<String> {
-        None
+    fn monitor(&mut self, line: &str) -> Option<String> {
+        Some(self.ctl.human(line, self.host))
     }
 
     fn quit(&mut self) {
-        self.quit = true;
+        self.ctl.shut_down(self.host, Cause::HostQuit);
     }
 }
 
@@ -79,15 +83,20 @@ impl Gdb {
         self.port.watch(set, true);
     }
 
-    /// Hears the client and answers. True if it wants the program to end.
-    pub fn poll(&mut self, machine: &mut Machine, running: &mut bool) -> bool {
-        let mut d = Debugged {
-            machine,
-            running,
-            quit: false,
-        };
+    /// Hears the client and answers, once there is a machine.
+    pub fn poll(&mut self, ctl: &mut Controller, host: &mut Native) {
+        if host.machine.is_none() {
+            return;
+        }
+        let mut d = Debugged { ctl, host };
         self.port.flush();
-        let (bytes, _) = self.port.read();
+        self.port.accept();
+        let mut bytes = Vec::new();
+        for typed in self.port.read() {
+            if let Typed::Bytes(more) = typed {
+                bytes.extend(more);
+            }
+        }
         if self.port.is_open() {
             if !self.stub.is_attached() {
                 self.stub.attach(&mut d);
@@ -100,11 +109,9 @@ impl Gdb {
             self.stub.detach(&mut d);
         }
         if !self.stub.is_attached() {
-            d.machine.forget_history();
+            d.machine().forget_history();
         }
-        let quit = d.quit;
         self.answer();
-        quit
     }
 
     fn answer(&mut self) {
@@ -115,16 +122,27 @@ impl Gdb {
     }
 
     /// Runs the machine as the client wants it.
-    pub fn run(&mut self, machine: &mut Machine, running: &mut bool, insns: u64) -> SliceEnd {
-        let end = self.stub.run(machine, insns);
-        let mut d = Debugged {
-            machine,
-            running,
-            quit: false,
-        };
-        self.stub.ended(&mut d, end);
+    pub fn run(&mut self, machine: &mut Machine, insns: u64) -> SliceEnd {
+        self.stub.run(machine, insns)
+    }
+
+    /// What came of it.
+    pub fn ended(&mut self, ctl: &mut Controller, host: &mut Native, end: SliceEnd) {
+        self.stub.ended(&mut Debugged { ctl, host }, end);
         self.answer();
-        end
+    }
+
+    /// Lets the client know when something else, a monitor, has stopped the machine or made it run.
+    pub fn follow(&mut self, ctl: &mut Controller, host: &mut Native) {
+        if host.machine.is_none() || ctl.runs() == self.stub.is_running() {
+            return;
+        }
+        if ctl.runs() {
+            self.stub.resumed();
+        } else {
+            self.stub.stopped(&mut Debugged { ctl, host });
+        }
+        self.answer();
     }
 
     /// The program ends.

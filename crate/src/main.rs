@@ -3,10 +3,12 @@
 //! This is one host of the machine (the browser is another): it alone knows the wall clock, the terminal, files and sockets.
 //! [`options`] reads the command line, [`setup`] makes the machine of it, [`run`] drives it.
 
+mod chardevs;
 mod disks;
 mod gdb;
 mod host;
 mod logfile;
+mod native;
 mod options;
 mod report;
 mod run;
@@ -19,15 +21,16 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use chardevs::Chardevs;
 use gdb::Gdb;
-use host::serial::Port;
 use host::signals::Signals;
 use host::{terminal, why};
 use logfile::Log;
-use options::chardev::Chardev;
+use native::Native;
 use options::{Options, Parsed};
 use run::{End, Session};
 use script::{Script, Watch};
+use tinamou_control::{Controller, Start};
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
 }
 
 /// Makes and runs the machine.
-fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
+fn start(options: &Options, warnings: Vec<String>) -> Result<(), String> {
     let begin = Instant::now();
     let script = match &options.x.input {
         Some(path) => {
@@ -67,13 +70,16 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
         None => None,
     };
     let log = Log::open(options.log_file.as_deref())?;
-    let mut machine = setup::machine(options, &mut warnings)?;
     for warning in &warnings {
         eprintln!("tinamou: warning: {warning}");
     }
-    let tracer = trace::tracer(options.log, &log);
-    machine.vcpu_mut().set_trace(tracer);
-    let ports = open_ports(&options.serial_ports())?;
+    let mut ctl = Controller::new(how_to_start(options));
+    native::describe(options, &mut ctl);
+    let chardevs = Chardevs::new(options, &mut ctl);
+    let mut host = Native::new(options.clone(), chardevs, log);
+    // A machine that cannot be made is told before this terminal turns raw and sockets are there.
+    ctl.launch(&mut host)?;
+    host.chardevs.open()?;
     let gdb = match &options.gdb {
         Some(dev) => Some(
             Gdb::open(dev, options.icount.is_some() && options.drives.is_empty())
@@ -83,37 +89,36 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
     };
     let signals = Signals::catch().map_err(|e| format!("signals: {}", why(&e)))?;
     let mut session = Session {
-        ports,
-        icount: options.icount,
+        ctl,
+        host,
         script,
         exit_on: options.x.exit_on.as_deref().map(Watch::new),
         max_insns: options.x.max_insns,
-        no_reboot: options.no_reboot,
-        no_shutdown: options.no_shutdown,
-        log,
         signals,
+        signal: 0,
         gdb,
-        running: !options.stopped,
         unheard: Vec::new(),
     };
-    let end = session.run(&mut machine);
-    session.log.flush();
+    let end = session.run();
+    session.host.log.flush();
     if let Some(gdb) = &mut session.gdb {
         let failed = matches!(end, End::Limit | End::Panic);
         gdb.exited(failed.into());
     }
     let unmet = session.script.as_ref().and_then(Script::waits_for);
+    let machine = session.host.machine.take();
     // The terminal is itself again before anything more is said.
     drop(session);
-    if options.x.stats || options.x.state_hash {
-        let wall = begin.elapsed().as_secs_f64();
-        eprintln!(
-            "{}",
-            report::line(&mut machine, options.x.state_hash, wall, end.name())
-        );
+    let figures = options.x.stats || options.x.state_hash;
+    if let Some(mut machine) = machine {
+        if figures {
+            let wall = begin.elapsed().as_secs_f64();
+            let line = report::line(&mut machine, options.x.state_hash, wall, end.name());
+            eprintln!("{line}");
+        }
+        // Taking the machine apart (modules, memory) would only cost time: the process ends.
+        std::mem::forget(machine);
     }
-    // Taking the machine apart (modules, memory) would only cost time: the process ends.
-    std::mem::forget(machine);
     match end {
         End::Limit => Err("gave up: -x-max-insns reached".into()),
         End::Stuck => Err(format!(
@@ -133,20 +138,14 @@ fn start(options: &Options, mut warnings: Vec<String>) -> Result<(), String> {
     }
 }
 
-/// Opens the serial ports; this terminal last, because it then turns raw.
-fn open_ports(devs: &[Chardev]) -> Result<Vec<Port>, String> {
-    let mut ports: Vec<Port> = devs.iter().map(|_| Port::default()).collect();
-    for terminal in [false, true] {
-        for (n, dev) in devs
-            .iter()
-            .enumerate()
-            .filter(|(_, d)| matches!(d, Chardev::Stdio { .. }) == terminal)
-        {
-            ports[n] = Port::open(dev, &format!("serial{n}")).map_err(|e| {
-                terminal::restore();
-                format!("-serial: {e}")
-            })?;
-        }
-    }
-    Ok(ports)
+/// How the machine's life begins.
+fn how_to_start(options: &Options) -> Start {
+    let mut start = Start::new(options.target);
+    start.preconfig = options.preconfig;
+    start.paused = options.paused;
+    start.name = options.name.clone();
+    start.uuid = options.uuid.clone();
+    start.actions.reboot_ends = options.no_reboot;
+    start.actions.shutdown_pauses = options.no_shutdown;
+    start
 }

@@ -8,14 +8,16 @@ pub mod chardev;
 pub mod drive;
 pub mod keyval;
 pub mod log;
+pub mod monitor;
 pub mod program;
 pub mod rtc;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use chardev::Chardev;
+use chardev::{Chardev, Made};
 use drive::Drive;
+use monitor::Monitor;
 use rtc::RtcBase;
 use table::{Arg, Opt, TABLE};
 
@@ -57,16 +59,26 @@ pub struct Options {
     pub display_none: bool,
     /// `-nodefaults`.
     pub nodefaults: bool,
-    /// The monitor's place, if named.
-    pub monitor: Option<Chardev>,
+    /// Character devices by id.
+    pub chardevs: Vec<Made>,
+    /// Monitors, in order.
+    pub monitors: Vec<Monitor>,
+    /// `-monitor` or a like option was given: there is no default monitor.
+    pub monitor_given: bool,
+    /// `-S`: the machine waits for `cont`.
+    pub paused: bool,
+    /// `--preconfig`: the machine is not made before it is told.
+    pub preconfig: bool,
+    /// `-name`.
+    pub name: Option<String>,
+    /// `-uuid`.
+    pub uuid: Option<String>,
     /// Drives, in order.
     pub drives: Vec<Drive>,
     /// `-snapshot`.
     pub snapshot: bool,
     /// `-gdb`, or `-s`.
     pub gdb: Option<Chardev>,
-    /// `-S`.
-    pub stopped: bool,
     /// `-d`.
     pub log: log::Items,
     /// `-D`.
@@ -119,11 +131,16 @@ impl Options {
             nographic: false,
             display_none: false,
             nodefaults: false,
-            monitor: None,
+            chardevs: Vec::new(),
+            monitors: Vec::new(),
+            monitor_given: false,
+            paused: false,
+            preconfig: false,
+            name: None,
+            uuid: None,
             drives: Vec::new(),
             snapshot: false,
             gdb: None,
-            stopped: false,
             log: log::Items::default(),
             log_file: None,
             icount: None,
@@ -144,13 +161,28 @@ impl Options {
             return self.serial.clone();
         }
         let display_none = self.display_none && !self.nographic;
-        if display_none || self.nodefaults {
+        // Whoever takes this terminal without a word about the display wants nothing else on it.
+        let taken = !self.nographic && self.stdio_uses() > 0;
+        if display_none || self.nodefaults || taken {
             return Vec::new();
         }
         // With a monitor elsewhere QEMU does not multiplex this terminal.
         vec![Chardev::Stdio {
-            mux: self.monitor.is_none(),
+            mux: !self.monitor_given,
         }]
+    }
+
+    /// How many options name this terminal.
+    fn stdio_uses(&self) -> usize {
+        let here = |c: &&Chardev| matches!(c, Chardev::Stdio { .. });
+        let monitors = self.monitors.iter().map(|m| &m.dev);
+        let made = self.chardevs.iter().map(|m| &m.dev);
+        self.serial
+            .iter()
+            .chain(monitors)
+            .chain(made)
+            .filter(here)
+            .count()
     }
 }
 
@@ -273,24 +305,11 @@ impl Parser {
                 }
             }
         }
-        let here = |c: &Chardev| matches!(c, Chardev::Stdio { .. });
-        if o.serial.iter().filter(|c| here(c)).count() > 1 {
+        let implied = usize::from(o.serial.is_empty() && o.nographic && !o.nodefaults);
+        if o.stdio_uses() + implied > 1 {
             return Err("cannot use stdio by multiple character devices".into());
         }
-        if let Some(monitor) = o
-            .monitor
-            .as_ref()
-            .filter(|m| !matches!(m, Chardev::None | Chardev::Null))
-        {
-            let what = if here(monitor) {
-                "-monitor stdio"
-            } else {
-                "-monitor"
-            };
-            self.warnings.push(format!(
-                "{what}: there is no monitor yet; use -monitor none"
-            ));
-        }
+        monitor::check(o)?;
         if o.dtb.is_some() && (o.append.is_some() || o.initrd.is_some()) {
             let why = "the kernel finds both in the tree's /chosen node";
             return Err(format!("-dtb excludes -append and -initrd: {why}"));

@@ -6,15 +6,16 @@
 
 use std::time::{Duration, Instant};
 
+use tinamou_control::{Cause, Controller};
 use tinamou_machine::clock::Pace;
 use tinamou_machine::{Machine, SliceEnd};
 
+use crate::chardevs::User;
 use crate::gdb::Gdb;
-use crate::host::escape::{self, Command};
-use crate::host::serial::Port;
+use crate::host::escape::{self, Command, Typed};
 use crate::host::signals::Signals;
 use crate::host::wait::Set;
-use crate::logfile::Log;
+use crate::native::Native;
 use crate::options::Icount;
 use crate::script::{Script, Watch};
 
@@ -75,53 +76,64 @@ struct Heard {
 
 /// How to run.
 pub struct Session {
-    /// The serial ports' other ends.
-    pub ports: Vec<Port>,
-    /// Counted time, if asked for.
-    pub icount: Option<Icount>,
+    /// The machine's life, and its monitors.
+    pub ctl: Controller,
+    /// The machine and what surrounds it.
+    pub host: Native,
     /// What is typed when.
     pub script: Option<Script>,
     /// What ends the run.
     pub exit_on: Option<Watch>,
     /// Instructions after which to give up.
     pub max_insns: Option<u64>,
-    /// Exit at a reset.
-    pub no_reboot: bool,
-    /// Stay at a power-off.
-    pub no_shutdown: bool,
-    /// Where guest errors go.
-    pub log: Log,
     /// What ends the program.
     pub signals: Signals,
+    /// The signal that came.
+    pub signal: u8,
     /// A debugger's end.
     pub gdb: Option<Gdb>,
-    /// The vCPUs run.
-    pub running: bool,
     /// What the guest said in a slice that a debugger cut short: the script hears it at the slice's end.
     pub unheard: Vec<u8>,
 }
 
 impl Session {
     /// Runs until something ends it.
-    pub fn run(&mut self, machine: &mut Machine) -> End {
+    pub fn run(&mut self) -> End {
+        let end = self.turns();
+        self.host.chardevs.monitors_out(&mut self.ctl);
+        for entry in &mut self.host.chardevs.list {
+            entry.port.finish();
+        }
+        end
+    }
+
+    fn turns(&mut self) -> End {
         let mut pace = Pace::default();
         loop {
-            if !self.running {
-                if let Err(end) = self.wait(machine, None) {
+            if let Some(end) = self.over() {
+                return end;
+            }
+            if !self.ctl.runs() {
+                // Time stands still.
+                if let Err(end) = self.wait(None) {
                     return end;
                 }
                 continue;
             }
-            let insns = self.slice(machine);
+            let Some(machine) = &mut self.host.machine else {
+                return End::Panic;
+            };
+            let icount = self.host.options.icount;
+            let insns = slice(machine, icount, self.max_insns);
             if insns == 0 {
                 return End::Limit;
             }
             let start = (Instant::now(), machine.icount(), machine.now_ns());
             let end = match &mut self.gdb {
-                Some(gdb) => gdb.run(machine, &mut self.running, insns),
+                Some(gdb) => gdb.run(machine, insns),
                 None => machine.run_slice(insns),
             };
-            if self.icount.is_none() && end != SliceEnd::Debug {
+            if icount.is_none() && end != SliceEnd::Debug {
                 let virtual_ns = machine.now_ns() - start.2;
                 let rate = pace.ran(
                     machine.icount() - start.1,
@@ -130,27 +142,21 @@ impl Session {
                 );
                 machine.set_rate(rate);
             }
-            let heard = self.output(machine, end);
+            let heard = self.output(end);
             if heard.over {
                 return End::Text;
             }
-            match end {
-                SliceEnd::Shutdown if self.no_shutdown => return self.stay(),
-                SliceEnd::Shutdown => return End::Shutdown,
-                SliceEnd::Reset if self.no_reboot => return End::Reset,
-                SliceEnd::Panic => return End::Panic,
-                SliceEnd::Budget
-                | SliceEnd::Debug
-                | SliceEnd::Reset
-                | SliceEnd::Halted { .. }
-                | SliceEnd::WaitingForHost => {}
+            self.ctl.slice_ended(&self.host, end);
+            if let Some(gdb) = &mut self.gdb {
+                gdb.ended(&mut self.ctl, &mut self.host, end);
+            }
+            if !self.ctl.runs() {
+                continue;
             }
             let stop = match end {
-                SliceEnd::Halted { until_ns } if !heard.typed => {
-                    self.idle(machine, &mut pace, until_ns)
-                }
-                SliceEnd::WaitingForHost => self.wait(machine, Some(DISK_WAIT)).err(),
-                _ => self.wait(machine, Some(Duration::ZERO)).err(),
+                SliceEnd::Halted { until_ns } if !heard.typed => self.idle(&mut pace, until_ns),
+                SliceEnd::WaitingForHost => self.wait(Some(DISK_WAIT)).err(),
+                _ => self.wait(Some(Duration::ZERO)).err(),
             };
             if let Some(end) = stop {
                 return end;
@@ -158,22 +164,33 @@ impl Session {
         }
     }
 
-    /// Instructions of the next slice; 0 at the limit.
-    fn slice(&self, machine: &Machine) -> u64 {
-        let done = machine.icount();
-        let insns = match self.icount {
-            Some(_) => COUNTED_SLICE - done % COUNTED_SLICE,
-            None => WALL_SLICE,
-        };
-        insns.min(
-            self.max_insns
-                .map_or(u64::MAX, |max| max.saturating_sub(done)),
-        )
+    /// Whether the controller says that all is over.
+    fn over(&self) -> Option<End> {
+        Some(match self.ctl.ended()? {
+            Cause::HostQuit => End::Quit,
+            Cause::HostSignal => End::Signal(self.signal),
+            Cause::HostReset | Cause::GuestReset => End::Reset,
+            Cause::GuestShutdown => End::Shutdown,
+            Cause::GuestPanic => End::Panic,
+        })
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.host.machine.as_ref().map_or(0, Machine::now_ns)
+    }
+
+    fn skip_to(&mut self, ns: u64) {
+        if let Some(machine) = &mut self.host.machine {
+            machine.skip_to(ns);
+        }
     }
 
     /// Carries what the guest said to the ports, types the script's answers.
-    fn output(&mut self, machine: &mut Machine, end: SliceEnd) -> Heard {
+    fn output(&mut self, end: SliceEnd) -> Heard {
         let mut heard = Heard::default();
+        let Some(machine) = &mut self.host.machine else {
+            return heard;
+        };
         for port in 0..machine.bus_mut().board().consoles {
             let bytes = machine.take_serial_output(port);
             if port == 0 {
@@ -188,119 +205,176 @@ impl Session {
                 }
                 heard.over = self.exit_on.as_mut().is_some_and(|w| w.hear(&bytes));
             }
-            if let Some(p) = self
-                .ports
-                .get_mut(port as usize)
-                .filter(|_| !bytes.is_empty())
-            {
-                p.write(&bytes);
+            if !bytes.is_empty() {
+                self.host.chardevs.serial_out(port, &bytes);
             }
         }
         for line in machine.take_guest_errors() {
-            self.log.line(&line);
+            self.host.log.line(&line);
         }
         heard
     }
 
     /// The guest waits: so do we, until its next event or until something is typed.
-    fn idle(
-        &mut self,
-        machine: &mut Machine,
-        pace: &mut Pace,
-        until_ns: Option<u64>,
-    ) -> Option<End> {
-        let now = machine.now_ns();
+    fn idle(&mut self, pace: &mut Pace, until_ns: Option<u64>) -> Option<End> {
+        let now = self.now_ns();
+        let icount = self.host.options.icount;
         let scripted = self.script.is_some() || self.max_insns.is_some();
-        if self.icount.is_some() && scripted && until_ns.is_none() {
+        if icount.is_some() && scripted && until_ns.is_none() {
             return Some(End::Stuck);
         }
-        let timeout = match (self.icount, until_ns) {
+        let timeout = match (icount, until_ns) {
             (_, None) => None,
             (Some(Icount { sleep: false, .. }), Some(_)) => Some(Duration::ZERO),
             (_, Some(ns)) => Some(Duration::from_nanos(ns.saturating_sub(now))),
         };
         let before = Instant::now();
-        let typed = match self.wait(machine, timeout) {
+        let typed = match self.wait(timeout) {
             Ok(typed) => typed,
             Err(end) => return Some(end),
         };
         let waited = nanos(before.elapsed());
         let slept = now.saturating_add(waited);
         match until_ns {
-            Some(until) => machine.skip_to(if typed { slept.min(until) } else { until }),
-            None if self.icount.is_none() => machine.skip_to(slept),
+            Some(until) => self.skip_to(if typed { slept.min(until) } else { until }),
+            None if icount.is_none() => self.skip_to(slept),
             None => {}
         }
-        pace.waited(waited, machine.now_ns() - now);
+        pace.waited(waited, self.now_ns() - now);
         None
     }
 
-    /// Waits for something to do, then reads what was typed. True if anything reached the guest, or a debugger stopped it.
-    fn wait(&mut self, machine: &mut Machine, timeout: Option<Duration>) -> Result<bool, End> {
+    /// Waits for something to do, then reads what was typed. True if anything reached the guest, or may have.
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, End> {
+        self.meet();
+        self.host.chardevs.monitors_out(&mut self.ctl);
         let mut set = Set::default();
         set.read(std::os::fd::AsFd::as_fd(&self.signals));
-        if let Some(gdb) = &self.gdb {
+        if let Some(gdb) = self.gdb.as_ref().filter(|_| self.host.machine.is_some()) {
             gdb.watch(&mut set);
         }
-        for (n, port) in self.ports.iter().enumerate() {
-            port.watch(&mut set, machine.serial_backlog(n as u32) < TYPED_AHEAD);
+        for entry in &self.host.chardevs.list {
+            let wanted = match entry.user() {
+                Some(User::Serial(n)) => self.wants_input(n),
+                Some(User::Monitor(_)) => true,
+                None => false,
+            };
+            entry.port.watch(&mut set, wanted);
         }
         // A guest that talks faster than its listener reads has to wait.
-        let full = self.ports.iter().any(Port::is_full);
+        let full = self.host.chardevs.is_full();
         if !set.wait(if full { None } else { timeout }) {
             return Ok(false);
         }
         if let Some(signal) = self.signals.take() {
-            return Err(End::Signal(signal));
+            self.signal = signal;
+            self.ctl.shut_down(&self.host, Cause::HostSignal);
+            return Ok(true);
         }
-        if let Some(gdb) = &mut self.gdb
-            && gdb.poll(machine, &mut self.running)
-        {
-            return Err(End::Quit);
+        if let Some(gdb) = &mut self.gdb {
+            gdb.poll(&mut self.ctl, &mut self.host);
         }
-        // Time stands still from the moment the debugger stops the machine.
-        let mut typed = !self.running;
-        for (n, port) in self.ports.iter_mut().enumerate() {
-            port.flush();
-            if machine.serial_backlog(n as u32) >= TYPED_AHEAD {
+        self.meet();
+        // Time stands still from the moment a debugger stops the machine.
+        let mut typed = !self.ctl.runs();
+        for n in 0..self.host.chardevs.list.len() {
+            typed |= self.read(n)?;
+        }
+        if let Some(gdb) = &mut self.gdb {
+            gdb.follow(&mut self.ctl, &mut self.host);
+        }
+        self.host.chardevs.monitors_out(&mut self.ctl);
+        Ok(typed)
+    }
+
+    /// Whether a serial port has room for what may be typed.
+    fn wants_input(&self, port: u32) -> bool {
+        let machine = self.host.machine.as_ref();
+        machine.is_some_and(|m| m.serial_backlog(port) < TYPED_AHEAD)
+    }
+
+    /// Takes new clients, and lets monitors know who came and went.
+    fn meet(&mut self) {
+        for entry in &mut self.host.chardevs.list {
+            entry.port.flush();
+            entry.port.accept();
+            let open = entry.port.is_open();
+            if open == entry.was_open {
                 continue;
             }
-            let (bytes, commands) = port.read();
-            for command in commands {
-                match command {
-                    Command::Quit => return Err(End::Quit),
-                    Command::Monitor => port.write(b"\r\n(there is no monitor yet; Ctrl-a x quits, Ctrl-a h lists the keys)\r\n"),
-                    Command::Help => port.write(escape::HELP.replace('\n', "\r\n").as_bytes()),
+            entry.was_open = open;
+            for user in &entry.users {
+                if let User::Monitor(id) = user {
+                    if open {
+                        self.ctl.connected(*id);
+                        // A multiplexed monitor is silent until somebody turns to it.
+                        if entry.users.len() > 1 {
+                            self.ctl.take_output(*id);
+                        }
+                    } else {
+                        self.ctl.disconnected(*id);
+                    }
                 }
             }
-            if !bytes.is_empty() {
-                machine.serial_input(n as u32, &bytes);
-                typed = true;
+        }
+    }
+
+    /// Reads what was typed at a device. True if it may matter to the guest.
+    fn read(&mut self, n: usize) -> Result<bool, End> {
+        let Some(entry) = self.host.chardevs.list.get_mut(n) else {
+            return Ok(false);
+        };
+        if let Some(User::Serial(port)) = entry.user() {
+            let machine = self.host.machine.as_ref();
+            if machine.is_none_or(|m| m.serial_backlog(port) >= TYPED_AHEAD) {
+                return Ok(false);
+            }
+        }
+        let mut typed = false;
+        for part in entry.port.read() {
+            let Some(entry) = self.host.chardevs.list.get_mut(n) else {
+                return Ok(typed);
+            };
+            let bytes = match part {
+                Typed::Command(Command::Quit) => return Err(End::Quit),
+                Typed::Command(Command::Help) => {
+                    let help = escape::HELP.replace('\n', "\r\n");
+                    entry.port.write(help.as_bytes());
+                    continue;
+                }
+                Typed::Command(Command::Next) => {
+                    entry.next_user();
+                    if let Some(User::Monitor(id)) = entry.user() {
+                        self.ctl.connected(id);
+                        self.host.chardevs.monitors_out(&mut self.ctl);
+                    }
+                    continue;
+                }
+                Typed::Bytes(bytes) => bytes,
+            };
+            typed = true;
+            match entry.user() {
+                Some(User::Serial(port)) => {
+                    if let Some(machine) = &mut self.host.machine {
+                        machine.serial_input(port, &bytes);
+                    }
+                }
+                Some(User::Monitor(id)) => self.ctl.input(id, &bytes, &mut self.host),
+                None => {}
             }
         }
         Ok(typed)
     }
+}
 
-    /// The machine is off, and the user wants to look at what it said.
-    fn stay(&mut self) -> End {
-        loop {
-            let mut set = Set::default();
-            set.read(std::os::fd::AsFd::as_fd(&self.signals));
-            for port in &self.ports {
-                port.watch(&mut set, true);
-            }
-            set.wait(None);
-            if let Some(signal) = self.signals.take() {
-                return End::Signal(signal);
-            }
-            for port in &mut self.ports {
-                port.flush();
-                if port.read().1.contains(&Command::Quit) {
-                    return End::Quit;
-                }
-            }
-        }
-    }
+/// Instructions of the next slice; 0 at the limit.
+fn slice(machine: &Machine, icount: Option<Icount>, max_insns: Option<u64>) -> u64 {
+    let done = machine.icount();
+    let insns = match icount {
+        Some(_) => COUNTED_SLICE - done % COUNTED_SLICE,
+        None => WALL_SLICE,
+    };
+    insns.min(max_insns.map_or(u64::MAX, |max| max.saturating_sub(done)))
 }
 
 /// A duration in nanoseconds.

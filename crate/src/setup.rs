@@ -9,7 +9,7 @@ use tinamou_jit::engine::wasmtime::WasmtimeEngine;
 use tinamou_machine::malta::boot::ImageError;
 use tinamou_machine::{Config, Machine, MachineError};
 
-use crate::disks;
+use crate::disks::{self, Bay};
 use crate::host::why;
 use crate::options::Options;
 use crate::options::log::Item;
@@ -19,11 +19,14 @@ use crate::options::rtc::RtcBase;
 /// time does not run ahead.
 const WALL_SHIFT: u32 = 0;
 
-/// Makes the machine.
+/// Makes the machine, and its drives.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn machine(options: &Options, warnings: &mut Vec<String>) -> Result<Machine, String> {
+pub fn machine(
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<(Machine, Vec<Bay>), String> {
     let mut config = Config::new(options.target);
     config.machine = options.machine.clone();
     config.cpu = options.cpu.clone();
@@ -66,14 +69,17 @@ pub fn machine(options: &Options, warnings: &mut Vec<String>) -> Result<Machine,
             }
             _ => e.to_string(),
         })?;
-    if !disks.is_empty() {
-        for (slot, disk) in disks {
-            machine.bus_mut().set_disk(slot, Some(disk));
-        }
+    let (mut bays, mut any) = (Vec::new(), false);
+    for (bay, disk) in disks {
+        any |= disk.is_some();
+        machine.bus_mut().set_disk(bay.slot, disk);
+        bays.push(bay);
+    }
+    if any {
         // The drives look at their disks on reset.
         machine.reset();
     }
-    Ok(machine)
+    Ok((machine, bays))
 }
 
 fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {

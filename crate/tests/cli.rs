@@ -71,8 +71,8 @@ fn mistakes_are_one_line_and_status_1() {
             vec!["system-mipsel", "-bios", &big],
             "could not load firmware '",
         ),
-        (vec!["system-mipsel", "-hda", &none], "could not open '"),
-        (vec!["system-mipsel", "-cdrom", &none], "could not open '"),
+        (vec!["system-mipsel", "-hda", &none], "Could not open '"),
+        (vec!["system-mipsel", "-cdrom", &none], "Could not open '"),
         (vec!["system-mipsel", "-hdc", &words], "index 2: "),
         (
             vec!["system-mipsel", "-x-input", &none],

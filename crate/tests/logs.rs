@@ -105,8 +105,8 @@ fn every_block_and_its_registers() {
     assert!(blocks.lines().all(|l| l.starts_with("Trace 0: [")));
     let registers = run("cpu");
     assert_eq!(
-        registers.matches("\nGPR00 ").count(),
+        registers.matches("\nGPR00: ").count(),
         blocks.lines().count()
     );
-    assert!(registers.starts_with("pc=bfc00000 "), "{registers}");
+    assert!(registers.starts_with("pc=0xbfc00000 "), "{registers}");
 }

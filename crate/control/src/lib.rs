@@ -1,3 +1,26 @@
-//! Control of machines from outside.
+//! Control of machines from outside: the machine protocol (QMP) and the monitor for people, both as QEMU speaks them.
+//!
+//! [`commands`] is the one list of commands and events; [`schema`] derives from it what QMP, the documentation and the page say about
+//! them. [`controller`] holds the run state and the monitors' sessions. It drives the machine through [`driven::Driven`] and asks
+//! its surroundings through [`driven::Host`]; it never waits, knows no clock, file or socket, and so runs alike in a command line
+//! and in a browser's worker.
+//!
+//! What monitors send is distrusted: whatever comes, the answer is a reply or a sentence, never a panic.
 
+pub mod commands;
+pub mod controller;
+pub mod cx;
+pub mod driven;
+pub mod error;
 pub mod gdb;
+pub mod hmp;
+pub mod json;
+pub mod objects;
+pub mod qmp;
+pub mod ringbuf;
+pub mod schema;
+pub mod setup;
+pub mod types;
+
+pub use controller::{Cause, Controller, MonitorId, RunState, Start};
+pub use driven::{Driven, Host};

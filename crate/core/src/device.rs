@@ -277,6 +277,11 @@ pub trait Device {
         0xff
     }
 
+    /// What monitors show of the state, for people; empty when there is nothing to show.
+    fn info(&self) -> String {
+        String::new()
+    }
+
     /// Writes the state (the bus puts a section around it).
     fn save(&self, s: &mut Saver);
 

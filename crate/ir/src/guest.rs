@@ -286,6 +286,10 @@ pub trait Guest {
     fn debug_translate(&self, _state: &State, _bus: &mut dyn PhysBus, _va: u64) -> Option<Gpa> {
         None
     }
+    /// The MMU's entries, for people: a line each.
+    fn tlb(&self) -> String {
+        String::new()
+    }
     /// Disassembles one instruction at `pc`: its length in bytes and its text.
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String);
     /// The guest's own fields, for snapshots: appended to `out` in a fixed order. Slots are saved by the machine.

@@ -17,12 +17,14 @@ use crate::devices::{Board, BoardConfig, Sink};
 
 mod cx;
 mod events;
+mod inspect;
 mod map;
 #[cfg(test)]
 mod tests;
 
 pub use events::Advance;
 use events::{Pending, Timer};
+pub use inspect::{Answers, MapRange};
 use map::{FlatRange, Target};
 
 /// The arena as the bus sees it. Offsets are arena offsets.

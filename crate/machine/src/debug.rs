@@ -97,7 +97,10 @@ impl Machine {
         }
     }
 
-    fn with_vcpu<T>(&mut self, f: impl FnOnce(&mut Vcpu, &mut Surroundings<'_>) -> T) -> T {
+    pub(crate) fn with_vcpu<T>(
+        &mut self,
+        f: impl FnOnce(&mut Vcpu, &mut Surroundings<'_>) -> T,
+    ) -> T {
         let mut around = Surroundings {
             bus: &mut self.bus,
             clock: &self.clock,

@@ -8,13 +8,22 @@ pub enum Command {
     /// Ctrl-a x.
     Quit,
     /// Ctrl-a c.
-    Monitor,
+    Next,
     /// Ctrl-a h.
     Help,
 }
 
+/// Something typed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Typed {
+    /// For whoever reads here.
+    Bytes(Vec<u8>),
+    /// For us.
+    Command(Command),
+}
+
 /// The keys, for Ctrl-a h.
-pub const HELP: &str = "\nCtrl-a h    print this help\nCtrl-a x    quit\nCtrl-a c    the monitor (not there yet)\nCtrl-a a    send Ctrl-a\n";
+pub const HELP: &str = "\nCtrl-a h    print this help\nCtrl-a x    quit\nCtrl-a c    to the monitor and back\nCtrl-a a    send Ctrl-a\n";
 
 /// Remembers whether Ctrl-a came before.
 #[derive(Clone, Copy, Default, Debug)]
@@ -23,9 +32,9 @@ pub struct Escape {
 }
 
 impl Escape {
-    /// Splits typed bytes into what is the guest's and what is ours.
-    pub fn feed(&mut self, typed: &[u8]) -> (Vec<u8>, Vec<Command>) {
-        let (mut bytes, mut commands) = (Vec::new(), Vec::new());
+    /// Splits typed bytes into what goes on and what is ours, in order.
+    pub fn feed(&mut self, typed: &[u8]) -> Vec<Typed> {
+        let (mut out, mut bytes) = (Vec::new(), Vec::new());
         for &b in typed {
             if !std::mem::take(&mut self.pending) {
                 match b {
@@ -34,15 +43,25 @@ impl Escape {
                 }
                 continue;
             }
-            match b {
-                b'x' => commands.push(Command::Quit),
-                b'c' => commands.push(Command::Monitor),
-                b'h' | b'?' => commands.push(Command::Help),
-                b'a' | CTRL_A => bytes.push(CTRL_A),
-                _ => {}
+            let command = match b {
+                b'x' => Command::Quit,
+                b'c' => Command::Next,
+                b'h' | b'?' => Command::Help,
+                b'a' | CTRL_A => {
+                    bytes.push(CTRL_A);
+                    continue;
+                }
+                _ => continue,
+            };
+            if !bytes.is_empty() {
+                out.push(Typed::Bytes(std::mem::take(&mut bytes)));
             }
+            out.push(Typed::Command(command));
         }
-        (bytes, commands)
+        if !bytes.is_empty() {
+            out.push(Typed::Bytes(bytes));
+        }
+        out
     }
 }
 
@@ -52,15 +71,17 @@ mod tests {
 
     #[test]
     fn keys() {
+        let bytes = |b: &[u8]| Typed::Bytes(b.into());
+        let command = Typed::Command;
         let mut e = Escape::default();
-        assert_eq!(e.feed(b"ab\x01"), (b"ab".to_vec(), vec![]));
+        assert_eq!(e.feed(b"ab\x01"), [bytes(b"ab")]);
         assert_eq!(
             e.feed(b"cx\x01a\x01\x01\x01z"),
-            (b"x\x01\x01".to_vec(), vec![Command::Monitor])
+            [command(Command::Next), bytes(b"x\x01\x01")]
         );
         assert_eq!(
-            e.feed(b"\x01h\x01x"),
-            (vec![], vec![Command::Help, Command::Quit])
+            e.feed(b"q\x01h\x01x"),
+            [bytes(b"q"), command(Command::Help), command(Command::Quit)]
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The host's end of a serial port: terminal, file, pseudo-terminal, socket, or nothing. Reading never waits; what cannot be
+//! The host's end of a character device: terminal, file, pseudo-terminal, socket, or nothing. Reading never waits; what cannot be
 //! written yet is kept.
 
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use super::escape::{Command, Escape};
+use super::escape::{Escape, Typed};
 use super::terminal::Raw;
 use super::wait::{self, Set};
 use super::why;
@@ -15,6 +15,8 @@ use crate::options::chardev::{Chardev, Socket};
 
 /// Unwritten bytes from which on the guest has to wait.
 const FULL: usize = 256 << 10;
+/// Tenths of a second that the last words may take.
+const FINISH_WAITS: u32 = 10;
 /// Bytes kept for a pseudo-terminal that nobody may ever read.
 const PTY_KEPT: usize = 64 << 10;
 
@@ -64,6 +66,8 @@ pub struct Port {
     unwritten: Vec<u8>,
     /// Bytes kept at most; more are lost.
     kept: Option<usize>,
+    /// A pseudo-terminal's path.
+    pty: Option<String>,
     _raw: Option<Raw>,
     _slave: Option<OwnedFd>,
 }
@@ -75,11 +79,17 @@ impl Port {
     /// A sentence for the user.
     pub fn open(dev: &Chardev, label: &str) -> Result<Port, String> {
         match dev {
-            Chardev::Null | Chardev::None => Ok(Port::default()),
+            // A named device is another port's.
+            Chardev::Null | Chardev::None | Chardev::Named(_) => Ok(Port::default()),
             Chardev::Stdio { mux } => Port::stdio(*mux).map_err(|e| format!("stdio: {}", why(&e))),
-            Chardev::File(path) => {
-                let file = File::create(path)
-                    .map_err(|e| format!("could not open '{path}': {}", why(&e)))?;
+            Chardev::File { path, append } => {
+                let file = File::options()
+                    .create(true)
+                    .write(true)
+                    .append(*append)
+                    .truncate(!append)
+                    .open(path)
+                    .map_err(|e| format!("Could not open '{path}': {}", why(&e)))?;
                 Ok(Port {
                     output: Some(file),
                     ..Port::default()
@@ -200,6 +210,7 @@ impl Port {
         // The slave stays open, so that reading does not fail while nobody else has it.
         Ok(Port {
             kept: Some(PTY_KEPT),
+            pty: Some(name),
             _slave: Some(slave_fd),
             ..Port::stream(master)?
         })
@@ -220,30 +231,44 @@ impl Port {
         }
     }
 
-    /// Whether somebody may be at the other end.
-    pub fn is_open(&self) -> bool {
-        self.output.is_some()
-    }
-
-    /// What was typed, and what was meant for us. Nothing when nothing is there.
-    pub fn read(&mut self) -> (Vec<u8>, Vec<Command>) {
+    /// A server without a client takes the next one, if one is there.
+    pub fn accept(&mut self) {
         if self.input.is_none()
             && let Some(listener) = &self.listener
             && let Ok(stream) = listener.accept()
         {
             let _ = self.connect(stream);
         }
+    }
+
+    /// Whether somebody may be at the other end.
+    pub fn is_open(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// A pseudo-terminal's path.
+    pub fn pty_path(&self) -> Option<&str> {
+        self.pty.as_deref()
+    }
+
+    /// Ctrl-a has a meaning here from now on.
+    pub fn multiplex(&mut self) {
+        self.escape.get_or_insert_default();
+    }
+
+    /// What was typed, and what was meant for us. Nothing when nothing is there.
+    pub fn read(&mut self) -> Vec<Typed> {
         let Some(input) = &mut self.input else {
             return Default::default();
         };
         if !wait::readable(input.as_fd()) {
             return Default::default();
         }
-        let mut buf = [0; 1024];
+        let mut buf = [0; 4096];
         match input.read(&mut buf) {
             Ok(n) if n > 0 => match &mut self.escape {
                 Some(escape) => escape.feed(&buf[..n]),
-                None => (buf[..n].to_vec(), Vec::new()),
+                None => vec![Typed::Bytes(buf[..n].to_vec())],
             },
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 Default::default()
@@ -282,6 +307,19 @@ impl Port {
                     self.output = None;
                 }
             }
+        }
+    }
+
+    /// Writes what is kept, waiting a while for whoever reads it.
+    pub fn finish(&mut self) {
+        for _ in 0..FINISH_WAITS {
+            self.flush();
+            let Some(output) = self.output.as_ref().filter(|_| !self.unwritten.is_empty()) else {
+                return;
+            };
+            let mut set = Set::default();
+            set.write(output.as_fd());
+            set.wait(Some(std::time::Duration::from_millis(100)));
         }
     }
 

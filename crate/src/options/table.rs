@@ -5,7 +5,8 @@ use tinamou_machine::malta::MALTA;
 
 use super::drive::{Drive, Media};
 use super::keyval::{self, Pair, on_off, unknown};
-use super::{Icount, Parser, Stop, chardev, drive, log, rtc, version};
+use super::monitor::{Mode, Monitor};
+use super::{Icount, Parser, Stop, chardev, drive, log, monitor, rtc, version};
 
 type Applied = Result<(), Stop>;
 
@@ -183,20 +184,48 @@ pub(super) static TABLE: &[Opt] = &[
         },
     ),
     opt(
-        &["monitor"],
-        "DEV",
-        "where the monitor leads (there is none yet)",
+        &["chardev"],
+        "BACKEND,id=ID[,mux=on]",
+        "a character device: stdio, null, pty, file,path=PATH[,append=on], socket,path=PATH|host=HOST,port=PORT[,server=on][,wait=off]",
         |p, v| {
-            // Addresses that serial ports cannot have (telnet) are as good as any here.
-            p.options.monitor = Some(chardev::parse(v).or_else(|e| {
-                if v.starts_with("telnet:") {
-                    Ok(chardev::Chardev::Pty)
-                } else {
-                    Err(e)
-                }
-            })?);
+            p.options.chardevs.push(chardev::parse_made(v)?);
             Ok(())
         },
+    ),
+    opt(
+        &["monitor"],
+        "DEV",
+        "where the monitor leads: as for -serial, or chardev:ID",
+        |p, v| monitor_at(p, v, Mode::Readline),
+    ),
+    opt(&["qmp"], "DEV", "a monitor that speaks QMP", |p, v| {
+        monitor_at(p, v, Mode::Control { pretty: false })
+    }),
+    opt(
+        &["qmp-pretty"],
+        "DEV",
+        "the same, over several lines",
+        |p, v| monitor_at(p, v, Mode::Control { pretty: true }),
+    ),
+    opt(
+        &["mon"],
+        "[chardev=]ID[,mode=readline|control][,pretty=on]",
+        "a monitor on a character device",
+        |p, v| {
+            p.options.monitors.push(monitor::parse(v)?);
+            p.options.monitor_given = true;
+            Ok(())
+        },
+    ),
+    flag(
+        &["S"],
+        "do not start: wait for the monitor's cont",
+        |p, _| on(&mut p.options.paused),
+    ),
+    flag(
+        &["preconfig"],
+        "do not make the machine: wait for QMP's x-exit-preconfig",
+        |p, _| on(&mut p.options.preconfig),
     ),
     opt(
         &["nic", "net"],
@@ -213,6 +242,12 @@ pub(super) static TABLE: &[Opt] = &[
         "none",
         "no graphics card (there is none yet)",
         only_none,
+    ),
+    opt(
+        &["action"],
+        "reboot=reset|shutdown,shutdown=poweroff|pause",
+        "what happens when the guest resets or powers off",
+        action,
     ),
     flag(&["no-reboot"], "exit instead of rebooting", |p, _| {
         on(&mut p.options.no_reboot)
@@ -263,7 +298,25 @@ pub(super) static TABLE: &[Opt] = &[
         "accepted: there are no configuration files",
         |_, _| Ok(()),
     ),
-    opt(&["name"], "NAME", "accepted", |_, _| Ok(())),
+    opt(&["name"], "NAME", "the machine's name", |p, v| {
+        for pair in keyval::parse(v, Some("guest"))? {
+            match pair.key.as_str() {
+                "guest" => p.options.name = Some(pair.value),
+                // Of processes and threads.
+                "process" | "debug-threads" => {}
+                _ => return Err(unknown(&pair).into()),
+            }
+        }
+        Ok(())
+    }),
+    opt(&["uuid"], "UUID", "the machine's UUID", |p, v| {
+        let parts: Vec<_> = v.split('-').map(str::len).collect();
+        let hex = v.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+        if parts != [8, 4, 4, 4, 12] || !hex {
+            return Err("failed to parse UUID string: wrong format".into());
+        }
+        set(&mut p.options.uuid, &v.to_ascii_lowercase())
+    }),
     opt(
         &["gdb"],
         "DEV",
@@ -277,29 +330,16 @@ pub(super) static TABLE: &[Opt] = &[
         p.options.gdb = Some(crate::gdb::device("tcp::1234")?);
         Ok(())
     }),
-    flag(&["S"], "do not start before gdb says so", |p, _| {
-        on(&mut p.options.stopped)
-    }),
     // Of QEMU's, not there yet: they are no typing mistakes.
     flag(
-        &[
-            "daemonize",
-            "enable-kvm",
-            "semihosting",
-            "curses",
-            "usb",
-            "preconfig",
-        ],
+        &["daemonize", "enable-kvm", "semihosting", "curses", "usb"],
         "",
         later,
     ),
     opt(
         &[
-            "qmp",
             "device",
             "netdev",
-            "chardev",
-            "mon",
             "object",
             "blockdev",
             "loadvm",
@@ -349,6 +389,40 @@ fn set(slot: &mut Option<String>, value: &str) -> Applied {
 
 fn on(slot: &mut bool) -> Applied {
     *slot = true;
+    Ok(())
+}
+
+fn monitor_at(p: &mut Parser, value: &str, mode: Mode) -> Applied {
+    let dev = chardev::parse(value)?;
+    p.options.monitor_given = true;
+    if !matches!(dev, chardev::Chardev::None | chardev::Chardev::Null) {
+        p.options.monitors.push(Monitor { dev, mode });
+    }
+    Ok(())
+}
+
+fn action(p: &mut Parser, value: &str) -> Applied {
+    for pair in keyval::parse(value, None)? {
+        match (pair.key.as_str(), pair.value.as_str()) {
+            ("reboot", "reset") => p.options.no_reboot = false,
+            ("reboot", "shutdown") => p.options.no_reboot = true,
+            ("shutdown", "poweroff") => p.options.no_shutdown = false,
+            ("shutdown", "pause") => p.options.no_shutdown = true,
+            // Nothing of ours panics or has a watchdog.
+            ("panic", "pause" | "shutdown" | "exit-failure" | "none") => {}
+            (
+                "watchdog",
+                "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi",
+            ) => {}
+            ("reboot" | "shutdown" | "panic" | "watchdog", other) => {
+                return Err(Stop::Error(format!(
+                    "'{}' does not accept value '{other}'",
+                    pair.key
+                )));
+            }
+            _ => return Err(unknown(&pair).into()),
+        }
+    }
     Ok(())
 }
 
@@ -506,6 +580,6 @@ fn help(name: &str) -> String {
             text += &format!("{head}\n{:30}{}\n", "", o.help);
         }
     }
-    text += "\nIn the terminal: Ctrl-a x quits, Ctrl-a h lists the other keys.\n";
+    text += "\nIn the terminal: Ctrl-a x quits, Ctrl-a c goes to the monitor and back, Ctrl-a h lists the keys.\n";
     text
 }

@@ -5,6 +5,7 @@ use tinamou_machine::Accel;
 use super::chardev::Chardev;
 use super::drive::{Drive, Format, Media};
 use super::log::Item;
+use super::monitor::Mode;
 use super::{Icount, Options, Parsed, parse};
 
 fn words(line: &[&str]) -> Vec<String> {
@@ -180,7 +181,39 @@ fn printed() {
     let Ok(Parsed::Print(help)) = parse(&words(&["-h"])) else {
         panic!("no help")
     };
-    assert!(!help.contains("-x-") && !help.contains("-qmp"));
+    assert!(!help.contains("-x-") && !help.contains("-numa"));
+}
+
+#[test]
+fn monitors() {
+    let qmp = |pretty| Mode::Control { pretty };
+    for (line, want) in [
+        (&["-monitor", "none"][..], vec![]),
+        (
+            &["-monitor", "stdio", "-qmp", "pty", "-qmp-pretty", "pty"],
+            vec![
+                (Chardev::Stdio { mux: false }, Mode::Readline),
+                (Chardev::Pty, qmp(false)),
+                (Chardev::Pty, qmp(true)),
+            ],
+        ),
+        (
+            &["-chardev", "null,id=a", "-mon", "a,mode=control"],
+            vec![(Chardev::Named("a".into()), qmp(false))],
+        ),
+    ] {
+        let o = options(line);
+        let got: Vec<_> = o.monitors.iter().map(|m| (m.dev.clone(), m.mode)).collect();
+        assert_eq!(got, want, "{line:?}");
+        assert!(o.monitor_given);
+    }
+    let o = options(&["-S", "--preconfig", "-name", "guest=x,debug-threads=on"]);
+    assert!(o.paused && o.preconfig);
+    assert_eq!(o.name.as_deref(), Some("x"));
+    // This terminal goes to whoever asks for it.
+    assert_eq!(options(&["-qmp", "stdio"]).serial_ports(), []);
+    let o = options(&["-action", "reboot=shutdown,shutdown=pause"]);
+    assert!(o.no_reboot && o.no_shutdown);
 }
 
 #[test]
@@ -190,12 +223,6 @@ fn warnings() {
             .1
             .is_empty()
     );
-    for line in [
-        &["-monitor", "stdio"][..],
-        &["-monitor", "telnet::1,server"],
-    ] {
-        assert_eq!(run(line).1.len(), 1, "{line:?}");
-    }
 }
 
 #[test]
@@ -245,6 +272,25 @@ fn mistakes() {
         (&["-display", "gtk"], "-display gtk: only 'none'"),
         (&["-nic", "user"], "-nic user: only 'none'"),
         (&["-rtc", "base=xx"], "-rtc base=xx: base= expects"),
+        (
+            &["-monitor", "telnet::1"],
+            "-monitor telnet::1: 'telnet::1' is not",
+        ),
+        (
+            &["-monitor", "stdio", "-nographic"],
+            "cannot use stdio by multiple",
+        ),
+        (&["-qmp", "stdio", "-serial", "stdio"], "cannot use stdio"),
+        (&["-mon", "a"], "chardev \"a\" not found"),
+        (
+            &["-chardev", "null,id=a", "-mon", "a", "-serial", "chardev:a"],
+            "Device 'a' is in use",
+        ),
+        (&["-uuid", "1-2"], "-uuid 1-2: failed to parse UUID"),
+        (
+            &["-action", "reboot=never"],
+            "-action reboot=never: 'reboot' does not accept value 'never'",
+        ),
         (
             &["-gdb", "null"],
             "-gdb null: 'null' cannot carry gdb's protocol",

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use tinamou_ir::guest::State;
+use tinamou_ir::guest::{Guest, State};
 
 use crate::Mips;
+use crate::cp0::status::CU1;
 use crate::decode::{Word, decode};
 use crate::regs::GPR_NAMES;
 
@@ -80,56 +81,92 @@ fn operand(letter: &str, w: Word, pc: u64) -> Option<String> {
     }
 }
 
-/// Registers in the manner of QEMU's `info registers`.
+/// Registers as QEMU's `info registers` lays them out; `ds` is followed by the mode word. The FPU's follow when it may be used.
 pub fn dump(cpu: &Mips, state: &State) -> String {
     let digits = if cpu.model.wide { 16 } else { 8 };
     let r = &cpu.regs;
     let mut out = String::new();
     let hex = |v: u64| format!("{v:0digits$x}");
+    let status = cpu.get(state, r.status) as u32;
+    // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "pc={} HI={} LO={} bcond={} btarget={}",
+        "pc=0x{} HI=0x{} LO=0x{} ds {:04x} {} {}",
         hex(state.pc()),
         hex(cpu.get(state, r.hi)),
         hex(cpu.get(state, r.lo)),
+        cpu.mode(state),
+        hex(cpu.get(state, r.btarget)),
         cpu.get(state, r.bcond),
-        hex(cpu.get(state, r.btarget))
     );
     for row in 0..8 {
         let cells: Vec<String> = (row * 4..row * 4 + 4)
             .map(|i| {
-                format!(
-                    "GPR{i:02} {} {}",
-                    GPR_NAMES[i],
-                    hex(if i == 0 { 0 } else { cpu.get(state, r.gpr[i]) })
-                )
+                let v = if i == 0 { 0 } else { cpu.get(state, r.gpr[i]) };
+                // QEMU's names for two of them.
+                let name = match i {
+                    0 => "r0",
+                    30 => "s8",
+                    _ => GPR_NAMES[i],
+                };
+                format!("{name} {}", hex(v))
             })
             .collect();
-        let _ = writeln!(out, "{}", cells.join("  "));
+        let _ = writeln!(out, "GPR{:02}: {}", row * 4, cells.join(" "));
     }
     let _ = writeln!(
         out,
-        "CP0 Status  {:#010x} Cause   {:#010x} EPC    {}",
-        cpu.get(state, r.status),
+        "CP0 Status  {status:#010x} Cause   {:#010x} EPC    0x{}",
         cpu.cause(),
         hex(cpu.get(state, r.epc))
     );
     let _ = writeln!(
         out,
-        "    Config0 {:#010x} Config1 {:#010x} BadVAddr {} EntryHi {}",
+        "    Config0 {:#010x} Config1 {:#010x} LLAddr 0x{:016x}",
         cpu.sys.config0,
         cpu.model.config[1],
-        hex(cpu.get(state, r.badvaddr)),
-        hex(cpu.get(state, r.entryhi))
+        cpu.get(state, r.lladdr)
     );
-    if cpu.model.has_fpu() {
-        let _ = writeln!(out, "FCSR {:#010x}", cpu.fpu(state).fcsr());
-        for row in 0..8 {
-            let cells: Vec<String> = (row * 4..row * 4 + 4)
-                .map(|i| format!("f{i:02} {:016x}", cpu.get(state, r.fpr[i])))
-                .collect();
-            let _ = writeln!(out, "{}", cells.join("  "));
+    let _ = writeln!(
+        out,
+        "    Config2 {:#010x} Config3 {:#010x}",
+        cpu.model.config[2], cpu.model.config[3]
+    );
+    let _ = writeln!(out, "    Config4 0x00000000 Config5 0x00000000");
+    if cpu.model.has_fpu() && status & CU1 != 0 {
+        let _ = writeln!(
+            out,
+            "CP1 FCR0 {:#010x}  FCR31 {:#010x}",
+            cpu.model.fcr0,
+            cpu.fpu(state).fcsr()
+        );
+        for n in 0..32 {
+            let v = cpu.get(state, r.fpr[n]);
+            let _ = writeln!(out, "{:>4} w:{:08x} d:{v:016x}", format!("f{n}:"), v as u32);
         }
+    }
+    out
+}
+
+/// The TLB, an entry per line.
+pub fn tlb(cpu: &Mips) -> String {
+    let digits = if cpu.model.wide { 16 } else { 8 };
+    let mut out = String::new();
+    for (n, e) in cpu.sys.mmu.entries.iter().enumerate() {
+        let _ = write!(
+            out,
+            "{n:2}: vpn2=0x{:0digits$x} mask=0x{:08x} asid={:02x}{}",
+            e.vpn,
+            e.mask,
+            e.asid,
+            if e.g { " g" } else { "  " }
+        );
+        for h in &e.half {
+            let flag = |on, letter| if on { letter } else { '-' };
+            let (v, d) = (flag(h.v, 'v'), flag(h.d, 'd'));
+            let _ = write!(out, "  pa=0x{:09x} c={} {v}{d}", h.pa, h.c);
+        }
+        out.push('\n');
     }
     out
 }

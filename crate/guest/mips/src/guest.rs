@@ -181,6 +181,10 @@ impl Guest for Mips {
         self.debug_gpa(state, va)
     }
 
+    fn tlb(&self) -> String {
+        disas::tlb(self)
+    }
+
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String) {
         let swap = self.big_endian != Mode(mode).reversed();
         match code.fetch(pc, 4) {

@@ -359,6 +359,25 @@ impl Device for I8259Pair {
         v
     }
 
+    fn info(&self) -> String {
+        // Laid out as QEMU's `info pic`, the slave first.
+        let line = |n: usize| {
+            let c = &self.chips[n];
+            format!(
+                "pic{n}: irr={:02x} imr={:02x} isr={:02x} hprio={} irq_base={:02x} rr_sel={} elcr={:02x} fnm={}\n",
+                c.irr,
+                c.imr,
+                c.isr,
+                c.top,
+                c.base,
+                u8::from(c.read_isr),
+                c.elcr,
+                u8::from(c.fully_nested)
+            )
+        };
+        line(1) + &line(0)
+    }
+
     fn save(&self, s: &mut Saver) {
         for c in &self.chips {
             c.save(s);

@@ -11,14 +11,10 @@ pub(super) struct Cx<'a> {
     pub dev: usize,
 }
 
-impl Cx<'_> {
-    fn pci_target(&self, devfn: u8) -> Option<(usize, u8)> {
-        self.bus
-            .pci
-            .iter()
-            .find(|p| p.0 == devfn)
-            .map(|p| (p.1, p.2))
-    }
+/// The device and its own function number at a place of the PCI bus.
+pub(super) fn pci_target(bus: &Bus, devfn: u8) -> Option<(usize, u8)> {
+    let place = bus.pci.iter().find(|p| p.0 == devfn);
+    place.map(|p| (p.1, p.2))
 }
 
 impl DevCx for Cx<'_> {
@@ -102,7 +98,7 @@ impl DevCx for Cx<'_> {
     }
 
     fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32 {
-        let Some((dev, func)) = self.pci_target(devfn) else {
+        let Some((dev, func)) = pci_target(self.bus, devfn) else {
             return u32::MAX;
         };
         self.bus
@@ -111,7 +107,7 @@ impl DevCx for Cx<'_> {
     }
 
     fn pci_write(&mut self, devfn: u8, reg: u8, size: u32, value: u32) {
-        if let Some((dev, func)) = self.pci_target(devfn) {
+        if let Some((dev, func)) = pci_target(self.bus, devfn) {
             self.bus
                 .with_dev(dev, |d, cx| d.pci_write(cx, func, reg, size, value));
         }

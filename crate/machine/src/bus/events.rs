@@ -13,7 +13,7 @@ pub(super) struct Timer {
 
 pub(super) struct Pending {
     dev: usize,
-    slot: u32,
+    pub(super) slot: u32,
     id: RequestId,
     deadline: Ns,
     request: BlockRequest,

@@ -1,0 +1,236 @@
+//! What control needs below it: a machine ([`Driven`]) and a host around the machine ([`Host`]).
+//!
+//! Neither may block. The host owns the machine, since it runs it; control borrows it for the time of a command.
+
+use serde_json::Value;
+use tinamou_core::{BlockBackend, Gpa};
+use tinamou_machine::bus::MapRange;
+use tinamou_machine::devices::{Board, BoardConfig};
+use tinamou_machine::{Machine, Stats};
+
+use crate::setup::Setup;
+
+/// A machine as seen from outside.
+pub trait Driven {
+    /// Its board.
+    fn board(&self) -> &'static Board;
+    /// What the board was made with.
+    fn board_config(&self) -> BoardConfig;
+    /// The board's reset line.
+    fn reset(&mut self);
+    /// Instructions retired.
+    fn icount(&self) -> u64;
+    /// Figures.
+    fn stats(&mut self) -> Stats;
+    /// Register dump of the vCPU.
+    fn registers(&self) -> String;
+    /// The MMU's entries, a line each.
+    fn tlb(&self) -> String;
+    /// The physical address behind a virtual one.
+    fn translate(&mut self, va: u64) -> Option<Gpa>;
+    /// Reads memory by physical address; false (and zeros) where some of it is no memory.
+    fn read_memory(&self, at: Gpa, buf: &mut [u8]) -> bool;
+    /// The instruction at a virtual (or physical) address: its length and its text.
+    fn disassemble(&mut self, at: u64, physical: bool) -> (u32, String);
+    /// The CPU's physical address space.
+    fn memory_map(&self) -> Vec<MapRange>;
+    /// What a device of the board says about its state.
+    fn device_info(&self, device: &str) -> String;
+    /// A configuration register of the PCI bus; all ones where nothing is.
+    fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32;
+    /// The memory blocks: name and size.
+    fn blocks(&self) -> Vec<(&'static str, u64)>;
+    /// What was loaded into memory: block, offset and size.
+    fn images(&self) -> Vec<(&'static str, u64, usize)>;
+    /// Digits of a virtual address.
+    fn address_digits(&self) -> usize;
+    /// Puts a disk into a slot, or takes it out. False while a request for the old one is under way.
+    fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool;
+}
+
+impl Driven for Machine {
+    fn board(&self) -> &'static Board {
+        self.bus().board()
+    }
+    fn board_config(&self) -> BoardConfig {
+        self.bus().config().clone()
+    }
+    fn reset(&mut self) {
+        Machine::reset(self);
+    }
+    fn icount(&self) -> u64 {
+        Machine::icount(self)
+    }
+    fn stats(&mut self) -> Stats {
+        Machine::stats(self)
+    }
+    fn registers(&self) -> String {
+        Machine::registers(self)
+    }
+    fn tlb(&self) -> String {
+        Machine::tlb(self)
+    }
+    fn translate(&mut self, va: u64) -> Option<Gpa> {
+        Machine::translate(self, va)
+    }
+    fn read_memory(&self, at: Gpa, buf: &mut [u8]) -> bool {
+        self.bus().read_memory(at, buf)
+    }
+    fn disassemble(&mut self, at: u64, physical: bool) -> (u32, String) {
+        Machine::disassemble(self, at, physical)
+    }
+    fn memory_map(&self) -> Vec<MapRange> {
+        self.bus().map_ranges()
+    }
+    fn device_info(&self, device: &str) -> String {
+        self.bus().device_info(device)
+    }
+    fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32 {
+        self.bus_mut().pci_config(devfn, reg, size)
+    }
+    fn blocks(&self) -> Vec<(&'static str, u64)> {
+        let blocks = self.bus().blocks();
+        blocks.iter().map(|b| (b.name, b.bytes)).collect()
+    }
+    fn images(&self) -> Vec<(&'static str, u64, usize)> {
+        self.bus().images().collect()
+    }
+    fn address_digits(&self) -> usize {
+        Machine::address_digits(self)
+    }
+    fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool {
+        if self.bus().disk_is_busy(slot) {
+            return false;
+        }
+        self.bus_mut().set_disk(slot, disk);
+        true
+    }
+}
+
+/// A character device of the host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chardev {
+    /// Its id.
+    pub label: String,
+    /// Where it leads, as QEMU writes it.
+    pub filename: String,
+    /// Somebody (a serial port, a monitor) uses it.
+    pub frontend_open: bool,
+}
+
+/// What is in a drive.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Medium {
+    /// The image's name.
+    pub file: String,
+    /// `raw` or `qcow2`.
+    pub format: String,
+    /// Writes are refused.
+    pub read_only: bool,
+    /// Size of the disk in bytes.
+    pub virtual_size: u64,
+    /// Size of the file in bytes.
+    pub actual_size: u64,
+}
+
+/// What a drive has done.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct DriveStats {
+    /// Bytes read and written.
+    pub bytes: [u64; 2],
+    /// Reads and writes.
+    pub operations: [u64; 2],
+    /// Flushes.
+    pub flushes: u64,
+    /// Reads and writes that failed.
+    pub failed: [u64; 2],
+    /// Byte after the highest one written.
+    pub highest: u64,
+}
+
+/// A drive of the machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Drive {
+    /// Its slot on the board.
+    pub slot: u32,
+    /// The medium can be changed.
+    pub removable: bool,
+    /// What is in it.
+    pub medium: Option<Medium>,
+    /// What it has done.
+    pub stats: DriveStats,
+}
+
+/// An image to put into a drive.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<'a> {
+    /// Its name.
+    pub file: &'a str,
+    /// Its format, unless it is to be found out.
+    pub format: Option<&'a str>,
+    /// Refuse writes.
+    pub read_only: bool,
+}
+
+/// What surrounds the machine. A browser has no files, sockets and so on: what is not there says so.
+pub trait Host {
+    /// Wall clock: seconds since 1970 and microseconds.
+    fn clock(&self) -> (i64, u32);
+    /// The machine, once it is there.
+    fn machine(&mut self) -> Option<&mut dyn Driven>;
+    /// Makes the machine.
+    ///
+    /// # Errors
+    /// A sentence for the user; nothing was made.
+    fn build(&mut self, setup: &Setup) -> Result<(), String>;
+    /// The thread that runs the vCPU.
+    fn thread_id(&self) -> i64 {
+        1
+    }
+    /// The character devices.
+    fn chardevs(&self) -> Vec<Chardev> {
+        Vec::new()
+    }
+    /// Makes a character device of QEMU's `ChardevBackend`; returns the name of a pseudo-terminal.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn chardev_add(&mut self, _id: &str, _backend: &Value) -> Result<Option<String>, String> {
+        Err("this host has no character devices".into())
+    }
+    /// Removes a character device that nobody uses.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn chardev_remove(&mut self, id: &str) -> Result<(), String> {
+        Err(format!("Chardev '{id}' not found"))
+    }
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn write_file(&mut self, path: &str, _data: &[u8]) -> Result<(), String> {
+        Err(format!("Could not open '{path}': this host has no files"))
+    }
+    /// The drives, by slot.
+    fn drives(&self) -> Vec<Drive> {
+        Vec::new()
+    }
+    /// Opens an image and puts it into a drive that is there.
+    ///
+    /// # Errors
+    /// A sentence for the user; the drive keeps what it has.
+    fn insert(&mut self, _slot: u32, open: Open<'_>) -> Result<(), String> {
+        Err(format!(
+            "Could not open '{}': this host has no files",
+            open.file
+        ))
+    }
+    /// Takes the medium out of a drive.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn remove(&mut self, _slot: u32) -> Result<(), String> {
+        Ok(())
+    }
+}

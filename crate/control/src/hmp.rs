@@ -1,0 +1,566 @@
+//! The monitor for people: QEMU's command lines, prompts and texts. [`COMMANDS`] and [`info::COMMANDS`] are the only lists of what
+//! it knows; most of it goes through the machine protocol's commands, so that both say the same.
+
+pub mod dump;
+pub mod expr;
+pub mod info;
+pub mod readline;
+
+use serde_json::{Map, Value, json};
+
+use crate::controller::{Controller, MonitorId, RunState, Speech};
+use crate::cx::Cx;
+use crate::driven::Host;
+use crate::qmp;
+use readline::{Did, Readline};
+
+const PROMPT: &str = "(qemu) ";
+
+/// One monitor's state.
+#[derive(Debug, Default)]
+pub struct Hmp {
+    readline: Readline,
+}
+
+impl Hmp {
+    /// What somebody sees who has just come.
+    pub(crate) fn greeting(&self) -> String {
+        let (a, b, c) = qmp::QEMU_VERSION;
+        format!(
+            "Tinamou {} monitor, as QEMU {a}.{b}.{c}'s - type 'help' for more information\r\n{PROMPT}",
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+}
+
+/// What a line comes to: its output, or what is wrong with it.
+pub(crate) type Said = Result<String, Wrong>;
+
+/// What is wrong with a line.
+pub(crate) enum Wrong {
+    /// The command could not do it.
+    Error(String),
+    /// The line is not what the command takes.
+    Usage(String),
+}
+
+impl From<crate::error::Error> for Wrong {
+    fn from(e: crate::error::Error) -> Wrong {
+        Wrong::Error(e.desc)
+    }
+}
+
+/// A command.
+pub struct HmpCommand {
+    /// Its names, apart by `|`.
+    pub names: &'static str,
+    /// Its parameters, for the help.
+    pub params: &'static str,
+    /// Its line in the help.
+    pub help: &'static str,
+    /// It is allowed before the machine is there.
+    pub preconfig: bool,
+    pub(crate) run: fn(&mut Cx<'_>, &mut Words<'_>) -> Said,
+}
+
+const fn cmd(
+    names: &'static str,
+    params: &'static str,
+    help: &'static str,
+    run: fn(&mut Cx<'_>, &mut Words<'_>) -> Said,
+) -> HmpCommand {
+    HmpCommand {
+        names,
+        params,
+        help,
+        preconfig: false,
+        run,
+    }
+}
+
+/// As [`cmd`], allowed in preconfig.
+const fn early(
+    names: &'static str,
+    params: &'static str,
+    help: &'static str,
+    run: fn(&mut Cx<'_>, &mut Words<'_>) -> Said,
+) -> HmpCommand {
+    HmpCommand {
+        preconfig: true,
+        ..cmd(names, params, help, run)
+    }
+}
+
+/// All commands but `info`'s.
+pub static COMMANDS: &[HmpCommand] = &[
+    cmd(
+        "change",
+        "device filename [format]",
+        "put another medium into a drive",
+        |cx, w| {
+            let mut args = json!({"device": w.word("device")?, "filename": w.word("filename")?});
+            if let Some(format) = w.optional() {
+                args["format"] = format.into();
+            }
+            w.end()?;
+            quiet(cx, "blockdev-change-medium", args)
+        },
+    ),
+    cmd(
+        "chardev-remove",
+        "id",
+        "remove a character device",
+        |cx, w| {
+            let args = json!({"id": w.word("id")?});
+            quiet(cx, "chardev-remove", args)
+        },
+    ),
+    cmd("chardev-send-break", "id", "send a break", |cx, w| {
+        let args = json!({"id": w.word("id")?});
+        quiet(cx, "chardev-send-break", args)
+    }),
+    cmd("cont|c", "", "let the machine run", |cx, w| {
+        w.end()?;
+        quiet(cx, "cont", json!({}))
+    }),
+    cmd("cpu", "index", "choose a vCPU", |_, w| {
+        match w.number()? {
+            0 => Ok(String::new()),
+            _ => Ok("invalid CPU index\n".into()),
+        }
+    }),
+    cmd("device_del", "device", "unplug a device", |cx, w| {
+        let args = json!({"id": w.word("device")?});
+        quiet(cx, "device_del", args)
+    }),
+    cmd("eject", "[-f] device", "take out a medium", |cx, w| {
+        let force = w.flag("-f");
+        let args = json!({"device": w.word("device")?, "force": force});
+        w.end()?;
+        quiet(cx, "eject", args)
+    }),
+    early(
+        "exit_preconfig",
+        "",
+        "make the machine and go on",
+        |cx, w| {
+            w.end()?;
+            quiet(cx, "x-exit-preconfig", json!({}))
+        },
+    ),
+    cmd(
+        "gva2gpa",
+        "addr",
+        "the physical address behind a virtual one",
+        |cx, w| {
+            let va = w.number()?;
+            w.end()?;
+            Ok(match cx.machine()?.translate(va) {
+                Some(gpa) => format!("gpa: {}\n", dump::alternate_hex(gpa.0)),
+                None => "Unmapped\n".into(),
+            })
+        },
+    ),
+    early("help|?", "[cmd]", "this help", help),
+    early(
+        "info",
+        "[subcommand]",
+        "show something about the machine",
+        |cx, w| {
+            let name = w.optional();
+            match name.as_deref() {
+                None => Ok(info::help(None)),
+                Some(name) => match info::COMMANDS.iter().find(|c| has_name(c.names, name)) {
+                    Some(c) => checked(cx, c, w, &format!("info {name}")),
+                    None => Ok(format!("unknown command: 'info {name}'\n")),
+                },
+            }
+        },
+    ),
+    cmd(
+        "memsave",
+        "addr size file",
+        "write virtual memory into a file",
+        |cx, w| {
+            let args =
+                json!({"val": w.number()?, "size": w.number()?, "filename": w.word("file")?});
+            w.end()?;
+            quiet(cx, "memsave", args)
+        },
+    ),
+    cmd("nmi", "", "a non-maskable interrupt", |cx, _| {
+        quiet(cx, "inject-nmi", json!({}))
+    }),
+    cmd("object_del", "id", "remove an object", |cx, w| {
+        let args = json!({"id": w.word("id")?});
+        quiet(cx, "object-del", args)
+    }),
+    cmd(
+        "pmemsave",
+        "addr size file",
+        "write physical memory into a file",
+        |cx, w| {
+            let args =
+                json!({"val": w.number()?, "size": w.number()?, "filename": w.word("file")?});
+            w.end()?;
+            quiet(cx, "pmemsave", args)
+        },
+    ),
+    cmd(
+        "print|p",
+        "/fmt expr",
+        "the value of an expression",
+        dump::print,
+    ),
+    early("qom-get", "path property", "a property's value", |cx, w| {
+        let args = json!({"path": w.word("path")?, "property": w.word("property")?});
+        let value = call(cx, "qom-get", args)?;
+        Ok(format!("{}\n", crate::json::pretty(&value)))
+    }),
+    early(
+        "qom-list",
+        "[path]",
+        "the properties of an object",
+        |cx, w| {
+            let path = w.optional().unwrap_or_else(|| "/".into());
+            let list = call(cx, "qom-list", json!({ "path": path }))?;
+            let one = |p: &Value| format!("{} ({})\n", text(&p["name"]), text(&p["type"]));
+            Ok(list.as_array().into_iter().flatten().map(one).collect())
+        },
+    ),
+    early("quit|q", "", "end the emulator", |cx, w| {
+        w.end()?;
+        quiet(cx, "quit", json!({}))
+    }),
+    cmd(
+        "ringbuf_read",
+        "device size",
+        "take bytes out of a ring buffer",
+        |cx, w| {
+            let args = json!({"device": w.word("device")?, "size": w.number()?});
+            let read = call(cx, "ringbuf-read", args)?;
+            Ok(format!("{}\n", text(&read)))
+        },
+    ),
+    cmd(
+        "ringbuf_write",
+        "device data",
+        "write into a ring buffer",
+        |cx, w| {
+            let args = json!({"device": w.word("device")?, "data": w.word("data")?});
+            quiet(cx, "ringbuf-write", args)
+        },
+    ),
+    cmd(
+        "sendkey",
+        "keys [hold_ms]",
+        "press keys, as in ctrl-alt-f1",
+        sendkey,
+    ),
+    cmd(
+        "singlestep",
+        "[on|off]",
+        "note that single steps are wanted",
+        |cx, w| {
+            match w.optional().as_deref() {
+                None | Some("on") => cx.ctl.singlestep = true,
+                Some("off") => cx.ctl.singlestep = false,
+                Some(other) => return Ok(format!("unexpected option {other}\n")),
+            }
+            Ok(String::new())
+        },
+    ),
+    cmd("stop|s", "", "stop the machine", |cx, w| {
+        w.end()?;
+        quiet(cx, "stop", json!({}))
+    }),
+    cmd(
+        "sum",
+        "addr size",
+        "a checksum over physical memory",
+        dump::sum,
+    ),
+    cmd("system_powerdown", "", "the power button", |cx, w| {
+        w.end()?;
+        quiet(cx, "system_powerdown", json!({}))
+    }),
+    cmd("system_reset", "", "the reset button", |cx, w| {
+        w.end()?;
+        quiet(cx, "system_reset", json!({}))
+    }),
+    cmd("system_wakeup", "", "wake a suspended machine", |cx, _| {
+        quiet(cx, "system_wakeup", json!({}))
+    }),
+    cmd(
+        "watchdog_action",
+        "[reset|shutdown|poweroff|pause|debug|none]",
+        "what a watchdog does",
+        |cx, w| {
+            let args = json!({"action": w.word("action")?});
+            quiet(cx, "watchdog-set-action", args)
+        },
+    ),
+    cmd("x", "/fmt addr", "virtual memory", |cx, w| {
+        dump::memory(cx, w, false)
+    }),
+    cmd("xp", "/fmt addr", "physical memory", |cx, w| {
+        dump::memory(cx, w, true)
+    }),
+];
+
+/// A text out of a reply.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Runs a command of the machine protocol.
+pub(crate) fn call(cx: &mut Cx<'_>, name: &str, args: Value) -> Result<Value, Wrong> {
+    let args = match args {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    let inner = Cx {
+        ctl: cx.ctl,
+        host: cx.host,
+        monitor: cx.monitor,
+    };
+    Ok(qmp::run(inner, name, false, Some(&args))?)
+}
+
+/// The same where there is nothing to show.
+fn quiet(cx: &mut Cx<'_>, name: &str, args: Value) -> Said {
+    call(cx, name, args).map(|_| String::new())
+}
+
+fn has_name(names: &str, name: &str) -> bool {
+    names.split('|').any(|n| n == name)
+}
+
+/// One line of help.
+fn help_line(prefix: &str, c: &HmpCommand) -> String {
+    let space = if c.params.is_empty() { "" } else { " " };
+    format!("{prefix}{}{space}{} -- {}\n", c.names, c.params, c.help)
+}
+
+fn help(_: &mut Cx<'_>, w: &mut Words<'_>) -> Said {
+    let name = w.optional();
+    match name.as_deref() {
+        None => Ok(COMMANDS.iter().map(|c| help_line("", c)).collect()),
+        Some("info") => Ok(info::help(w.optional().as_deref())),
+        Some(name) => {
+            let found = COMMANDS.iter().filter(|c| has_name(c.names, name));
+            Ok(found.map(|c| help_line("", c)).collect())
+        }
+    }
+}
+
+fn sendkey(cx: &mut Cx<'_>, w: &mut Words<'_>) -> Said {
+    let keys = w.word("keys")?;
+    for key in keys.split('-') {
+        let known = crate::types::QCODE.values.contains(&key) || key.starts_with("0x");
+        if !known {
+            return Ok(format!("invalid parameter: {key}\n"));
+        }
+    }
+    let codes: Vec<_> = keys
+        .split('-')
+        .filter(|k| !k.starts_with("0x"))
+        .map(|k| json!({"type": "qcode", "data": k}))
+        .collect();
+    quiet(cx, "send-key", json!({ "keys": codes }))
+}
+
+/// The rest of a line.
+pub(crate) struct Words<'a> {
+    rest: &'a str,
+}
+
+impl Words<'_> {
+    fn skip(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    /// The next word, which may be in quotes.
+    pub fn optional(&mut self) -> Option<String> {
+        self.skip();
+        if let Some(quoted) = self.rest.strip_prefix('"') {
+            let mut out = String::new();
+            let mut chars = quoted.chars();
+            while let Some(c) = chars.next() {
+                match c {
+                    '"' => break,
+                    '\\' => out.extend(chars.next()),
+                    c => out.push(c),
+                }
+            }
+            self.rest = chars.as_str();
+            return Some(out);
+        }
+        let end = self
+            .rest
+            .find(char::is_whitespace)
+            .unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        (!word.is_empty()).then(|| word.to_owned())
+    }
+
+    /// The next word.
+    pub fn word(&mut self, what: &str) -> Result<String, Wrong> {
+        self.optional()
+            .ok_or_else(|| Wrong::Usage(format!("{what} expected")))
+    }
+
+    /// Whether the next word is this flag, which is taken.
+    pub fn flag(&mut self, flag: &str) -> bool {
+        self.skip();
+        match self.rest.strip_prefix(flag) {
+            Some(rest) if rest.is_empty() || rest.starts_with(char::is_whitespace) => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The letters and digits after a slash.
+    pub fn format(&mut self) -> Option<String> {
+        self.skip();
+        let rest = self.rest.strip_prefix('/')?;
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let (format, rest) = rest.split_at(end);
+        self.rest = rest;
+        Some(format.to_owned())
+    }
+
+    /// The next expression.
+    pub fn number(&mut self) -> Result<u64, Wrong> {
+        self.skip();
+        let (value, rest) = expr::eval(self.rest).map_err(Wrong::Usage)?;
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// Nothing more.
+    pub fn end(&mut self) -> Result<(), Wrong> {
+        self.skip();
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        Err(Wrong::Usage(
+            "extraneous characters at the end of line".into(),
+        ))
+    }
+}
+
+/// Runs a line and returns what it says.
+pub fn run(cx: &mut Cx<'_>, line: &str) -> String {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return String::new();
+    }
+    let end = line
+        .find(|c: char| c.is_whitespace() || c == '/')
+        .unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let Some(c) = COMMANDS.iter().find(|c| has_name(c.names, name)) else {
+        return format!("unknown command: '{name}'\n");
+    };
+    let mut words = Words { rest };
+    match checked(cx, c, &mut words, name) {
+        Ok(text) => text,
+        Err(wrong) => explain(c.names, name, wrong),
+    }
+}
+
+fn explain(names: &str, name: &str, wrong: Wrong) -> String {
+    match wrong {
+        Wrong::Error(text) => format!("Error: {text}\n"),
+        Wrong::Usage(text) => {
+            let whole = text == "extraneous characters at the end of line";
+            let head = if whole || text.ends_with("expected") && !text.starts_with('\'') {
+                format!("{names}: ")
+            } else {
+                String::new()
+            };
+            format!("{head}{text}\nTry \"help {name}\" for more information\n")
+        }
+    }
+}
+
+fn checked(cx: &mut Cx<'_>, c: &HmpCommand, w: &mut Words<'_>, name: &str) -> Said {
+    if cx.ctl.state() == RunState::Preconfig && !c.preconfig {
+        return Ok(format!(
+            "Command '{name}' not available until machine initialization has completed.\n"
+        ));
+    }
+    match (c.run)(cx, w) {
+        // The subcommand is named, not `info`.
+        Err(wrong) if name.starts_with("info ") => Ok(explain(c.names, name, wrong)),
+        other => other,
+    }
+}
+
+/// Bytes typed into a monitor.
+pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mut dyn Host) {
+    for &b in bytes {
+        if ctl.ended().is_some() {
+            return;
+        }
+        let Some(m) = ctl.monitors.get_mut(id.0) else {
+            return;
+        };
+        let Speech::Hmp(hmp) = &mut m.speech else {
+            return;
+        };
+        let did = hmp.readline.byte(b, &completions, &mut m.out);
+        let line = match did {
+            Did::Edited => continue,
+            Did::Listed(words) => {
+                m.out.extend_from_slice(b"\r\n");
+                for w in words {
+                    m.out.extend_from_slice(format!("{w:<10}").as_bytes());
+                }
+                m.out.extend_from_slice(b"\r\n");
+                m.out.extend_from_slice(PROMPT.as_bytes());
+                let line = hmp.readline.line().to_owned();
+                m.out.extend_from_slice(line.as_bytes());
+                continue;
+            }
+            Did::Entered(line) => line,
+        };
+        m.out.extend_from_slice(b"\r\n");
+        let mut cx = Cx {
+            ctl,
+            host,
+            monitor: id,
+        };
+        let said = run(&mut cx, &line).replace('\n', "\r\n");
+        if let Some(m) = ctl.monitors.get_mut(id.0) {
+            m.out.extend_from_slice(said.as_bytes());
+            if ctl.ended.is_none() {
+                m.out.extend_from_slice(PROMPT.as_bytes());
+            }
+        }
+    }
+}
+
+/// The words that could stand where the line ends.
+fn completions(line: &str) -> Vec<String> {
+    let names = |all: &[HmpCommand]| -> Vec<String> {
+        let all = all.iter().flat_map(|c| c.names.split('|'));
+        all.map(str::to_owned).collect()
+    };
+    let mut words = line.split_whitespace();
+    let (first, second) = (words.next(), words.next());
+    let (all, from) = match (first, second, line.ends_with(' ')) {
+        (None, ..) => (names(COMMANDS), ""),
+        (Some(part), None, false) => (names(COMMANDS), part),
+        (Some("info"), None, true) => (names(info::COMMANDS), ""),
+        (Some("info"), Some(part), false) => (names(info::COMMANDS), part),
+        (Some("help" | "?"), None, true) => (names(COMMANDS), ""),
+        (Some("help" | "?"), Some(part), false) => (names(COMMANDS), part),
+        _ => return Vec::new(),
+    };
+    all.into_iter().filter(|n| n.starts_with(from)).collect()
+}

@@ -1,0 +1,252 @@
+//! The board, its CPUs and what it was started with.
+
+use serde_json::{Value, json};
+use tinamou_machine::malta::MALTA;
+
+use crate::controller::RunState;
+use crate::cx::{Args, Cx};
+use crate::error::Error;
+
+/// Where the first vCPU is in the tree of objects.
+pub(crate) const CPU_PATH: &str = "/machine/unattached/device[1]";
+
+/// Name of a CPU model's type.
+pub(crate) fn cpu_type(model: &str) -> String {
+    format!("{model}-mips-cpu")
+}
+
+/// `set-numa-node`
+pub fn set_numa_node(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Err(Error::generic(if cx.ctl.state() == RunState::Preconfig {
+        "NUMA is not supported by this machine-type"
+    } else {
+        "The command is permitted only before the machine has been created"
+    }))
+}
+
+/// `query-hotpluggable-cpus`
+pub fn hotpluggable_cpus(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Err(Error::generic(
+        "The feature 'query-hotpluggable-cpus' is not enabled",
+    ))
+}
+
+/// `query-machines`
+pub fn machines(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let name = MALTA.name;
+    Ok(json!([{
+        "name": name, "is-default": true, "cpu-max": 1, "hotpluggable-cpus": false, "numa-mem-supported": false,
+        "deprecated": false, "default-cpu-type": cpu_type(cx.ctl.setup.target().default_cpu),
+        "default-ram-id": super::memory::ram_id(),
+    }]))
+}
+
+/// `query-current-machine`
+pub fn current(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(json!({"wakeup-suspend-support": false}))
+}
+
+/// `query-cpu-definitions`
+pub fn cpu_definitions(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let one = |name: &&str| json!({"name": name, "typename": cpu_type(name), "static": false, "deprecated": false});
+    Ok(cx.ctl.setup.target().cpu_names().iter().map(one).collect())
+}
+
+/// `query-cpus-fast`
+pub fn cpus(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(json!([{
+        "cpu-index": 0, "qom-path": CPU_PATH, "thread-id": cx.host.thread_id(), "target": cx.ctl.setup.target().name,
+    }]))
+}
+
+/// `query-target`
+pub fn target(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(json!({"arch": cx.ctl.setup.target().name}))
+}
+
+/// `query-kvm`
+pub fn kvm(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(json!({"enabled": false, "present": false}))
+}
+
+/// `query-name`
+pub fn name(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(match &cx.ctl.start.name {
+        Some(name) => json!({ "name": name }),
+        None => json!({}),
+    })
+}
+
+/// The machine's UUID.
+pub(crate) fn uuid_text<'a>(cx: &'a Cx<'_>) -> &'a str {
+    let uuid = cx.ctl.start.uuid.as_deref();
+    uuid.unwrap_or("00000000-0000-0000-0000-000000000000")
+}
+
+/// `query-uuid`
+pub fn uuid(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(json!({"UUID": uuid_text(cx)}))
+}
+
+/// Options that take lists, and their parameters: name, type.
+const LISTS: &[(&str, &[(&str, &str)])] = &[
+    ("machine", &[("type", "string"), ("accel", "string")]),
+    ("memory", &[("size", "size")]),
+    ("smp-opts", &[("cpus", "number")]),
+    (
+        "drive",
+        &[
+            ("file", "string"),
+            ("format", "string"),
+            ("if", "string"),
+            ("media", "string"),
+            ("index", "number"),
+            ("bus", "number"),
+            ("unit", "number"),
+            ("readonly", "boolean"),
+            ("snapshot", "boolean"),
+        ],
+    ),
+    ("icount", &[("shift", "string"), ("sleep", "boolean")]),
+    (
+        "rtc",
+        &[
+            ("base", "string"),
+            ("clock", "string"),
+            ("driftfix", "string"),
+        ],
+    ),
+    ("name", &[("guest", "string")]),
+    (
+        "chardev",
+        &[
+            ("backend", "string"),
+            ("id", "string"),
+            ("path", "string"),
+            ("host", "string"),
+            ("port", "string"),
+            ("server", "boolean"),
+            ("wait", "boolean"),
+            ("mux", "boolean"),
+            ("append", "boolean"),
+            ("size", "size"),
+        ],
+    ),
+    (
+        "mon",
+        &[
+            ("mode", "string"),
+            ("chardev", "string"),
+            ("pretty", "boolean"),
+        ],
+    ),
+    (
+        "action",
+        &[
+            ("reboot", "string"),
+            ("shutdown", "string"),
+            ("panic", "string"),
+            ("watchdog", "string"),
+        ],
+    ),
+];
+
+/// `query-command-line-options`
+pub fn command_line_options(_: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let wanted = args.str("option");
+    let found: Vec<_> = LISTS
+        .iter()
+        .filter(|(name, _)| wanted.is_none_or(|w| w == *name))
+        .collect();
+    if let (Some(wanted), true) = (wanted, found.is_empty()) {
+        return Err(Error::generic(format!("invalid option name: {wanted}")));
+    }
+    let parameter = |(name, ty): &(&str, &str)| json!({"name": name, "type": ty});
+    let one = |(name, parameters): &&(&str, &[(&str, &str)])| {
+        let parameters: Vec<_> = parameters.iter().map(parameter).collect();
+        json!({"option": name, "parameters": parameters})
+    };
+    Ok(found.iter().map(one).collect())
+}
+
+/// `query-replay`
+pub fn replay(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let icount = match cx.ctl.setup.number("icount") {
+        Some(_) => cx.machine()?.icount(),
+        None => 0,
+    };
+    Ok(json!({"mode": "none", "icount": icount}))
+}
+
+/// `query-vm-generation-id`
+pub fn generation_id(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Err(Error::unsupported())
+}
+
+/// Names of classes that boards of ours have.
+fn class_name(class: u32) -> Option<&'static str> {
+    Some(match class {
+        0x0101 => "IDE controller",
+        0x0200 => "Ethernet controller",
+        0x0300 => "VGA controller",
+        0x0600 => "Host bridge",
+        0x0601 => "ISA bridge",
+        0x0680 => "Bridge",
+        0x0c03 => "USB controller",
+        _ => return None,
+    })
+}
+
+/// `query-pci`
+pub fn pci(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let machine = cx.machine()?;
+    let mut devices = Vec::new();
+    for devfn in 0..=255u8 {
+        let mut read = |reg, size| machine.pci_read(devfn, reg, size);
+        let vendor = read(0, 2);
+        if vendor == 0xffff || vendor == u32::MAX {
+            continue;
+        }
+        let class = read(0x0a, 2);
+        let mut class_info = json!({ "class": class });
+        if let Some(desc) = class_name(class) {
+            class_info["desc"] = desc.into();
+        }
+        let mut id = json!({"device": read(2, 2), "vendor": vendor});
+        if read(0x2c, 2) != 0 {
+            id["subsystem-vendor"] = read(0x2c, 2).into();
+            id["subsystem"] = read(0x2e, 2).into();
+        }
+        let pin = read(0x3d, 1);
+        let mut device = json!({
+            "bus": 0, "slot": devfn >> 3, "function": devfn & 7, "class_info": class_info, "id": id,
+            "irq_pin": pin, "qdev_id": "", "regions": [],
+        });
+        if pin != 0 {
+            device["irq"] = read(0x3c, 1).into();
+        }
+        devices.push(device);
+    }
+    Ok(json!([{"bus": 0, "devices": devices}]))
+}
+
+/// `x-jit`
+pub fn jit(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let s = cx.machine()?.stats();
+    Ok(json!({
+        "insns": s.insns, "interpreted": s.interpreted, "lifted": s.lifted, "blocks": s.blocks, "regions": s.regions,
+        "modules": s.modules, "module-bytes": s.module_bytes, "calls": s.calls, "flushes": s.flushes,
+        "slow-accesses": s.slow_accesses, "exceptions": s.exceptions,
+    }))
+}
+
+/// `x-icount`
+pub fn icount(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let shift = cx.ctl.setup.number("icount");
+    let s = cx.machine()?.stats();
+    let mut v = json!({"icount": s.insns, "virtual-ns": s.virtual_ns});
+    if let Some(shift) = shift {
+        v["shift"] = shift.into();
+    }
+    Ok(v)
+}

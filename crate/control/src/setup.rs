@@ -1,0 +1,244 @@
+//! What a machine is to be made of: the options that can still be changed before it is there (`x-machine-options`,
+//! `x-machine-set`, and `/machine`'s properties by `qom-set`). The host fills in what its user asked for, and makes the machine of
+//! what it finds at last.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tinamou_machine::Target;
+use tinamou_machine::malta::MALTA;
+
+use crate::error::Error;
+use crate::schema::check;
+
+/// What an option holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// The name of a file, or of whatever the host has instead.
+    File,
+    /// A number of bytes.
+    Size,
+    /// A number.
+    Int,
+    /// True or false.
+    Bool,
+    /// One of the words that [`Setup::choices`] lists.
+    Choice,
+}
+
+impl Kind {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::File => "file",
+            Kind::Size => "size",
+            Kind::Int => "int",
+            Kind::Bool => "bool",
+            Kind::Choice => "choice",
+        }
+    }
+}
+
+/// An option.
+#[derive(Debug)]
+pub struct SetupOption {
+    /// Its name: the command line's.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// The property of `/machine` that is the same thing.
+    pub property: Option<&'static str>,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+const fn option(
+    name: &'static str,
+    kind: Kind,
+    property: Option<&'static str>,
+    doc: &'static str,
+) -> SetupOption {
+    SetupOption {
+        name,
+        kind,
+        property,
+        doc,
+    }
+}
+
+/// All options.
+pub static OPTIONS: &[SetupOption] = &[
+    option("machine", Kind::Choice, None, "the board"),
+    option("cpu", Kind::Choice, None, "the CPU model"),
+    option("smp", Kind::Int, None, "number of CPUs"),
+    option("m", Kind::Size, None, "RAM in bytes"),
+    option(
+        "bios",
+        Kind::File,
+        Some("firmware"),
+        "firmware in the boot flash",
+    ),
+    option("kernel", Kind::File, Some("kernel"), "kernel to start"),
+    option("initrd", Kind::File, Some("initrd"), "its initial RAM disk"),
+    option("append", Kind::Text, Some("append"), "its command line"),
+    option("dtb", Kind::File, Some("dtb"), "its device tree"),
+    option("hda", Kind::File, None, "IDE disk 0"),
+    option("hdb", Kind::File, None, "IDE disk 1"),
+    option("cdrom", Kind::File, None, "CD in IDE place 2"),
+    option("hdd", Kind::File, None, "IDE disk 3"),
+    option(
+        "nic",
+        Kind::Bool,
+        None,
+        "whether the board's network interface is there",
+    ),
+    option(
+        "accel",
+        Kind::Choice,
+        None,
+        "interpret, or recompile to WebAssembly",
+    ),
+    option(
+        "icount",
+        Kind::Int,
+        None,
+        "virtual nanoseconds of an instruction, as a power of two",
+    ),
+];
+
+/// The options' values.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    target: &'static Target,
+    values: BTreeMap<&'static str, Value>,
+}
+
+impl Setup {
+    /// The defaults of a target.
+    pub fn new(target: &'static Target) -> Setup {
+        let values = [
+            ("machine", json!(MALTA.name)),
+            ("cpu", json!(target.default_cpu)),
+            ("smp", json!(1)),
+            ("m", json!(128u64 << 20)),
+            ("nic", json!(true)),
+            ("accel", json!("jit")),
+        ];
+        Setup {
+            target,
+            values: values.into(),
+        }
+    }
+
+    /// The architecture.
+    pub fn target(&self) -> &'static Target {
+        self.target
+    }
+
+    /// The words of a choice.
+    pub fn choices(&self, name: &str) -> Vec<&'static str> {
+        match name {
+            "machine" => vec![MALTA.name],
+            "cpu" => self.target.cpu_names(),
+            "accel" => vec!["jit", "interp"],
+            _ => Vec::new(),
+        }
+    }
+
+    /// An option's value, if it has one.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// A text option's value.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// A number's.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.get(name).and_then(Value::as_u64)
+    }
+
+    /// Sets an option that the host's user asked for; unknown ones do nothing.
+    pub fn put(&mut self, name: &str, value: Value) {
+        if let Some(o) = OPTIONS.iter().find(|o| o.name == name) {
+            self.values.insert(o.name, value);
+        }
+    }
+
+    /// Sets an option by QMP; null takes it back to having no value.
+    ///
+    /// # Errors
+    /// No such option, or not such a value.
+    pub fn set(&mut self, name: &str, value: &Value) -> Result<(), Error> {
+        let Some(o) = OPTIONS.iter().find(|o| o.name == name) else {
+            return Err(Error::generic(format!("invalid option name: {name}")));
+        };
+        if value.is_null() && Setup::new(self.target).get(name).is_none() {
+            self.values.remove(o.name);
+            return Ok(());
+        }
+        let wrong = |what: &str| {
+            Error::generic(format!(
+                "Invalid parameter type for '{name}', expected: {what}"
+            ))
+        };
+        let refused = || {
+            let value = value.as_str().map_or(value.to_string(), str::to_owned);
+            Error::generic(format!(
+                "Parameter '{name}' does not accept value '{value}'"
+            ))
+        };
+        match o.kind {
+            Kind::Text | Kind::File => {
+                value.as_str().ok_or_else(|| wrong("string"))?;
+            }
+            Kind::Bool => {
+                value.as_bool().ok_or_else(|| wrong("boolean"))?;
+            }
+            Kind::Size | Kind::Int => {
+                let n = check::integer(value).ok_or_else(|| wrong("integer"))?;
+                let fits = match name {
+                    "smp" => n == 1,
+                    "icount" => n <= 10,
+                    "m" => (MALTA.check_ram)(n).is_ok(),
+                    _ => true,
+                };
+                if !fits {
+                    return Err(refused());
+                }
+            }
+            Kind::Choice => {
+                let word = value.as_str().ok_or_else(|| wrong("string"))?;
+                if !self.choices(name).contains(&word) {
+                    return Err(refused());
+                }
+            }
+        }
+        self.values.insert(o.name, value.clone());
+        Ok(())
+    }
+
+    /// The options with their values, as `x-machine-options` answers.
+    pub fn describe(&self) -> Value {
+        let defaults = Setup::new(self.target);
+        let one = |o: &SetupOption| {
+            let mut v = json!({"name": o.name, "kind": o.kind.name(), "description": o.doc});
+            if let Some(value) = self.get(o.name) {
+                v["value"] = value.clone();
+            }
+            if let Some(value) = defaults.get(o.name) {
+                v["default"] = value.clone();
+            }
+            if o.kind == Kind::Choice {
+                v["choices"] = self.choices(o.name).into();
+            }
+            v
+        };
+        OPTIONS.iter().map(one).collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! Dialogues recorded from QEMU, replayed: the same refusals word for word, the same events, the same replies where the values do not
+//! depend on the emulator.
+
+mod common;
+
+use common::{Dialogue, TestHost, comparable, recorded};
+use serde_json::{Value, json};
+
+/// Replays whole dialogues; every message must be the same.
+fn replay(file: &str, text: &str) {
+    for (options, exchanges) in recorded(text) {
+        let mut host = TestHost::new();
+        // -nodefaults
+        host.drives.clear();
+        let mut d = Dialogue::on(host, "mips", &options);
+        for e in exchanges {
+            let got: Vec<_> = d.send(&e.sent).into_iter().map(comparable).collect();
+            let want: Vec<_> = e.replies.into_iter().map(comparable).collect();
+            assert_eq!(
+                got,
+                want,
+                "{file}, line {}: {}",
+                e.line,
+                String::from_utf8_lossy(&e.sent)
+            );
+        }
+    }
+}
+
+#[test]
+fn negotiation() {
+    replay("negotiation.txt", include_str!("golden/negotiation.txt"));
+}
+
+#[test]
+fn json() {
+    replay("json.txt", include_str!("golden/json.txt"));
+}
+
+#[test]
+fn preconfig() {
+    replay("preconfig.txt", include_str!("golden/preconfig.txt"));
+}
+
+#[test]
+fn life() {
+    replay("life.txt", include_str!("golden/life.txt"));
+}
+
+/// Whether two values are of one type, objects and lists as deep as both go.
+fn same_types(got: &Value, want: &Value, at: &str) {
+    match (got, want) {
+        (Value::Object(got), Value::Object(want)) => {
+            for (key, value) in got {
+                if let Some(want) = want.get(key) {
+                    same_types(value, want, &format!("{at}.{key}"));
+                }
+            }
+        }
+        (Value::Array(got), Value::Array(want)) => {
+            if let (Some(got), Some(want)) = (got.first(), want.first()) {
+                same_types(got, want, &format!("{at}[0]"));
+            }
+        }
+        _ => assert_eq!(
+            std::mem::discriminant(got),
+            std::mem::discriminant(want),
+            "{at}: {got} for {want}"
+        ),
+    }
+}
+
+#[test]
+fn queries() {
+    let mut d = Dialogue::new("mipsel", "-S").ready();
+    for (_, exchanges) in recorded(include_str!("golden/queries.txt")) {
+        for e in exchanges {
+            let at = format!("line {}: {}", e.line, String::from_utf8_lossy(&e.sent));
+            let got = d.send(&e.sent).pop().unwrap();
+            let want = &e.replies[0];
+            match want.get("error") {
+                Some(error) => assert_eq!(got.get("error"), Some(error), "{at}"),
+                None => {
+                    let got = got.get("return").unwrap_or_else(|| panic!("{at}: {got}"));
+                    same_types(got, &want["return"], &at);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_for_people() {
+    let mut host = TestHost::new();
+    let lab = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/lab/images/lab-mipsel.elf"
+    );
+    host.kernel = Some(std::fs::read(lab).unwrap());
+    let mut d = Dialogue::on(host, "mipsel", "-S").ready();
+    let mut lines = include_str!("golden/hmp.txt").lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(command) = line.strip_prefix("> ") else {
+            continue;
+        };
+        let mut want = String::new();
+        while let Some(text) = lines.next_if(|l| l.starts_with('|')) {
+            want += text.strip_prefix("| ").unwrap_or_default();
+            want += "\r\n";
+        }
+        let got = d.run("human-monitor-command", json!({ "command-line": command }));
+        assert_eq!(got, Ok(want.into()), "{command}");
+    }
+}

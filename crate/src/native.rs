@@ -1,0 +1,271 @@
+//! This program as control sees it: wall clock, files, character devices, drives, and the machine once it is made.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tinamou_control::driven::{self, Open};
+use tinamou_control::setup::Setup;
+use tinamou_control::{Controller, Driven, Host};
+use tinamou_machine::{Accel, Machine};
+
+use crate::chardevs::Chardevs;
+use crate::disks::Bay;
+use crate::host::why;
+use crate::logfile::Log;
+use crate::options::chardev::{Chardev, Socket};
+use crate::options::drive::{Drive, Format, Media};
+use crate::options::{Icount, Options};
+use crate::{setup, trace};
+
+/// Options of the machine's making that are drives: name, slot, medium.
+const DRIVES: [(&str, u32, Media); 4] = [
+    ("hda", 0, Media::Disk),
+    ("hdb", 1, Media::Disk),
+    ("cdrom", 2, Media::Cdrom),
+    ("hdd", 3, Media::Disk),
+];
+
+/// The host.
+pub struct Native {
+    /// What was asked for; `x-machine-set` changes it.
+    pub options: Options,
+    /// The machine.
+    pub machine: Option<Machine>,
+    /// The character devices.
+    pub chardevs: Chardevs,
+    /// Where guest errors and traces go.
+    pub log: Log,
+    bays: Vec<Bay>,
+}
+
+impl Native {
+    /// A host without a machine.
+    pub fn new(options: Options, chardevs: Chardevs, log: Log) -> Native {
+        Native {
+            options,
+            machine: None,
+            chardevs,
+            log,
+            bays: Vec::new(),
+        }
+    }
+}
+
+/// The command line's wishes as options that can still be changed.
+pub fn describe(options: &Options, ctl: &mut Controller) {
+    let setup = ctl.setup_mut();
+    setup.put("machine", options.machine.as_str().into());
+    if !options.cpu.is_empty() {
+        setup.put("cpu", options.cpu.as_str().into());
+    }
+    if let Some(bytes) = options.ram_bytes {
+        setup.put("m", bytes.into());
+    }
+    for (name, value) in [
+        ("bios", &options.bios),
+        ("kernel", &options.kernel),
+        ("initrd", &options.initrd),
+        ("append", &options.append),
+        ("dtb", &options.dtb),
+    ] {
+        if let Some(value) = value {
+            setup.put(name, value.as_str().into());
+        }
+    }
+    setup.put("nic", options.nic.into());
+    if options.accel == Accel::Interp {
+        setup.put("accel", "interp".into());
+    }
+    if let Some(icount) = options.icount {
+        setup.put("icount", icount.shift.into());
+    }
+    for (name, slot, _) in DRIVES {
+        if let Some(file) = drive_file(options, slot) {
+            setup.put(name, file.into());
+        }
+    }
+}
+
+/// The image asked for in a slot by number.
+fn drive_file(options: &Options, slot: u32) -> Option<&str> {
+    let drive = options.drives.iter().find(|d| d.index == Some(slot))?;
+    drive.file.as_deref()
+}
+
+/// What was changed since goes back into the command line's wishes.
+fn apply(setup: &Setup, options: &mut Options) {
+    let text = |name: &str| setup.text(name).map(str::to_owned);
+    options.machine = text("machine").unwrap_or_default();
+    options.cpu = text("cpu").unwrap_or_default();
+    options.ram_bytes = setup.number("m");
+    options.bios = text("bios");
+    options.kernel = text("kernel");
+    options.initrd = text("initrd");
+    options.append = text("append");
+    options.dtb = text("dtb");
+    options.nic = setup.get("nic") != Some(&json!(false));
+    options.accel = if setup.text("accel") == Some("interp") {
+        Accel::Interp
+    } else {
+        Accel::Jit
+    };
+    let sleep = options.icount.is_none_or(|i| i.sleep);
+    options.icount = setup
+        .number("icount")
+        .and_then(|shift| u32::try_from(shift).ok())
+        .map(|shift| Icount { shift, sleep });
+    for (name, slot, media) in DRIVES {
+        let wanted = setup.text(name);
+        if wanted != drive_file(options, slot) {
+            options.drives.retain(|d| d.index != Some(slot));
+            if let Some(file) = wanted {
+                options.drives.push(Drive::at(slot, media, file));
+            }
+        }
+    }
+}
+
+/// `ChardevBackend` as a word of the command line would have it.
+fn backend(backend: &Value) -> Result<Chardev, String> {
+    let data = &backend["data"];
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let flag = |name: &str, default| data[name].as_bool().unwrap_or(default);
+    for unsupported in [
+        "logfile",
+        "in",
+        "tls-creds",
+        "telnet",
+        "tn3270",
+        "websocket",
+    ] {
+        if !matches!(data[unsupported], Value::Null | Value::Bool(false)) {
+            return Err(format!("'{unsupported}' is not supported"));
+        }
+    }
+    match backend["type"].as_str().unwrap_or_default() {
+        "null" => Ok(Chardev::Null),
+        "pty" => Ok(Chardev::Pty),
+        "stdio" => Ok(Chardev::Stdio { mux: false }),
+        "file" => Ok(Chardev::File {
+            path: text(&data["out"]),
+            append: flag("append", false),
+        }),
+        "socket" => {
+            let server = flag("server", true);
+            let socket = Socket {
+                server,
+                // A monitor does not wait for whoever may come.
+                wait: false,
+            };
+            let at = &data["addr"]["data"];
+            match data["addr"]["type"].as_str().unwrap_or_default() {
+                "unix" => Ok(Chardev::Unix {
+                    path: text(&at["path"]),
+                    socket,
+                }),
+                "inet" => Ok(Chardev::Tcp {
+                    host: text(&at["host"]),
+                    port: text(&at["port"])
+                        .parse()
+                        .map_err(|_| format!("'{}' is not a TCP port", text(&at["port"])))?,
+                    socket,
+                }),
+                other => Err(format!(
+                    "socket addresses of type '{other}' are not supported"
+                )),
+            }
+        }
+        other => Err(format!("backend '{other}' is not supported")),
+    }
+}
+
+impl Host for Native {
+    fn clock(&self) -> (i64, u32) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default();
+        (now.as_secs().cast_signed(), now.subsec_micros())
+    }
+
+    fn machine(&mut self) -> Option<&mut dyn Driven> {
+        self.machine.as_mut().map(|m| m as &mut dyn Driven)
+    }
+
+    fn build(&mut self, setup: &Setup) -> Result<(), String> {
+        let mut options = self.options.clone();
+        apply(setup, &mut options);
+        let mut warnings = Vec::new();
+        let (mut machine, bays) = setup::machine(&options, &mut warnings)?;
+        for warning in &warnings {
+            eprintln!("tinamou: warning: {warning}");
+        }
+        let tracer = trace::tracer(options.log, &self.log);
+        machine.vcpu_mut().set_trace(tracer);
+        self.machine = Some(machine);
+        self.bays = bays;
+        self.options = options;
+        Ok(())
+    }
+
+    fn thread_id(&self) -> i64 {
+        // The first thread, which runs the guest, has the process's number.
+        i64::from(std::process::id())
+    }
+
+    fn chardevs(&self) -> Vec<driven::Chardev> {
+        self.chardevs.describe()
+    }
+
+    fn chardev_add(&mut self, id: &str, with: &Value) -> Result<Option<String>, String> {
+        self.chardevs.add(id, &backend(with)?)
+    }
+
+    fn chardev_remove(&mut self, id: &str) -> Result<(), String> {
+        self.chardevs.remove(id)
+    }
+
+    fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {
+        std::fs::write(path, data).map_err(|e| format!("Could not open '{path}': {}", why(&e)))
+    }
+
+    fn drives(&self) -> Vec<driven::Drive> {
+        self.bays.iter().map(Bay::describe).collect()
+    }
+
+    fn insert(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
+        let format = match open.format {
+            None => None,
+            Some("raw") => Some(Format::Raw),
+            Some("qcow2") => Some(Format::Qcow2),
+            Some(other) => return Err(format!("Unknown driver '{other}'")),
+        };
+        let drive = Drive {
+            format,
+            readonly: open.read_only,
+            ..Drive::at(slot, Media::Cdrom, open.file)
+        };
+        let bay = self.bays.iter_mut().find(|b| b.slot == slot);
+        let (Some(bay), Some(machine)) = (bay, &mut self.machine) else {
+            return Err("the drive is not there".into());
+        };
+        let before = bay.medium.clone();
+        let mut warnings = Vec::new();
+        let disk = bay.open(&drive, self.options.snapshot, &mut warnings)?;
+        if !machine.set_disk(slot, Some(disk)) {
+            bay.medium = before;
+            return Err("the drive is busy".into());
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, slot: u32) -> Result<(), String> {
+        let bay = self.bays.iter_mut().find(|b| b.slot == slot);
+        let (Some(bay), Some(machine)) = (bay, &mut self.machine) else {
+            return Err("the drive is not there".into());
+        };
+        if !machine.set_disk(slot, None) {
+            return Err("the drive is busy".into());
+        }
+        bay.medium = None;
+        Ok(())
+    }
+}

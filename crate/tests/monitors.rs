@@ -1,0 +1,345 @@
+//! The program and its monitors: on stdio, on sockets, several at once, and as QEMU's own client package drives it.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+
+use common::{Scratch, repository, text, tinamou};
+use serde_json::{Value, json};
+
+/// One end of a QMP session.
+struct Qmp<R, W> {
+    from: BufReader<R>,
+    to: W,
+}
+
+impl<R: std::io::Read, W: Write> Qmp<R, W> {
+    /// After the greeting, not negotiated.
+    fn new(from: R, to: W) -> Qmp<R, W> {
+        let mut qmp = Qmp {
+            from: BufReader::new(from),
+            to,
+        };
+        assert!(qmp.next()["QMP"]["version"].is_object());
+        qmp
+    }
+
+    fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.from.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    }
+
+    /// Runs a command: the names of the events before its reply, and the reply.
+    fn run(&mut self, name: &str, args: Value) -> (Vec<String>, Value) {
+        let message = json!({"execute": name, "arguments": args, "id": name});
+        // No newline, as QEMU's own client does.
+        write!(self.to, "{message}").unwrap();
+        let mut events = Vec::new();
+        loop {
+            let reply = self.next();
+            match reply["event"].as_str() {
+                Some(event) => {
+                    assert!(reply["timestamp"]["seconds"].as_i64() > Some(1_000_000_000));
+                    events.push(event.to_owned());
+                }
+                None => {
+                    assert_eq!(reply["id"], name, "{reply}");
+                    return (events, reply);
+                }
+            }
+        }
+    }
+
+    fn ok(&mut self, name: &str, args: Value) -> Vec<String> {
+        let (events, reply) = self.run(name, args);
+        assert_eq!(reply["return"], json!({}), "{reply}");
+        events
+    }
+
+    fn status(&mut self) -> String {
+        let (_, reply) = self.run("query-status", json!({}));
+        reply["return"]["status"].as_str().unwrap().to_owned()
+    }
+
+    fn refused(&mut self, name: &str, args: Value) -> String {
+        let (_, reply) = self.run(name, args);
+        reply["error"]["desc"].as_str().unwrap().to_owned()
+    }
+}
+
+fn spawn(args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .arg("system-mipsel")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Connects to a socket that the program is about to make.
+fn connect(path: &str, child: &mut Child) -> UnixStream {
+    loop {
+        if let Ok(stream) = UnixStream::connect(path) {
+            return stream;
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "it ended");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_life_over_stdio() {
+    let mut child = spawn(&["--preconfig", "-S", "-qmp", "stdio"]);
+    let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let mut qmp = Qmp::new(from, to);
+    qmp.ok("qmp_capabilities", json!({"enable": ["oob"]}));
+    assert_eq!(qmp.status(), "prelaunch");
+    assert!(
+        qmp.refused("cont", json!({}))
+            .contains("permitted only after machine initialization")
+    );
+    // What cannot be built is told, and can be put right.
+    qmp.ok(
+        "x-machine-set",
+        json!({"name": "kernel", "value": "/nothing/here"}),
+    );
+    assert!(
+        qmp.refused("x-exit-preconfig", json!({}))
+            .starts_with("could not load kernel")
+    );
+    qmp.ok("x-machine-set", json!({"name": "kernel", "value": null}));
+    qmp.ok("x-machine-set", json!({"name": "m", "value": 64 << 20}));
+    assert_eq!(qmp.ok("x-exit-preconfig", json!({})), [""; 0]);
+    let (_, memory) = qmp.run("query-memory-size-summary", json!({}));
+    assert_eq!(memory["return"]["base-memory"], 64 << 20);
+    assert_eq!(qmp.ok("cont", json!({})), ["RESUME"]);
+    assert_eq!(qmp.status(), "running");
+    assert_eq!(qmp.ok("stop", json!({})), ["STOP"]);
+    assert_eq!(qmp.ok("system_reset", json!({})), ["RESET"]);
+    assert_eq!(qmp.status(), "prelaunch");
+    assert_eq!(qmp.ok("cont", json!({})), ["RESUME"]);
+    assert_eq!(qmp.ok("quit", json!({})), ["SHUTDOWN"]);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn several_monitors_on_sockets() {
+    let files = Scratch::new("monitors");
+    let (one, two) = (files.path("one"), files.path("two"));
+    let mut child = spawn(&[
+        "-S",
+        "-display",
+        "none",
+        "-chardev",
+        &format!("socket,id=a,path={one},server=on,wait=off"),
+        "-mon",
+        "a,mode=control",
+        "-qmp",
+        &format!("unix:{two},server=on,wait=off"),
+    ]);
+    let stream = connect(&one, &mut child);
+    let mut a = Qmp::new(stream.try_clone().unwrap(), stream);
+    a.ok("qmp_capabilities", json!({}));
+    let stream = connect(&two, &mut child);
+    let mut b = Qmp::new(stream.try_clone().unwrap(), stream);
+    b.ok("qmp_capabilities", json!({}));
+    // Events go to both.
+    assert_eq!(a.ok("cont", json!({})), ["RESUME"]);
+    assert_eq!(b.next()["event"], "RESUME");
+    let (_, list) = b.run("query-chardev", json!({}));
+    let labels: Vec<_> = list["return"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["label"].clone())
+        .collect();
+    assert_eq!(labels, ["a", "compat_monitor1"]);
+    // A second client is greeted once the first has left, and begins anew.
+    let waiting = connect(&two, &mut child);
+    drop(b);
+    let mut c = Qmp::new(waiting.try_clone().unwrap(), waiting);
+    assert!(
+        c.refused("query-status", json!({}))
+            .starts_with("Expecting capabilities")
+    );
+    c.ok("qmp_capabilities", json!({}));
+    assert_eq!(a.ok("quit", json!({})), ["SHUTDOWN"]);
+    assert_eq!(c.next()["event"], "SHUTDOWN");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn drives_and_memory() {
+    let files = Scratch::new("drives");
+    let (cd, other) = (
+        files.file("cd", &[1; 4096]),
+        files.file("other", &[2; 8192]),
+    );
+    let out = files.path("out");
+    let mut child = spawn(&["-S", "-qmp", "stdio", "-cdrom", &cd]);
+    let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let mut qmp = Qmp::new(from, to);
+    qmp.ok("qmp_capabilities", json!({}));
+    let size = |qmp: &mut Qmp<_, _>| {
+        let (_, list) = qmp.run("query-block", json!({}));
+        assert_eq!(list["return"][0]["device"], "ide1-cd0");
+        list["return"][0]["inserted"]["image"]["virtual-size"].clone()
+    };
+    assert_eq!(size(&mut qmp), 4096);
+    assert_eq!(
+        qmp.ok("eject", json!({"device": "ide1-cd0"})),
+        ["DEVICE_TRAY_MOVED"]
+    );
+    assert_eq!(size(&mut qmp), Value::Null);
+    let change = json!({"device": "ide1-cd0", "filename": other});
+    assert_eq!(
+        qmp.ok("blockdev-change-medium", change),
+        ["DEVICE_TRAY_MOVED"]
+    );
+    assert_eq!(size(&mut qmp), 8192);
+    let missing = json!({"device": "ide1-cd0", "filename": files.path("none")});
+    assert!(
+        qmp.refused("blockdev-change-medium", missing)
+            .ends_with("No such file or directory")
+    );
+    let save = json!({"val": 0x8010_0000_u32, "size": 0x1000, "filename": out});
+    qmp.ok("memsave", save);
+    let elf = std::fs::read(repository("tests/lab/images/lab-mipsel.elf")).unwrap();
+    let saved = std::fs::read(&out).unwrap();
+    // The lab guest's first page is in its file as it is in memory.
+    assert!(elf.windows(4096).any(|w| w == saved));
+    let save = json!({"val": 0x10_0000, "size": 0x1000, "filename": out});
+    qmp.ok("pmemsave", save);
+    assert_eq!(std::fs::read(&out).unwrap(), saved);
+    let unmapped = json!({"val": 0x1234_5000, "size": 16, "filename": out});
+    assert!(
+        qmp.refused("memsave", unmapped)
+            .starts_with("Invalid addr 0x0000000012345000")
+    );
+    let add = json!({"id": "p", "backend": {"type": "pty", "data": {}}});
+    let (_, made) = qmp.run("chardev-add", add);
+    assert!(made["return"]["pty"].as_str().unwrap().starts_with("/dev/"));
+    qmp.ok("quit", json!({}));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn lines_over_stdio() {
+    let mut child = spawn(&["-S", "-monitor", "stdio"]);
+    let mut to = child.stdin.take().unwrap();
+    to.write_all(b"info status\nc\ninfo status\ninfo roms\nq\n")
+        .unwrap();
+    let out = child.wait_with_output().unwrap();
+    let said = text(&out.stdout);
+    assert!(out.status.success());
+    for want in [
+        "(qemu) info status\nVM status: paused (prelaunch)\n",
+        "\nVM status: running\n",
+        "mem=ram",
+    ] {
+        assert!(said.contains(want), "{said}");
+    }
+}
+
+#[test]
+fn a_reset_or_power_off_may_end_or_stop_it() {
+    let mut child = spawn(&["-no-reboot", "-no-shutdown", "-qmp", "stdio"]);
+    let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let mut qmp = Qmp::new(from, to);
+    qmp.ok("qmp_capabilities", json!({}));
+    assert_eq!(qmp.ok("system_reset", json!({})), ["SHUTDOWN", "STOP"]);
+    assert_eq!(qmp.status(), "shutdown");
+    assert_eq!(
+        qmp.refused("cont", json!({})),
+        "Resetting the Virtual Machine is required"
+    );
+    qmp.ok("set-action", json!({"reboot": "reset"}));
+    assert_eq!(qmp.ok("system_reset", json!({})), ["RESET"]);
+    assert_eq!(qmp.ok("cont", json!({})), ["RESUME"]);
+    qmp.ok(
+        "set-action",
+        json!({"reboot": "shutdown", "shutdown": "poweroff"}),
+    );
+    assert_eq!(qmp.ok("system_reset", json!({})), ["SHUTDOWN"]);
+    assert!(child.wait().unwrap().success());
+}
+
+/// The guest's own power-off and reset, as events say.
+#[test]
+fn what_the_guest_does_comes_as_events() {
+    let files = Scratch::new("events");
+    let (control, serial) = (files.path("control"), files.path("serial"));
+    let mut child = spawn(&[
+        "-S",
+        "-display",
+        "none",
+        "-qmp",
+        &format!("unix:{control},server=on,wait=off"),
+        "-serial",
+        &format!("unix:{serial},server=on,wait=off"),
+    ]);
+    let stream = connect(&control, &mut child);
+    let mut qmp = Qmp::new(stream.try_clone().unwrap(), stream);
+    qmp.ok("qmp_capabilities", json!({}));
+    let mut console = connect(&serial, &mut child);
+    qmp.ok("cont", json!({}));
+    console.write_all(b"reset\r").unwrap();
+    let event = qmp.next();
+    assert_eq!(event["event"], "RESET");
+    assert_eq!(
+        event["data"],
+        json!({"guest": true, "reason": "guest-reset"})
+    );
+    console.write_all(b"poweroff\r").unwrap();
+    let event = qmp.next();
+    assert_eq!(event["event"], "SHUTDOWN");
+    assert_eq!(
+        event["data"],
+        json!({"guest": true, "reason": "guest-shutdown"})
+    );
+    assert!(child.wait().unwrap().success());
+}
+
+/// `qemu.qmp`, the package that QEMU's developers publish, if Python has it.
+#[test]
+fn qemus_client_drives_it() {
+    let files = Scratch::new("client");
+    let python = |args: &[&str]| Command::new("python3").args(args).output();
+    let Ok(probe) = python(&["-c", "import qemu.qmp"]) else {
+        return;
+    };
+    if !probe.status.success() {
+        eprintln!("python3 has no qemu.qmp: left out");
+        return;
+    }
+    let out = python(&[
+        &repository("tests/qmp/client.py"),
+        env!("CARGO_BIN_EXE_tinamou"),
+        &files.path("socket"),
+    ])
+    .unwrap();
+    let said = text(&out.stdout);
+    assert!(out.status.success(), "{said}{}", text(&out.stderr));
+    let want = std::fs::read_to_string(repository("tests/qmp/client.golden")).unwrap();
+    assert_eq!(said, want);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let files = Scratch::new("taken");
+    let file = files.file("x", b"");
+    let out = tinamou(&[
+        "system-mipsel",
+        "-S",
+        "-qmp",
+        &format!("unix:{file},server=on,wait=off"),
+    ]);
+    assert!(!out.status.success());
+    let said = text(&out.stderr);
+    assert!(said.contains("compat_monitor0: unix:"), "{said}");
+}

@@ -29,7 +29,7 @@ pub struct Entry {
     /// The user in focus.
     pub focus: usize,
     /// Somebody was at the other end when last looked at.
-    pub was_open: bool,
+    was_open: bool,
     dev: Chardev,
     mux: bool,
 }
@@ -63,6 +63,27 @@ impl Entry {
     /// The next user gets what is typed.
     pub fn next_user(&mut self) {
         self.focus = (self.focus + 1) % self.users.len().max(1);
+    }
+
+    /// Lets monitors know when somebody has come or gone.
+    pub fn note(&mut self, ctl: &mut Controller) {
+        let open = self.port.is_open();
+        if open == self.was_open {
+            return;
+        }
+        self.was_open = open;
+        for user in &self.users {
+            let User::Monitor(id) = *user else { continue };
+            if !open {
+                ctl.disconnected(id);
+                continue;
+            }
+            ctl.connected(id);
+            // A multiplexed monitor is silent until somebody turns to it.
+            if self.users.len() > 1 {
+                ctl.take_output(id);
+            }
+        }
     }
 
     /// Where it leads, as QEMU writes it.

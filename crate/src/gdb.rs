@@ -101,7 +101,7 @@ impl Gdb {
             if !self.stub.is_attached() {
                 self.stub.attach(&mut d);
                 if self.reversible {
-                    d.machine.keep_history();
+                    d.machine().keep_history();
                 }
             }
             self.stub.receive(&mut d, &bytes);

@@ -297,25 +297,9 @@ impl Session {
     fn meet(&mut self) {
         for entry in &mut self.host.chardevs.list {
             entry.port.flush();
+            entry.note(&mut self.ctl);
             entry.port.accept();
-            let open = entry.port.is_open();
-            if open == entry.was_open {
-                continue;
-            }
-            entry.was_open = open;
-            for user in &entry.users {
-                if let User::Monitor(id) = user {
-                    if open {
-                        self.ctl.connected(*id);
-                        // A multiplexed monitor is silent until somebody turns to it.
-                        if entry.users.len() > 1 {
-                            self.ctl.take_output(*id);
-                        }
-                    } else {
-                        self.ctl.disconnected(*id);
-                    }
-                }
-            }
+            entry.note(&mut self.ctl);
         }
     }
 

@@ -109,8 +109,8 @@ impl Default for PcOptions {
         PcOptions {
             nic: Nic::default(),
             floppies: [true, false],
-            // Hard disk, CD, floppy.
-            boot: [2, 3, 1],
+            // Hard disk, floppy, CD.
+            boot: [2, 1, 3],
             boot_menu: false,
             virtio_disks: 0,
             virtio_console: false,

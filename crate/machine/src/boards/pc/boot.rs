@@ -18,6 +18,8 @@ mod pci;
 mod pvh;
 mod stub;
 
+use stub::Out;
+
 /// Data for the kernel, one region: boot parameters, command line, lists. Nothing else is there in low memory.
 const DATA: u64 = 0x1_0000;
 const DATA_END: u64 = 0x9_0000;
@@ -105,7 +107,9 @@ pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Protocol, Image
     } else {
         return Err(ImageError::Unknown);
     };
-    let setup = pci::setup(bus);
+    let mut setup = pci::setup(bus);
+    // The keyboard controller translates scan codes and interrupts, as every BIOS leaves it.
+    setup.extend([Out::new(1, 0x64, 0x60), Out::new(1, 0x60, 0x65)]);
     let rom = stub::program(&setup, &entry);
     bus.add_image(BIOS, 0, rom).map_err(ImageError::Firmware)?;
     Ok(protocol)

@@ -431,6 +431,12 @@ fn the_program_sets_pci_up() {
     outp(&mut b, 0xcf8, 4, 0x8000_1030);
     outp(&mut b, 0xcfc, 4, 0xfeb0_0001);
     assert_eq!(b.read(Gpa(0xfeb0_0000), 4), Ok(0x0040_aa55));
+    // The keyboard's codes are those of set 1.
+    b.host_input(|| Input::Key {
+        code: 0x1e,
+        down: true,
+    });
+    assert_eq!(inp(&mut b, 0x60, 1), 0x1e);
     // The power management timer runs.
     b.advance(Ns(1_000_000));
     assert_ne!(inp(&mut b, 0x608, 4), 0);

@@ -50,7 +50,6 @@ async function reported(open) {
 const figures = ({ transcript, stateHash, icount, virtualNs }) =>
   `${transcript.trimEnd()}\n${icount} instructions, ${virtualNs} ns, state ${stateHash}`;
 
-const browser = await launchChromium();
 const program = nativePath();
 
 /** @type {Record<string, (session: import('./guests.mjs').Session) => Promise<import('./machine.js').Outcome>>} */
@@ -65,9 +64,10 @@ const hosts = {
   },
   chromium: (session) =>
     reported(async () => {
-      const context = await browser.newContext();
-      await (await context.newPage()).goto(page(session));
-      return () => context.close();
+      // A browser of its own: what runs here between holds up Node, and browsers that nobody listens to give up.
+      const browser = await launchChromium();
+      await (await browser.newPage()).goto(page(session));
+      return () => browser.close();
     }),
 };
 if (firefoxPath()) hosts.firefox = (session) => reported(async () => openFirefox(page(session)).close);
@@ -104,7 +104,6 @@ try {
     }
   }
 } finally {
-  await browser.close();
   server.close();
 }
 close();

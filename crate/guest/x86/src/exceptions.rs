@@ -304,12 +304,12 @@ impl X86 {
             if tr.limit < 103 {
                 return Err(gp(0).into());
             }
-            let map = self.read_table(cx, tr.base + 102, 2)? as u32;
+            let map = self.read_table(cx, tr.base.wrapping_add(102), 2)? as u32;
             let at = map.wrapping_sub(32).wrapping_add(vector / 8);
             if at > tr.limit || map < 32 {
                 return Err(gp(0).into());
             }
-            self.read_table(cx, tr.base + at as u64, 1)? >> (vector & 7) & 1 == 0
+            self.read_table(cx, tr.base.wrapping_add(at as u64), 1)? >> (vector & 7) & 1 == 0
         };
         if !redirect {
             return if iopl < 3 {
@@ -366,7 +366,7 @@ impl X86 {
         if !gate.present() {
             return Err(with(fault::NP, e).into());
         }
-        let off = gate.gate_offset() as u64 | self.read_table(cx, at + 8, 4)? << 32;
+        let off = gate.gate_offset() as u64 | self.read_table(cx, at.wrapping_add(8), 4)? << 32;
         let ist = gate.hi & 7;
         let sel = gate.gate_sel();
         let (d, cpl) = self.handler_segment(cx, sel, source.ext())?;

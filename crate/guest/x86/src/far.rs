@@ -187,7 +187,7 @@ impl X86 {
             gate.gate_offset() as u64
         };
         if long {
-            let hi = self.read_table(cx, gate.at + 8, 8)?;
+            let hi = self.read_table(cx, gate.at.wrapping_add(8), 8)?;
             if hi >> 40 & 0x1f != 0 {
                 return Err(gp((gate_sel & !3) as u32).into());
             }

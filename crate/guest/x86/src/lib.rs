@@ -5,7 +5,7 @@
 //! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `state` (save and load), `bus` (cycles other than memory). Sources:
 //! Intel's Software Developer's Manual (SDM), volumes 1 to 4, and AMD's Architecture Programmer's Manual (APM), volumes 1 to 5.
 //!
-//! Missing: the transcendental x87 instructions (F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS, FSINCOS raise #UD); AVX, 3DNow!, XSAVE; SVM
+//! Missing: AVX, 3DNow!, XSAVE; SVM
 //! and VMX; SMM; performance counters. MTRRs and PAT are kept but have no effect. MONITOR is a hint, MWAIT a HLT. FPU images have no instruction
 //! and operand addresses.
 //!

@@ -433,7 +433,7 @@ impl X86 {
         if self.lma() {
             seg.base |= self.upper_base(cx, &d)?;
         }
-        self.write_table(cx, d.at + 5, 1, (d.attr() & 0xff | 2) as u64)?;
+        self.write_table(cx, d.at.wrapping_add(5), 1, (d.attr() & 0xff | 2) as u64)?;
         seg.attr |= 2;
         self.sys.tr = seg;
         Ok(())

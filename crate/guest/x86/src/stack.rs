@@ -106,7 +106,7 @@ impl X86 {
             Ok((self.read_table(cx, at + 4, 2)? as u16, sp))
         } else {
             let sp = self.read_table(cx, at, 2)?;
-            Ok((self.read_table(cx, at + 2, 2)? as u16, sp))
+            Ok((self.read_table(cx, at.wrapping_add(2), 2)? as u16, sp))
         }
     }
 

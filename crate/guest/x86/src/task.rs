@@ -102,14 +102,18 @@ impl X86 {
         let mut words = [0u64; 17];
         let count = if wide { 17 } else { 15 };
         for (i, w) in words.iter_mut().take(count).enumerate() {
-            *w = self.read_table(cx, new.base + (first + ((i as u32) << lg)) as u64, 1 << lg)?;
+            *w = self.read_table(
+                cx,
+                new.base.wrapping_add((first + ((i as u32) << lg)) as u64),
+                1 << lg,
+            )?;
         }
         let cr3 = if wide {
-            self.read_table(cx, new.base + 0x1c, 4)?
+            self.read_table(cx, new.base.wrapping_add(0x1c), 4)?
         } else {
             0
         };
-        let trap = wide && self.read_table(cx, new.base + 0x64, 2)? & 1 != 0;
+        let trap = wide && self.read_table(cx, new.base.wrapping_add(0x64), 2)? & 1 != 0;
         // Save the old task.
         let old = self.sys.tr;
         let old_wide = old.attr & 8 != 0;
@@ -131,7 +135,7 @@ impl X86 {
                 .map(|n| self.seg(&state, n).sel as u64),
         );
         for (i, v) in save.into_iter().enumerate() {
-            let at = old.base + (ofirst + ((i as u32) << olg)) as u64;
+            let at = old.base.wrapping_add((ofirst + ((i as u32) << olg)) as u64);
             // Selectors are 16 bits, with the upper half of their field kept.
             let bytes = if i >= 10 { 2 } else { 1 << olg };
             self.write_table(cx, at, bytes, v)?;
@@ -140,7 +144,7 @@ impl X86 {
             self.set_busy(cx, old.sel, false)?;
         }
         if why != Why::Iret {
-            self.write_table(cx, d.at + 5, 1, (d.attr() & 0xff | 2) as u64)?;
+            self.write_table(cx, d.at.wrapping_add(5), 1, (d.attr() & 0xff | 2) as u64)?;
         }
         if matches!(why, Why::Call | Why::Int) {
             self.write_table(cx, new.base, 2, old.sel as u64)?;
@@ -230,7 +234,7 @@ impl X86 {
     }
 
     fn set_busy(&mut self, cx: &mut dyn Cx, sel: u16, busy: bool) -> Res<()> {
-        let at = self.sys.gdt.base + (sel & !7) as u64 + 5;
+        let at = self.sys.gdt.base.wrapping_add((sel & !7) as u64 + 5);
         let v = self.read_table(cx, at, 1)?;
         self.write_table(cx, at, 1, if busy { v | 2 } else { v & !2 })
     }

@@ -6,6 +6,7 @@ mod image;
 pub use image::what as image_what;
 pub mod simd;
 pub mod sse;
+mod transcendental;
 pub mod x87;
 
 use tinamou_softfloat::F80;

@@ -1,4 +1,4 @@
-//! x87 instructions (SDM volume 1, chapter 8; volume 2). Transcendental functions are missing: they raise #UD.
+//! x87 instructions (SDM volume 1, chapter 8; volume 2).
 
 use iced_x86::Mnemonic;
 use tinamou_softfloat::{
@@ -339,6 +339,9 @@ impl Fpu {
                     }
                 }
             }
+            F2xm1 | Fyl2x | Fyl2xp1 | Fptan | Fpatan | Fsin | Fcos | Fsincos => {
+                self.transcendental(m)
+            }
             Fprem | Fprem1 => self.remainder(m == Fprem1),
             Fscale => self.scale(),
             Fxtract => self.extract(),
@@ -518,6 +521,59 @@ impl Fpu {
             env.flags = Flags(env.flags.0 & Flags::INVALID.0);
         }
         self.settle(env.flags).then_some(r)
+    }
+
+    fn transcendental(&mut self, m: Mnemonic) {
+        use Mnemonic::*;
+        let two = matches!(m, Fyl2x | Fyl2xp1 | Fpatan);
+        let pushes = matches!(m, Fptan | Fsincos);
+        if matches!(m, Fptan | Fsin | Fcos | Fsincos) {
+            self.sw &= !C2;
+        }
+        if !self.is_full(0) || two && !self.is_full(1) {
+            if !self.stack_fault(false) {
+                if two {
+                    self.put(1, INDEFINITE);
+                    self.pop();
+                } else {
+                    self.put(0, INDEFINITE);
+                    if pushes {
+                        self.push_over(INDEFINITE);
+                    }
+                }
+            }
+            return;
+        }
+        if pushes && self.full >> ((self.top + 7) & 7) & 1 != 0 {
+            if !self.stack_fault(true) {
+                self.put(0, INDEFINITE);
+                self.push_over(INDEFINITE);
+            }
+            return;
+        }
+        let mut env = self.env();
+        let r = super::transcendental::compute(&mut env, m, self.st(0), self.st(1));
+        if matches!(m, Fptan | Fsin | Fcos | Fsincos) {
+            if r.out_of_range {
+                self.sw |= C2;
+                return;
+            }
+        }
+        if env.flags.has(Flags::INVALID) {
+            env.flags = Flags::INVALID;
+        }
+        if !self.settle(env.flags) {
+            return;
+        }
+        if two {
+            self.put(1, r.first);
+            self.pop();
+        } else {
+            self.put(0, r.first);
+            if pushes {
+                self.push_over(r.second);
+            }
+        }
     }
 
     fn remainder(&mut self, nearest: bool) {

@@ -52,23 +52,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     );
     if matches!(
         m,
-        F2xm1
-            | Fyl2x
-            | Fyl2xp1
-            | Fptan
-            | Fpatan
-            | Fsin
-            | Fcos
-            | Fsincos
-            | Femms
-            | Fndisi
-            | Fneni
-            | Fnsetpm
-            | Frstpm
-            | Frinear
-            | Ftstp
-            | Fstdw
-            | Fstsg
+        Femms | Fndisi | Fneni | Fnsetpm | Frstpm | Frinear | Ftstp | Fstdw | Fstsg
     ) {
         return false;
     }

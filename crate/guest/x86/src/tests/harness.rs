@@ -32,7 +32,7 @@ pub struct Hw {
 impl Hw {
     fn at(&self, gpa: Gpa, size: u32) -> Option<u32> {
         let off = gpa.0.checked_sub(self.ram.0)?;
-        (off + size as u64 <= self.bytes).then(|| self.ram.1 + off as u32)
+        (off.saturating_add(size as u64) <= self.bytes).then(|| self.ram.1 + off as u32)
     }
     pub fn read_bytes(&self, at: u64, n: u64) -> Vec<u8> {
         (0..n)

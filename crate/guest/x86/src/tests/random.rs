@@ -93,3 +93,83 @@ fn any_bytes_lift_to_blocks_that_verify() {
         }
     }
 }
+
+/// Random bytes run, in every mode, from a random state: nothing panics, whatever becomes of the guest.
+#[test]
+fn any_bytes_run_without_harm() {
+    use super::harness::Machine;
+    use crate::seg::{self, Seg};
+    let mut seed = 0x0bad_cafe_1234_5677;
+    for round in 0..500u32 {
+        let mut m = Machine::new(["486", "qemu32", "max"][round as usize % 3], 0, 0x1_0000);
+        let bytes: Vec<u8> = (0..0x1_0000)
+            .map(|i| {
+                let r = next(&mut seed);
+                // Small words make plausible tables.
+                if i & 7 > 4 {
+                    (r & 15) as u8
+                } else {
+                    (r >> 8) as u8
+                }
+            })
+            .collect();
+        m.hw.write_bytes(0, &bytes);
+        for n in 0..16 {
+            let v = next(&mut seed);
+            m.set_r(n, v >> (v & 63));
+        }
+        m.cpu.sys.gdt = crate::sys::Table {
+            base: next(&mut seed) & 0xfff,
+            limit: 0xffff,
+        };
+        m.cpu.sys.idt = crate::sys::Table {
+            base: next(&mut seed) & 0xfff,
+            limit: 0xffff,
+        };
+        m.cpu.sys.tr = Seg {
+            sel: 0x28,
+            base: next(&mut seed),
+            limit: 0x67,
+            attr: 0x8b,
+        };
+        let long = m.cpu.wide && round & 4 != 0;
+        if round & 1 != 0 {
+            m.cpu.sys.cr0 = 0x33 | next(&mut seed) & 0xc;
+            m.cpu.sys.cpl = next(&mut seed) as u32 & 3;
+            m.cpu.sys.cr4 = 0x600;
+            if long {
+                m.cpu.sys.efer = 0x501;
+            }
+            let dpl = m.cpu.sys.cpl;
+            for n in 0..6 {
+                let code = if n == crate::regs::CS {
+                    seg::CODE | if long { seg::L } else { seg::D }
+                } else {
+                    seg::D
+                };
+                let attr = seg::P | seg::S | seg::W | seg::A | seg::G | code | dpl << 5;
+                m.set_seg(
+                    n,
+                    Seg {
+                        sel: dpl as u16 | 8,
+                        base: 0,
+                        limit: u32::MAX,
+                        attr,
+                    },
+                );
+            }
+        }
+        m.set_flags(next(&mut seed) as u32 & 0x3_7fd5);
+        if m.flags() & crate::flags::VM != 0 && round & 1 != 0 {
+            m.cpu.sys.cpl = 3;
+        }
+        let pc = next(&mut seed) & 0xffff;
+        m.set_pc(pc);
+        for _ in 0..60 {
+            m.step(8);
+            if m.cpu.sys.shutdown {
+                break;
+            }
+        }
+    }
+}

@@ -553,11 +553,9 @@ impl Fpu {
         }
         let mut env = self.env();
         let r = super::transcendental::compute(&mut env, m, self.st(0), self.st(1));
-        if matches!(m, Fptan | Fsin | Fcos | Fsincos) {
-            if r.out_of_range {
-                self.sw |= C2;
-                return;
-            }
+        if r.out_of_range {
+            self.sw |= C2;
+            return;
         }
         if env.flags.has(Flags::INVALID) {
             env.flags = Flags::INVALID;

@@ -48,6 +48,8 @@ pub mod status {
     pub const CU0: u32 = 1 << 28;
     /// Coprocessor 1 usable.
     pub const CU1: u32 = 1 << 29;
+    /// What the mode word depends on.
+    pub const MODE: u32 = KSU | EXL | ERL | UX | SX | KX | PX | RE | FR | CU0 | CU1;
 }
 
 /// Bits of Cause.
@@ -409,17 +411,20 @@ impl Mips {
 
     /// Sets Status and looks at what follows from it: mode, interrupts, the deferred watch exception.
     pub(crate) fn set_status(&mut self, cx: &mut dyn Cx, new: u32) {
-        let before = self.mode_of(cx.state());
-        let wide = [status::KX, status::SX, status::UX]
-            .iter()
-            .any(|b| (self.get(cx.state(), self.regs.status) as u32 ^ new) & b != 0);
-        self.put_status(cx.state(), new);
-        if wide && self.model.wide {
-            // Segments appear or vanish.
-            cx.flush_all();
-        }
-        if self.mode_of(cx.state()) != before {
-            cx.leave();
+        let changed = self.get(cx.state(), self.regs.status) as u32 ^ new;
+        if changed & status::MODE == 0 {
+            // DI and EI, mostly.
+            self.put_status(cx.state(), new);
+        } else {
+            let before = self.mode_of(cx.state());
+            self.put_status(cx.state(), new);
+            if changed & (status::KX | status::SX | status::UX) != 0 && self.model.wide {
+                // Segments appear or vanish.
+                cx.flush_all();
+            }
+            if self.mode_of(cx.state()) != before {
+                cx.leave();
+            }
         }
         if self.sys.cause & cause::WP != 0 && new & (status::EXL | status::ERL) == 0 {
             cx.leave();

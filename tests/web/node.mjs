@@ -6,10 +6,10 @@ import fs from 'node:fs';
 import { guest, images } from './guests.mjs';
 
 const pkg = new URL('../../www/pkg/', import.meta.url);
-const { default: init, Machine } = await import('../../www/pkg/tinamou_web.js');
+const { default: init, Machine, Program } = await import('../../www/pkg/tinamou_web.js');
 await init({ module_or_path: fs.readFileSync(new URL('tinamou_web_bg.wasm', pkg)) });
 
-export { Machine };
+export { Machine, Program };
 
 /**
  * A guest of the page's list.

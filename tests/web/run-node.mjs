@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { Drive } from './drive.js';
 import { golden, sessions, steps } from './guests.mjs';
 import { driveMachine } from './machine.js';
-import { Machine, make } from './node.mjs';
+import { Machine, make, Program } from './node.mjs';
+import { programs, runProgram } from './programs.mjs';
 import { close, same, take, test } from './report.mjs';
 import { runSuite } from './suite.js';
 
@@ -80,5 +81,20 @@ await test('node: two runs and both tiers end in the same state', () => {
   same(hash({}), first);
   same(hash({ accel: 'interp' }), first);
 });
+
+// Linux programs.
+for (const target of ['mipsel', 'mips', 'mips64el']) {
+  for (const accel of ['jit', 'interp']) {
+    await test(`node: programs for ${target}, ${accel}`, () => {
+      for (const { name, args, code } of programs) {
+        const image = fs.readFileSync(`${ROOT}/tests/user/images/${target}/${name}`);
+        const files = { [`bin/${name}`]: new Uint8Array(image) };
+        const result = runProgram(Program, { target, argv: [`/bin/${name}`, ...args], env: ['T=1'], files, accel });
+        same(result.out, fs.readFileSync(`${ROOT}/tests/user/golden/${target}/${name}.txt`, 'utf8'));
+        same(result.status, code << 8);
+      }
+    });
+  }
+}
 
 close();

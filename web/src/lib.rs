@@ -10,9 +10,11 @@ mod error;
 mod machine;
 mod options;
 mod panic;
+mod user;
 
 pub use machine::Machine;
 pub use panic::take_panic;
+pub use user::Program;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -2,6 +2,7 @@
 //!
 //! Operations never block: what would have to wait gives EAGAIN, and the system call layer parks the caller on [`FileOps::keys`].
 
+pub mod console;
 pub mod epoll;
 pub mod event;
 pub mod pipe;

@@ -1,6 +1,8 @@
 //! Random bytes as code: the lifter never panics, and the verifier accepts what it makes.
 
 use tinamou_ir::guest::{CodeFetch, Fault, Guest};
+use tinamou_ir::passes::optimise;
+use tinamou_ir::region::Region;
 use tinamou_ir::text;
 use tinamou_ir::verify::{Form, verify};
 
@@ -89,6 +91,14 @@ fn any_bytes_lift_to_blocks_that_verify() {
                         text::print_block(&block, &slots, cpu.helpers())
                     );
                 }
+                // The passes check their results by the verifier themselves.
+                let mut region = Region {
+                    blocks: vec![block],
+                    entries: vec![0],
+                    fixed: false,
+                    hot: false,
+                };
+                optimise(&mut region, &slots, cpu.helpers());
             }
         }
     }
@@ -172,4 +182,48 @@ fn any_bytes_run_without_harm() {
             }
         }
     }
+}
+
+/// What a loop costs: ops of the optimised IR for eleven instructions that add up an array, flags and all.
+#[test]
+fn a_loop_is_few_ops() {
+    // add eax, [esi]; adc edx, 0; xor ebx, eax; rol ebx, 5; mov [edi], ebx; add esi, 4; add edi, 4; test eax, eax; inc ebp; dec ecx; jnz
+    let bytes = [
+        0x03, 0x06, 0x83, 0xd2, 0, 0x31, 0xc3, 0xc1, 0xc3, 5, 0x89, 0x1f, 0x83, 0xc6, 4, 0x83,
+        0xc7, 4, 0x85, 0xc0, 0x45, 0x49, 0x75, 0xe9,
+    ];
+    let cpu = X86::new(&CpuModel::by_name("pentium3").unwrap());
+    let open: u32 = (0..6).map(|n| 2 << (Mode::CLASS_SHIFT + 2 * n)).sum();
+    let mode = Mode::PE | open | 15 << Mode::ZERO_SHIFT | 1 | Mode::STACK32;
+    let block = cpu
+        .lift(
+            &mut Bytes([&bytes[..], &[0x90; 40]].concat()),
+            0x40_0000,
+            mode,
+            32,
+        )
+        .unwrap();
+    assert_eq!(block.insn_count, 11);
+    let mut region = Region {
+        blocks: vec![block],
+        entries: vec![0],
+        fixed: false,
+        hot: false,
+    };
+    optimise(&mut region, &cpu.slots(), cpu.helpers());
+    let ops = region.blocks[0]
+        .insts
+        .iter()
+        .filter(|i| !matches!(i.op, tinamou_ir::Op::Insn | tinamou_ir::Op::Const))
+        .count();
+    let calls = region.blocks[0]
+        .insts
+        .iter()
+        .filter(|i| i.op == tinamou_ir::Op::Call)
+        .count();
+    assert!(
+        ops <= 44 && calls == 0,
+        "{ops} ops, {calls} calls\n{}",
+        text::print_block(&region.blocks[0], &cpu.slots(), cpu.helpers())
+    );
 }

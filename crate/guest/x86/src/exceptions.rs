@@ -106,6 +106,10 @@ impl X86 {
     ) -> Res<u64> {
         let state = cx.state().clone();
         let mut image = self.eflags(&state);
+        // RF is cleared behind each instruction; without breakpoints nothing else looks at it.
+        if !self.has_code_breakpoint() {
+            image &= !flags::RF;
+        }
         // Faults restart their instruction without meeting its breakpoint again.
         if rf && source == Source::Hard && vector != 8 {
             image |= flags::RF;

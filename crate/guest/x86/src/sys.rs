@@ -84,7 +84,7 @@ pub mod efer {
     pub const NXE: u64 = 1 << 11;
 }
 
-/// What [`X86::read_system`] reads.
+/// What `X86::read_system` reads.
 pub mod read {
     /// CR0 as SMSW shows it.
     pub const MSW: u32 = 0;

@@ -7,7 +7,7 @@ use tinamou_softfloat::{Class, F80, Float, NanRules};
 use crate::fault::{fault, gp};
 use crate::{Res, X86, fault};
 
-/// What [`X86::fpu_image`] does.
+/// What `X86::fpu_image` does.
 pub mod what {
     /// FNSTENV.
     pub const STENV: u32 = 0;
@@ -69,7 +69,7 @@ impl super::Fpu {
         b
     }
 
-    /// Loads what [`Fpu::to_fx`](super::Fpu::to_fx) gives; MXCSR only with `sse`.
+    /// Loads what `to_fx` gives; MXCSR only with `sse`.
     pub fn from_fx(&mut self, b: &[u8], sse: bool) {
         let word = |i: usize| u16::from_le_bytes([b[i], b[i + 1]]);
         self.cw = word(0) & 0x1f7f | 0x40;

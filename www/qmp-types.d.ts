@@ -1,0 +1,261 @@
+// Made from crate/control/src/commands.rs by its tests: BLESS=1 cargo test -p tinamou-control
+
+export type BalloonInfo = { 'actual': number };
+export type BlockDeviceInfo = { 'file': string; 'node-name'?: string; 'ro': boolean; 'drv': string; 'backing_file'?: string; 'backing_file_depth': number; 'encrypted': boolean; 'detect_zeroes': BlockdevDetectZeroesOptions; 'bps': number; 'bps_rd': number; 'bps_wr': number; 'iops': number; 'iops_rd': number; 'iops_wr': number; 'image': ImageInfo; 'cache': BlockdevCacheInfo; 'write_threshold': number };
+export type BlockDeviceIoStatus = 'ok' | 'failed' | 'nospace';
+export type BlockDeviceStats = { 'rd_bytes': number; 'wr_bytes': number; 'unmap_bytes': number; 'rd_operations': number; 'wr_operations': number; 'flush_operations': number; 'unmap_operations': number; 'rd_total_time_ns': number; 'wr_total_time_ns': number; 'flush_total_time_ns': number; 'unmap_total_time_ns': number; 'wr_highest_offset': number; 'rd_merged': number; 'wr_merged': number; 'unmap_merged': number; 'idle_time_ns'?: number; 'failed_rd_operations': number; 'failed_wr_operations': number; 'failed_flush_operations': number; 'failed_unmap_operations': number; 'invalid_rd_operations': number; 'invalid_wr_operations': number; 'invalid_flush_operations': number; 'invalid_unmap_operations': number; 'account_invalid': boolean; 'account_failed': boolean; 'timed_stats': Array<BlockDeviceTimedStats> };
+export type BlockDeviceTimedStats = { 'interval_length': number; 'min_rd_latency_ns': number; 'max_rd_latency_ns': number; 'avg_rd_latency_ns': number; 'min_wr_latency_ns': number; 'max_wr_latency_ns': number; 'avg_wr_latency_ns': number; 'min_flush_latency_ns': number; 'max_flush_latency_ns': number; 'avg_flush_latency_ns': number; 'avg_rd_queue_depth': number; 'avg_wr_queue_depth': number };
+export type BlockInfo = { 'device': string; 'qdev'?: string; 'type': string; 'removable': boolean; 'locked': boolean; 'inserted'?: BlockDeviceInfo; 'tray_open'?: boolean; 'io-status'?: BlockDeviceIoStatus };
+export type BlockStats = { 'device'?: string; 'qdev'?: string; 'node-name'?: string; 'stats': BlockDeviceStats };
+export type BlockdevCacheInfo = { 'writeback': boolean; 'direct': boolean; 'no-flush': boolean };
+export type BlockdevChangeReadOnlyMode = 'retain' | 'read-only' | 'read-write';
+export type BlockdevDetectZeroesOptions = 'off' | 'on' | 'unmap';
+export type ChardevBackend = { 'type': 'file'; 'data': ChardevFile } | { 'type': 'socket'; 'data': ChardevSocket } | { 'type': 'pty'; 'data': ChardevCommon } | { 'type': 'null'; 'data': ChardevCommon } | { 'type': 'stdio'; 'data': ChardevStdio } | { 'type': 'ringbuf'; 'data': ChardevRingbuf };
+export type ChardevBackendInfo = { 'name': string };
+export type ChardevCommon = { 'logfile'?: string; 'logappend'?: boolean };
+export type ChardevFile = { 'logfile'?: string; 'logappend'?: boolean; 'in'?: string; 'out': string; 'append'?: boolean };
+export type ChardevInfo = { 'label': string; 'filename': string; 'frontend-open': boolean };
+export type ChardevReturn = { 'pty'?: string };
+export type ChardevRingbuf = { 'logfile'?: string; 'logappend'?: boolean; 'size'?: number };
+export type ChardevSocket = { 'logfile'?: string; 'logappend'?: boolean; 'addr': SocketAddressLegacy; 'tls-creds'?: string; 'tls-authz'?: string; 'server'?: boolean; 'wait'?: boolean; 'nodelay'?: boolean; 'telnet'?: boolean; 'tn3270'?: boolean; 'websocket'?: boolean; 'reconnect'?: number };
+export type ChardevStdio = { 'logfile'?: string; 'logappend'?: boolean; 'signal'?: boolean };
+export type CommandInfo = { 'name': string };
+export type CommandLineOptionInfo = { 'option': string; 'parameters': Array<CommandLineParameterInfo> };
+export type CommandLineParameterInfo = { 'name': string; 'type': CommandLineParameterType; 'help'?: string; 'default'?: string };
+export type CommandLineParameterType = 'string' | 'boolean' | 'number' | 'size';
+export type CpuDefinitionInfo = { 'name': string; 'migration-safe'?: boolean; 'static': boolean; 'unavailable-features'?: Array<string>; 'typename': string; 'alias-of'?: string; 'deprecated': boolean };
+export type CpuInfoFast = { 'cpu-index': number; 'qom-path': string; 'thread-id': number; 'props'?: CpuInstanceProperties; 'target': SysEmuTarget };
+export type CpuInstanceProperties = { 'node-id'?: number; 'socket-id'?: number; 'die-id'?: number; 'cluster-id'?: number; 'core-id'?: number; 'thread-id'?: number };
+export type CurrentMachineParams = { 'wakeup-suspend-support': boolean };
+export type DataFormat = 'utf8' | 'base64';
+export type DisplayOptions = { 'type': DisplayType };
+export type DisplayType = 'default' | 'none';
+export type GuidInfo = { 'guid': string };
+export type HmatCacheAssociativity = 'none' | 'direct' | 'complex';
+export type HmatCacheWritePolicy = 'none' | 'write-back' | 'write-through';
+export type HmatLBDataType = 'access-latency' | 'read-latency' | 'write-latency' | 'access-bandwidth' | 'read-bandwidth' | 'write-bandwidth';
+export type HmatLBMemoryHierarchy = 'memory' | 'first-level' | 'second-level' | 'third-level';
+export type HostMemPolicy = 'default' | 'preferred' | 'bind' | 'interleave';
+export type HotpluggableCPU = { 'type': string; 'vcpus-count': number; 'props': CpuInstanceProperties; 'qom-path'?: string };
+export type HumanReadableText = { 'human-readable-text': string };
+export type IOThreadInfo = { 'id': string; 'thread-id': number; 'poll-max-ns': number; 'poll-grow': number; 'poll-shrink': number; 'aio-max-batch': number };
+export type ImageInfo = { 'filename': string; 'format': string; 'dirty-flag'?: boolean; 'actual-size'?: number; 'virtual-size': number };
+export type InetSocketAddress = { 'host': string; 'port': string; 'numeric'?: boolean; 'to'?: number; 'ipv4'?: boolean; 'ipv6'?: boolean; 'keep-alive'?: boolean; 'mptcp'?: boolean };
+export type JSONType = 'string' | 'number' | 'int' | 'boolean' | 'null' | 'object' | 'array' | 'value';
+export type KeyValue = { 'type': 'number'; 'data': number } | { 'type': 'qcode'; 'data': QKeyCode };
+export type KvmInfo = { 'enabled': boolean; 'present': boolean };
+export type MachineInfo = { 'name': string; 'alias'?: string; 'is-default'?: boolean; 'cpu-max': number; 'hotpluggable-cpus': boolean; 'numa-mem-supported': boolean; 'deprecated': boolean; 'default-cpu-type'?: string; 'default-ram-id'?: string };
+export type Memdev = { 'id'?: string; 'size': number; 'merge': boolean; 'dump': boolean; 'prealloc': boolean; 'share': boolean; 'reserve'?: boolean; 'host-nodes': Array<number>; 'policy': HostMemPolicy };
+export type MemoryInfo = { 'base-memory': number; 'plugged-memory'?: number };
+export type MouseInfo = { 'name': string; 'index': number; 'current': boolean; 'absolute': boolean };
+export type NameInfo = { 'name'?: string };
+export type ObjectPropertyInfo = { 'name': string; 'type': string; 'description'?: string; 'default-value'?: unknown };
+export type ObjectTypeInfo = { 'name': string; 'abstract'?: boolean; 'parent'?: string };
+export type PanicAction = 'pause' | 'shutdown' | 'exit-failure' | 'none';
+export type PciDeviceClass = { 'desc'?: string; 'class': number };
+export type PciDeviceId = { 'device': number; 'vendor': number; 'subsystem'?: number; 'subsystem-vendor'?: number };
+export type PciDeviceInfo = { 'bus': number; 'slot': number; 'function': number; 'class_info': PciDeviceClass; 'id': PciDeviceId; 'irq'?: number; 'irq_pin': number; 'qdev_id': string; 'regions': Array<PciMemoryRegion> };
+export type PciInfo = { 'bus': number; 'devices': Array<PciDeviceInfo> };
+export type PciMemoryRegion = { 'bar': number; 'type': string; 'address': number; 'size': number; 'prefetch'?: boolean; 'mem_type_64'?: boolean };
+export type QCryptoSecretFormat = 'raw' | 'base64';
+export type QKeyCode = 'unmapped' | 'shift' | 'shift_r' | 'alt' | 'alt_r' | 'ctrl' | 'ctrl_r' | 'menu' | 'esc' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '0' | 'minus' | 'equal' | 'backspace' | 'tab' | 'q' | 'w' | 'e' | 'r' | 't' | 'y' | 'u' | 'i' | 'o' | 'p' | 'bracket_left' | 'bracket_right' | 'ret' | 'a' | 's' | 'd' | 'f' | 'g' | 'h' | 'j' | 'k' | 'l' | 'semicolon' | 'apostrophe' | 'grave_accent' | 'backslash' | 'z' | 'x' | 'c' | 'v' | 'b' | 'n' | 'm' | 'comma' | 'dot' | 'slash' | 'asterisk' | 'spc' | 'caps_lock' | 'f1' | 'f2' | 'f3' | 'f4' | 'f5' | 'f6' | 'f7' | 'f8' | 'f9' | 'f10' | 'num_lock' | 'scroll_lock' | 'kp_divide' | 'kp_multiply' | 'kp_subtract' | 'kp_add' | 'kp_enter' | 'kp_decimal' | 'sysrq' | 'kp_0' | 'kp_1' | 'kp_2' | 'kp_3' | 'kp_4' | 'kp_5' | 'kp_6' | 'kp_7' | 'kp_8' | 'kp_9' | 'less' | 'f11' | 'f12' | 'print' | 'home' | 'pgup' | 'pgdn' | 'end' | 'left' | 'up' | 'down' | 'right' | 'insert' | 'delete' | 'stop' | 'again' | 'props' | 'undo' | 'front' | 'copy' | 'open' | 'paste' | 'find' | 'cut' | 'lf' | 'help' | 'meta_l' | 'meta_r' | 'compose' | 'pause';
+export type QMPCapability = 'oob';
+export type RebootAction = 'reset' | 'shutdown';
+export type ReplayInfo = { 'mode': ReplayMode; 'filename'?: string; 'icount': number };
+export type ReplayMode = 'none' | 'record' | 'play';
+export type RunState = 'debug' | 'inmigrate' | 'internal-error' | 'io-error' | 'paused' | 'postmigrate' | 'prelaunch' | 'finish-migrate' | 'restore-vm' | 'running' | 'save-vm' | 'shutdown' | 'suspended' | 'watchdog' | 'guest-panicked' | 'colo';
+export type SchemaInfo = { 'name': string; 'meta-type': 'builtin'; 'features'?: Array<string>; 'json-type': JSONType } | { 'name': string; 'meta-type': 'enum'; 'features'?: Array<string>; 'members': Array<SchemaInfoEnumMember>; 'values': Array<string> } | { 'name': string; 'meta-type': 'array'; 'features'?: Array<string>; 'element-type': string } | { 'name': string; 'meta-type': 'object'; 'features'?: Array<string>; 'members': Array<SchemaInfoObjectMember>; 'tag'?: string; 'variants'?: Array<SchemaInfoObjectVariant> } | { 'name': string; 'meta-type': 'alternate'; 'features'?: Array<string>; 'members': Array<SchemaInfoAlternateMember> } | { 'name': string; 'meta-type': 'command'; 'features'?: Array<string>; 'arg-type': string; 'ret-type': string; 'allow-oob'?: boolean } | { 'name': string; 'meta-type': 'event'; 'features'?: Array<string>; 'arg-type': string };
+export type SchemaInfoAlternateMember = { 'type': string };
+export type SchemaInfoEnumMember = { 'name': string; 'features'?: Array<string> };
+export type SchemaInfoObjectMember = { 'name': string; 'type': string; 'default'?: unknown; 'features'?: Array<string> };
+export type SchemaInfoObjectVariant = { 'case': string; 'type': string };
+export type ShutdownAction = 'poweroff' | 'pause';
+export type ShutdownCause = 'none' | 'host-error' | 'host-qmp-quit' | 'host-qmp-system-reset' | 'host-signal' | 'host-ui' | 'guest-shutdown' | 'guest-reset' | 'guest-panic' | 'subsystem-reset' | 'snapshot-load';
+export type SocketAddressLegacy = { 'type': 'inet'; 'data': InetSocketAddress } | { 'type': 'unix'; 'data': UnixSocketAddress } | { 'type': 'vsock'; 'data': VsockSocketAddress } | { 'type': 'fd'; 'data': String };
+export type StatusInfo = { 'running': boolean; 'singlestep': boolean; 'status': RunState };
+export type String = { 'str': string };
+export type SysEmuTarget = 'mips' | 'mips64' | 'mips64el' | 'mipsel';
+export type TargetInfo = { 'arch': SysEmuTarget };
+export type UnixSocketAddress = { 'path': string; 'abstract'?: boolean; 'tight'?: boolean };
+export type UuidInfo = { 'UUID': string };
+export type VersionInfo = { 'qemu': VersionTriple; 'package': string };
+export type VersionTriple = { 'major': number; 'minor': number; 'micro': number };
+export type VsockSocketAddress = { 'cid': string; 'port': string };
+export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'debug' | 'none' | 'inject-nmi';
+export type XIcountInfo = { 'icount': number; 'virtual-ns': number; 'shift'?: number };
+export type XJitInfo = { 'insns': number; 'interpreted': number; 'lifted': number; 'blocks': number; 'regions': number; 'modules': number; 'module-bytes': number; 'calls': number; 'flushes': number; 'slow-accesses': number; 'exceptions': number };
+export type XSetupKind = 'text' | 'file' | 'size' | 'int' | 'bool' | 'choice';
+export type XSetupOption = { 'name': string; 'kind': XSetupKind; 'description': string; 'value'?: unknown; 'default'?: unknown; 'choices'?: Array<string> };
+export type YankInstance = { 'type': 'block-node'; 'node-name': string } | { 'type': 'chardev'; 'id': string };
+
+/** Commands: arguments and reply. */
+export interface QmpCommands {
+  /** Ends the negotiation; every session begins with it. */
+  'qmp_capabilities': { in: { 'enable'?: Array<QMPCapability> }; out: Record<string, never> };
+  /** The version of QEMU whose protocol this is, and as `package` our own. */
+  'query-version': { in: {  }; out: VersionInfo };
+  /** The commands' names. */
+  'query-commands': { in: {  }; out: Array<CommandInfo> };
+  /** Commands, events and types as data. */
+  'query-qmp-schema': { in: {  }; out: Array<SchemaInfo> };
+  /** Runs a line of the monitor for people and returns what it says. */
+  'human-monitor-command': { in: { 'command-line': string; 'cpu-index'?: number }; out: string };
+  /** Whether the machine runs and, if not, why. */
+  'query-status': { in: {  }; out: StatusInfo };
+  /** Makes the machine and, without `-S`, starts it. RESUME comes when it runs. */
+  'x-exit-preconfig': { in: {  }; out: Record<string, never> };
+  /** Stops the machine. STOP comes if it ran. */
+  'stop': { in: {  }; out: Record<string, never> };
+  /** Lets the machine run. RESUME comes if it did not. */
+  'cont': { in: {  }; out: Record<string, never> };
+  /** The reset button. RESET comes, or SHUTDOWN where a reset ends the machine. */
+  'system_reset': { in: {  }; out: Record<string, never> };
+  /** The power button. POWERDOWN comes; what the guest does is its own affair. */
+  'system_powerdown': { in: {  }; out: Record<string, never> };
+  /** Wakes a suspended machine. */
+  'system_wakeup': { in: {  }; out: Record<string, never> };
+  /** A non-maskable interrupt. */
+  'inject-nmi': { in: {  }; out: Record<string, never> };
+  /** Ends the emulator. SHUTDOWN comes first. */
+  'quit': { in: {  }; out: Record<string, never> };
+  /** What happens at a reset or power-off of the guest. Nothing of ours panics or has a watchdog. */
+  'set-action': { in: { 'reboot'?: RebootAction; 'shutdown'?: ShutdownAction; 'panic'?: PanicAction; 'watchdog'?: WatchdogAction }; out: Record<string, never> };
+  /** What a watchdog does; no board of ours has one. */
+  'watchdog-set-action': { in: { 'action': WatchdogAction }; out: Record<string, never> };
+  /** Every option of the machine's making, with its kind, choices, default and value. */
+  'x-machine-options': { in: {  }; out: Array<XSetupOption> };
+  /** Changes one of these options; null takes a value away. */
+  'x-machine-set': { in: { 'name': string; 'value': unknown }; out: Record<string, never> };
+  /** A NUMA setting. */
+  'set-numa-node': { in: { 'type': 'node'; 'nodeid'?: number; 'cpus'?: Array<number>; 'mem'?: number; 'memdev'?: string; 'initiator'?: number } | { 'type': 'dist'; 'src': number; 'dst': number; 'val': number } | { 'type': 'cpu'; 'node-id'?: number; 'socket-id'?: number; 'die-id'?: number; 'cluster-id'?: number; 'core-id'?: number; 'thread-id'?: number } | { 'type': 'hmat-lb'; 'initiator': number; 'target': number; 'hierarchy': HmatLBMemoryHierarchy; 'data-type': HmatLBDataType; 'latency'?: number; 'bandwidth'?: number } | { 'type': 'hmat-cache'; 'node-id': number; 'size': number; 'level': number; 'associativity': HmatCacheAssociativity; 'policy': HmatCacheWritePolicy; 'line': number }; out: Record<string, never> };
+  /** CPUs that could be plugged. */
+  'query-hotpluggable-cpus': { in: {  }; out: Array<HotpluggableCPU> };
+  /** The boards. */
+  'query-machines': { in: {  }; out: Array<MachineInfo> };
+  /** What this machine can do. */
+  'query-current-machine': { in: {  }; out: CurrentMachineParams };
+  /** The CPU models. */
+  'query-cpu-definitions': { in: {  }; out: Array<CpuDefinitionInfo> };
+  /** The vCPUs. */
+  'query-cpus-fast': { in: {  }; out: Array<CpuInfoFast> };
+  /** The emulated architecture. */
+  'query-target': { in: {  }; out: TargetInfo };
+  /** Whether KVM runs the guest: never. */
+  'query-kvm': { in: {  }; out: KvmInfo };
+  /** The machine's name, if it has one (`-name`). */
+  'query-name': { in: {  }; out: NameInfo };
+  /** The machine's UUID (`-uuid`). */
+  'query-uuid': { in: {  }; out: UuidInfo };
+  /** Command-line options that take a list of parameters. */
+  'query-command-line-options': { in: { 'option'?: string }; out: Array<CommandLineOptionInfo> };
+  /** Whether a run is recorded or replayed: neither. */
+  'query-replay': { in: {  }; out: ReplayInfo };
+  /** The devices of the PCI bus, as their configuration registers say at present. */
+  'query-pci': { in: {  }; out: Array<PciInfo> };
+  /** The machine's generation. */
+  'query-vm-generation-id': { in: {  }; out: GuidInfo };
+  /** How much memory there is. */
+  'query-memory-size-summary': { in: {  }; out: MemoryInfo };
+  /** The memory backends. */
+  'query-memdev': { in: {  }; out: Array<Memdev> };
+  /** Writes guest memory at a virtual address into a file of the host. */
+  'memsave': { in: { 'val': number; 'size': number; 'filename': string; 'cpu-index'?: number }; out: Record<string, never> };
+  /** Writes guest memory at a physical address into a file of the host. What is no memory reads as zeros. */
+  'pmemsave': { in: { 'val': number; 'size': number; 'filename': string }; out: Record<string, never> };
+  /** Asks the guest for memory. */
+  'balloon': { in: { 'value': number }; out: Record<string, never> };
+  /** How much memory the guest has given. */
+  'query-balloon': { in: {  }; out: BalloonInfo };
+  /** The properties and children of an object. The tree is the board's own: `/machine/unattached` has its devices. */
+  'qom-list': { in: { 'path': string }; out: Array<ObjectPropertyInfo> };
+  /** A property's value. */
+  'qom-get': { in: { 'path': string; 'property': string }; out: unknown };
+  /** Sets a property. Those of `/machine` can be set in preconfig. */
+  'qom-set': { in: { 'path': string; 'property': string; 'value': unknown }; out: Record<string, never> };
+  /** The types of objects. */
+  'qom-list-types': { in: { 'implements'?: string; 'abstract'?: boolean }; out: Array<ObjectTypeInfo> };
+  /** The properties of a type. */
+  'qom-list-properties': { in: { 'typename': string }; out: Array<ObjectPropertyInfo> };
+  /** The properties of a type of devices. */
+  'device-list-properties': { in: { 'typename': string }; out: Array<ObjectPropertyInfo> };
+  /** Makes an object. */
+  'object-add': { in: { 'qom-type': 'iothread'; 'id': string; 'aio-max-batch'?: number; 'thread-pool-min'?: number; 'thread-pool-max'?: number; 'poll-max-ns'?: number; 'poll-grow'?: number; 'poll-shrink'?: number } | { 'qom-type': 'memory-backend-ram'; 'id': string; 'dump'?: boolean; 'host-nodes'?: Array<number>; 'merge'?: boolean; 'policy'?: HostMemPolicy; 'prealloc'?: boolean; 'prealloc-threads'?: number; 'prealloc-context'?: string; 'share'?: boolean; 'reserve'?: boolean; 'size': number; 'x-use-canonical-path-for-ramblock-id'?: boolean } | { 'qom-type': 'rng-builtin'; 'id': string; 'opened'?: boolean } | { 'qom-type': 'secret'; 'id': string; 'loaded'?: boolean; 'format'?: QCryptoSecretFormat; 'keyid'?: string; 'iv'?: string; 'data'?: string; 'file'?: string } | { 'qom-type': 'throttle-group'; 'id': string }; out: Record<string, never> };
+  /** Removes an object. */
+  'object-del': { in: { 'id': string }; out: Record<string, never> };
+  /** The objects of type iothread. They are there and do nothing. */
+  'query-iothreads': { in: {  }; out: Array<IOThreadInfo> };
+  /** Plugs a device. */
+  'device_add': { in: { 'driver': string; 'bus'?: string; 'id'?: string }; out: Record<string, never> };
+  /** Unplugs a device. */
+  'device_del': { in: { 'id': string }; out: Record<string, never> };
+  /** The drives and what is in them. */
+  'query-block': { in: {  }; out: Array<BlockInfo> };
+  /** What the drives have done. Times are not measured: they are 0. */
+  'query-blockstats': { in: { 'query-nodes'?: boolean }; out: Array<BlockStats> };
+  /** The images in the drives. */
+  'query-named-block-nodes': { in: { 'flat'?: boolean }; out: Array<BlockDeviceInfo> };
+  /** Opens an image and puts it into a drive. DEVICE_TRAY_MOVED comes if the tray was open. */
+  'blockdev-change-medium': { in: { 'device'?: string; 'id'?: string; 'filename': string; 'format'?: string; 'force'?: boolean; 'read-only-mode'?: BlockdevChangeReadOnlyMode }; out: Record<string, never> };
+  /** Opens a drive's tray and takes out what is in it. DEVICE_TRAY_MOVED comes. */
+  'eject': { in: { 'device'?: string; 'id'?: string; 'force'?: boolean }; out: Record<string, never> };
+  /** Opens a drive's tray. DEVICE_TRAY_MOVED comes. The guest finds the drive empty until it is closed. */
+  'blockdev-open-tray': { in: { 'device'?: string; 'id'?: string; 'force'?: boolean }; out: Record<string, never> };
+  /** Closes a drive's tray. DEVICE_TRAY_MOVED comes. */
+  'blockdev-close-tray': { in: { 'device'?: string; 'id'?: string }; out: Record<string, never> };
+  /** Takes out what is in a drive whose tray is open. */
+  'blockdev-remove-medium': { in: { 'id': string }; out: Record<string, never> };
+  /** The character devices. */
+  'query-chardev': { in: {  }; out: Array<ChardevInfo> };
+  /** The kinds of character devices. */
+  'query-chardev-backends': { in: {  }; out: Array<ChardevBackendInfo> };
+  /** Makes a character device. */
+  'chardev-add': { in: { 'id': string; 'backend': ChardevBackend }; out: ChardevReturn };
+  /** Removes a character device. */
+  'chardev-remove': { in: { 'id': string }; out: Record<string, never> };
+  /** Sends a break to whoever uses a character device. No serial port of ours notices. */
+  'chardev-send-break': { in: { 'id': string }; out: Record<string, never> };
+  /** Writes into a ring buffer. */
+  'ringbuf-write': { in: { 'device': string; 'data': string; 'format'?: DataFormat }; out: Record<string, never> };
+  /** Takes bytes out of a ring buffer. */
+  'ringbuf-read': { in: { 'device': string; 'size': number; 'format'?: DataFormat }; out: string };
+  /** Things whose network connection could hang: none of ours can. */
+  'query-yank': { in: {  }; out: Array<YankInstance> };
+  /** Tears such connections down. */
+  'yank': { in: { 'instances': Array<YankInstance> }; out: Record<string, never> };
+  /** Presses keys. No keyboard of ours listens yet: they are lost. */
+  'send-key': { in: { 'keys': Array<KeyValue>; 'hold-time'?: number }; out: Record<string, never> };
+  /** The mice: none yet. */
+  'query-mice': { in: {  }; out: Array<MouseInfo> };
+  /** The display: none yet. */
+  'query-display-options': { in: {  }; out: DisplayOptions };
+  /** The interrupt controllers, as text. */
+  'x-query-irq': { in: {  }; out: HumanReadableText };
+  /** The tiers and the compiler, as text. `x-jit` has the figures. */
+  'x-query-jit': { in: {  }; out: HumanReadableText };
+  /** NUMA, as text. */
+  'x-query-numa': { in: {  }; out: HumanReadableText };
+  /** The memory blocks, as text. */
+  'x-query-ramblock': { in: {  }; out: HumanReadableText };
+  /** What was loaded into memory, as text. */
+  'x-query-roms': { in: {  }; out: HumanReadableText };
+  /** Figures of interpreter and compiler. */
+  'x-jit': { in: {  }; out: XJitInfo };
+  /** Instructions retired and virtual time. */
+  'x-icount': { in: {  }; out: XIcountInfo };
+}
+
+/** Events and their data. */
+export interface QmpEvents {
+  /** The machine goes down: the emulator ends, or the machine stops and stays. */
+  SHUTDOWN: { 'guest': boolean; 'reason': ShutdownCause };
+  /** The power button was pressed. */
+  POWERDOWN: {  };
+  /** The machine was reset. */
+  RESET: { 'guest': boolean; 'reason': ShutdownCause };
+  /** The machine stopped. */
+  STOP: {  };
+  /** The machine runs. */
+  RESUME: {  };
+  /** A drive's tray was opened or closed. */
+  DEVICE_TRAY_MOVED: { 'device': string; 'id': string; 'tray-open': boolean };
+}

@@ -6,8 +6,6 @@
 
 mod parse;
 mod read;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub use read::Reader;

@@ -2,7 +2,7 @@
 //! strings may have single quotes, and every mistake has QEMU's sentence. The limits are QEMU's too: what they refuse never costs
 //! more memory than that.
 //!
-//! [`Reader`] takes bytes and gives values or sentences; [`line`] and [`pretty`] write. The sentences were recorded from QEMU 7.2.
+//! [`Reader`] takes bytes and gives values or sentences; [`line()`] and [`pretty`] write. The sentences were recorded from QEMU 7.2.
 
 mod parse;
 mod read;

@@ -1,5 +1,5 @@
 //! How commands, events and their types are declared. [`crate::commands`] has the declarations themselves; everything that says
-//! something about them is derived: [`check`] (strict arguments), [`introspect`] (`query-qmp-schema`), [`reference`] (the page in
+//! something about them is derived: [`check`] (strict arguments), [`introspect`] (`query-qmp-schema`), [`mod@reference`] (the page in
 //! the documentation) and [`typescript`] (the page's types).
 //!
 //! Types have the names and members of QEMU 7.2's, less what cannot occur here.

@@ -184,8 +184,26 @@ impl SlotTable {
 pub enum SlotSet {
     /// None.
     None,
+    /// Those numbered from this one on: system registers behind the general ones.
+    From(u16),
     /// All of them.
     All,
+}
+
+impl SlotSet {
+    /// The number from which on all slots are in the set.
+    pub fn first(self) -> Option<usize> {
+        match self {
+            SlotSet::None => None,
+            SlotSet::From(n) => Some(n as usize),
+            SlotSet::All => Some(0),
+        }
+    }
+
+    /// Whether the slot of this number is in the set.
+    pub fn has(self, slot: usize) -> bool {
+        self.first().is_some_and(|first| slot >= first)
+    }
 }
 
 /// Declaration of a helper's effects.

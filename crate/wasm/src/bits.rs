@@ -37,9 +37,18 @@ impl Bits {
         grown
     }
 
-    /// Takes all out.
-    pub fn clear(&mut self) {
-        self.0.fill(0);
+    /// Takes out all from `first` on, and returns them.
+    pub fn split_off(&mut self, first: usize) -> Bits {
+        let mut out = vec![0; self.0.len()];
+        for (w, (a, b)) in self.0.iter_mut().zip(&mut out).enumerate() {
+            let below = match first.saturating_sub(64 * w) {
+                n @ 0..64 => (1 << n) - 1,
+                _ => u64::MAX,
+            };
+            *b = *a & !below;
+            *a &= below;
+        }
+        Bits(out)
     }
 
     /// Members in order.

@@ -53,8 +53,9 @@ impl BlockCode<'_, '_> {
             let inst = &self.block.insts[i];
             let mut set_too = false;
             let role = self.groups.roles[i];
-            if live::flushes(inst, self.f.env.helpers, self.f.is_hot(), role) {
-                self.f.flush();
+            let helpers = self.f.env.helpers;
+            if let Some(first) = live::flushes(inst, helpers, self.f.is_hot(), role) {
+                self.f.flush(first);
             }
             match inst.op.info().effect {
                 Effect::Pure | Effect::ReadsSlot => {
@@ -84,7 +85,7 @@ impl BlockCode<'_, '_> {
                         if inst.op == Op::CallIf {
                             self.call_if(inst);
                         } else {
-                            self.call(inst);
+                            self.call(i, inst);
                         }
                         set_too = self.keep(i);
                     }
@@ -353,7 +354,7 @@ impl BlockCode<'_, '_> {
         };
     }
 
-    fn call(&mut self, inst: &Inst) {
+    fn call(&mut self, i: usize, inst: &Inst) {
         let h = self.f.env.helpers[inst.imm as usize];
         let count_shown = h.time || h.faults;
         let back = self.back();
@@ -363,8 +364,10 @@ impl BlockCode<'_, '_> {
         self.f.i().local_get(VCPU).i32_const(inst.imm as i32);
         inst.args.iter().for_each(|&v| self.operand(v));
         self.f.i().call(module::CALL);
-        if h.writes == tinamou_ir::types::SlotSet::All {
-            self.f.reload_slots();
+        if let Some(first) = h.writes.first()
+            && self.slots_matter_after(i)
+        {
+            self.f.reload_slots(first);
         }
         if count_shown {
             self.f.reload_budget(back);
@@ -373,6 +376,16 @@ impl BlockCode<'_, '_> {
             self.stop_if_pending();
             self.asked = true;
         }
+    }
+
+    /// Whether anything behind instruction `i` reads a slot's local.
+    fn slots_matter_after(&self, i: usize) -> bool {
+        let rest = &self.block.insts[i + 1..];
+        let last = self.block.terminator().op;
+        !matches!(last, Op::Leave | Op::LeaveInd | Op::Raise)
+            || rest
+                .iter()
+                .any(|r| matches!(r.op, Op::Get | Op::Set | Op::ExitIf))
     }
 
     /// Pushes a helper's operand, 0 where there is none.

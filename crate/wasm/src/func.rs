@@ -348,7 +348,18 @@ impl Func<'_> {
 
     /// Stores what is dirty, on a way out.
     fn store_dirty(&mut self) {
-        for s in self.dirty.iter().collect::<Vec<_>>() {
+        let dirty = self.dirty.clone();
+        self.store_slots(&dirty);
+    }
+
+    /// Stores what is dirty from slot `first` on: it no longer is from here on.
+    pub fn flush(&mut self, first: usize) {
+        let dirty = self.dirty.split_off(first);
+        self.store_slots(&dirty);
+    }
+
+    fn store_slots(&mut self, slots: &Bits) {
+        for s in slots.iter() {
             let d = &self.env.slots.slots[s];
             let (m, ty, local) = (at(d.offset), d.ty, self.slot_locals[s]);
             let mut i = self.i();
@@ -362,16 +373,12 @@ impl Func<'_> {
         }
     }
 
-    /// Stores what is dirty: nothing is from here on.
-    pub fn flush(&mut self) {
-        self.store_dirty();
-        self.dirty.clear();
-    }
-
-    /// Loads every slot that the region uses.
-    pub fn reload_slots(&mut self) {
+    /// Loads every slot from `first` on that the region uses.
+    pub fn reload_slots(&mut self, first: usize) {
         for s in self.slots.used.iter().collect::<Vec<_>>() {
-            self.load_slot(s);
+            if s >= first {
+                self.load_slot(s);
+            }
         }
     }
 

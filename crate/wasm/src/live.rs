@@ -24,9 +24,10 @@ pub struct Slots {
     pub dirty_in: Vec<Bits>,
 }
 
-/// Whether the helper's call needs the slots in memory.
-pub fn reads_slots(h: &HelperDesc) -> bool {
-    h.reads == SlotSet::All || h.writes == SlotSet::All
+/// The slot from which on the helper's call needs the slots in memory.
+fn touches(h: &HelperDesc) -> Option<usize> {
+    let sets = [h.reads, h.writes].map(SlotSet::first);
+    sets.into_iter().flatten().min()
 }
 
 /// Whether the helper may change what is mapped, or leave.
@@ -34,14 +35,15 @@ pub fn is_barrier(h: &HelperDesc) -> bool {
     !h.pure
 }
 
-/// Whether what is dirty is stored before the instruction.
-pub fn flushes(inst: &Inst, helpers: &[HelperDesc], hot: bool, role: Role) -> bool {
+/// The slot from which on what is dirty is stored before the instruction.
+pub fn flushes(inst: &Inst, helpers: &[HelperDesc], hot: bool, role: Role) -> Option<usize> {
     match inst.op.info().effect {
         Effect::Load | Effect::Store => {
-            inst.mem().inline_slow || !hot && !matches!(role, Role::Member(..))
+            let all = inst.mem().inline_slow || !hot && !matches!(role, Role::Member(..));
+            all.then_some(0)
         }
-        Effect::Call => reads_slots(&helpers[inst.imm as usize]),
-        _ => false,
+        Effect::Call => touches(&helpers[inst.imm as usize]),
+        _ => None,
     }
 }
 
@@ -58,8 +60,8 @@ fn may_ask_to_leave(inst: &Inst, helpers: &[HelperDesc]) -> bool {
 enum Event {
     Read(usize),
     Write(usize),
-    /// All that is dirty is stored and clean from here on.
-    Flush,
+    /// All that is dirty from this slot on is stored and clean from here on.
+    Flush(usize),
     /// All that is dirty may be stored, on a way out.
     Look,
     /// To a block of the region.
@@ -79,9 +81,7 @@ fn events(
     }
     let mut asked = false;
     for (inst, &role) in region.blocks[b].insts.iter().zip(&groups.roles) {
-        if flushes(inst, helpers, region.hot, role) {
-            out.push(Event::Flush);
-        }
+        out.extend(flushes(inst, helpers, region.hot, role).map(Event::Flush));
         match inst.op {
             Op::Get => out.push(Event::Read(inst.imm as usize)),
             Op::Set => out.push(Event::Write(inst.imm as usize)),
@@ -148,7 +148,9 @@ pub fn slots(
                     Event::Write(s) => {
                         dirty.insert(s);
                     }
-                    Event::Flush => dirty = none.clone(),
+                    Event::Flush(first) => {
+                        dirty.split_off(first);
+                    }
                     Event::Edge(t) => changed |= dirty_in[t].union(&dirty),
                     Event::Read(_) | Event::Look => {}
                 }
@@ -169,7 +171,7 @@ pub fn slots(
                     Event::Write(s) => {
                         dirty.insert(s);
                     }
-                    Event::Flush => looks.push(std::mem::replace(&mut dirty, none.clone())),
+                    Event::Flush(first) => looks.push(dirty.split_off(first)),
                     Event::Look => looks.push(dirty.clone()),
                     Event::Read(_) | Event::Edge(_) => {}
                 }
@@ -181,7 +183,7 @@ pub fn slots(
                         now.insert(s);
                     }
                     Event::Write(s) => now.remove(s),
-                    Event::Flush | Event::Look => {
+                    Event::Flush(_) | Event::Look => {
                         if let Some(look) = looks.pop() {
                             now.union(&look);
                         }

@@ -3,7 +3,7 @@
 
 use tinamou_ir::block::{Block, Inst, Val};
 use tinamou_ir::ops::{Effect, Op};
-use tinamou_ir::types::{HelperDesc, SlotSet};
+use tinamou_ir::types::HelperDesc;
 
 /// Deepest tree of values made on the stack.
 const MAX_DEPTH: u32 = 32;
@@ -92,7 +92,7 @@ impl Values {
             if inst.op == Op::Get && uses[i] > 0 {
                 let overwritten = insts[i + 1..last[i].max(i + 1)].iter().any(|w| match w.op {
                     Op::Set => w.imm == inst.imm,
-                    Op::Call => helpers[w.imm as usize].writes == SlotSet::All,
+                    Op::Call => helpers[w.imm as usize].writes.has(inst.imm as usize),
                     _ => false,
                 });
                 if overwritten {

@@ -5,6 +5,9 @@ use tinamou_ir::{HelperDesc, HelperId, SlotSet};
 
 use crate::{Mips, cache, fault, interrupts};
 
+/// The slots behind the general registers, HI and LO: what the manuals call system state, and the FPU's.
+const SYSTEM: SlotSet = SlotSet::From(crate::regs::FIRST_SYSTEM);
+
 macro_rules! helpers {
     ($( $(#[doc = $doc:literal])+ $id:ident = $name:literal [$($flag:ident)*]; )*) => {
         #[derive(Clone, Copy)]
@@ -21,39 +24,41 @@ macro_rules! helpers {
     };
     (@flag $d:ident reads) => { $d.reads = SlotSet::All };
     (@flag $d:ident writes) => { $d.writes = SlotSet::All };
+    (@flag $d:ident reads_system) => { $d.reads = SYSTEM };
+    (@flag $d:ident writes_system) => { $d.writes = SYSTEM };
     (@flag $d:ident faults) => { $d.faults = true };
     (@flag $d:ident time) => { $d.time = true };
 }
 
 helpers! {
     /// Reads CP0 register `a`.
-    READ_CP0 = "read_cp0" [reads];
+    READ_CP0 = "read_cp0" [reads_system];
     /// Reads Count.
     READ_COUNT = "read_count" [time];
     /// Writes `b` to CP0 register `a`.
-    WRITE_CP0 = "write_cp0" [reads writes faults];
+    WRITE_CP0 = "write_cp0" [reads_system writes_system faults];
     /// Writes `b` to CP0 register `a`, one of Count, Compare and Cause.
-    WRITE_TIMER = "write_timer" [reads writes faults time];
+    WRITE_TIMER = "write_timer" [reads_system writes_system faults time];
     /// ERET; gives the next pc.
     ERET = "eret" [reads writes faults];
     /// DERET; gives the next pc.
     DERET = "deret" [reads writes faults];
     /// TLBP.
-    TLBP = "tlbp" [reads writes faults];
+    TLBP = "tlbp" [reads_system writes_system faults];
     /// TLBR.
-    TLBR = "tlbr" [reads writes faults];
+    TLBR = "tlbr" [reads_system writes_system faults];
     /// TLBWI.
-    TLBWI = "tlbwi" [reads faults];
+    TLBWI = "tlbwi" [reads_system faults];
     /// TLBWR.
-    TLBWR = "tlbwr" [reads faults];
+    TLBWR = "tlbwr" [reads_system faults];
     /// WAIT.
     WAIT = "wait" [];
     /// CACHE `a` at address `b`.
-    CACHE = "cache" [reads faults];
+    CACHE = "cache" [reads_system faults];
     /// SYNCI at address `a`.
-    SYNCI = "synci" [reads faults];
+    SYNCI = "synci" [reads_system faults];
     /// Watch exception for a fetch at `a`.
-    WATCH_FETCH = "watch_fetch" [reads faults];
+    WATCH_FETCH = "watch_fetch" [reads_system faults];
     /// Register `a` of the previous shadow set.
     RDPGPR = "rdpgpr" [reads];
     /// Writes `b` to register `a` of the previous shadow set.
@@ -63,9 +68,9 @@ helpers! {
     /// The operation `c` (`fpu::Op`) of FP fast mode in software, on operands `a` and `b`.
     FP_RARE = "fp_rare" [];
     /// FPU control register `a`.
-    CFC1 = "cfc1" [reads];
+    CFC1 = "cfc1" [reads_system];
     /// Writes `b` to FPU control register `a`.
-    CTC1 = "ctc1" [reads writes faults];
+    CTC1 = "ctc1" [reads_system writes_system faults];
 }
 
 impl Mips {

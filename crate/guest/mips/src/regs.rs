@@ -12,6 +12,9 @@ pub const GPR_NAMES: [&str; 32] = [
     "ra",
 ];
 
+/// Number of the first slot that is neither a general register nor HI or LO.
+pub const FIRST_SYSTEM: u16 = 34;
+
 /// Slots by register.
 pub struct Regs {
     /// The table.
@@ -92,6 +95,7 @@ impl Regs {
         let errorepc = t.push("errorepc", word);
         let fpr = std::array::from_fn(|i| t.push(format!("f{i}"), Type::F64));
         let fpu = crate::fpu::state::Slots::new(&mut t);
+        debug_assert_eq!(bcond.0, FIRST_SYSTEM);
         Regs {
             table: Rc::new(t),
             gpr,

@@ -4,7 +4,7 @@
 use super::rewrite::Rewrite;
 use crate::block::{Block, Val};
 use crate::ops::Op;
-use crate::types::{HelperDesc, SlotSet, SlotTable};
+use crate::types::{HelperDesc, SlotTable};
 
 pub fn run(block: &mut Block, slots: &SlotTable, helpers: &[HelperDesc]) {
     let mut rw = Rewrite::new(block);
@@ -34,10 +34,15 @@ pub fn run(block: &mut Block, slots: &SlotTable, helpers: &[HelperDesc]) {
                 learnt.push(slot);
             }
             op => {
-                if op == Op::Call && helpers[inst.imm as usize].writes != SlotSet::None {
-                    for slot in learnt.drain(..) {
-                        known[slot] = Val::NONE;
-                    }
+                if op == Op::Call {
+                    let writes = helpers[inst.imm as usize].writes;
+                    learnt.retain(|&slot| {
+                        let written = writes.has(slot);
+                        if written {
+                            known[slot] = Val::NONE;
+                        }
+                        !written
+                    });
                 }
                 let new = rw.push(inst);
                 rw.replace(i, new);

@@ -31,6 +31,7 @@ use options::{Options, Parsed};
 use run::{End, Session};
 use script::{Script, Watch};
 use tinamou_control::{Controller, Start};
+use tinamou_jit::Timing;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
@@ -79,6 +80,12 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<(), String> {
     let mut host = Native::new(options.clone(), chardevs, log);
     // A machine that cannot be made is told before this terminal turns raw and sockets are there.
     ctl.launch(&mut host)?;
+    if options.x.timing
+        && let Some(machine) = &mut host.machine
+    {
+        let stopwatch = Timing::new(report::clock_ns);
+        machine.vcpu_mut().set_timing(Some(stopwatch));
+    }
     host.chardevs.open()?;
     let gdb = match &options.gdb {
         Some(dev) => Some(
@@ -109,7 +116,7 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<(), String> {
     let machine = session.host.machine.take();
     // The terminal is itself again before anything more is said.
     drop(session);
-    let figures = options.x.stats || options.x.state_hash;
+    let figures = options.x.stats || options.x.state_hash || options.x.timing;
     if let Some(mut machine) = machine {
         if figures {
             let wall = begin.elapsed().as_secs_f64();

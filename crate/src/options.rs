@@ -104,6 +104,8 @@ pub struct Options {
 pub struct Own {
     /// Print figures at exit.
     pub stats: bool,
+    /// Print where the time went with them.
+    pub timing: bool,
     /// Print the state hash at exit.
     pub state_hash: bool,
     /// Exit when the console has said this.

@@ -1,7 +1,34 @@
 //! `-x-stats`: one line of JSON at exit.
 
+use std::sync::OnceLock;
+use std::time::Instant;
+
 use serde_json::json;
+use tinamou_jit::Phase;
 use tinamou_machine::Machine;
+
+/// The stopwatch's clock (`-x-timing`).
+pub fn clock_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Seconds per phase of the vCPU's thread, and of the engine's compilation on whatever thread.
+fn timing(machine: &mut Machine) -> Option<serde_json::Value> {
+    let t = *machine.vcpu_mut().timing()?;
+    let seconds = |phase| t.ns(phase) as f64 / 1e9;
+    let regions = machine.vcpu_mut().regions();
+    let compile_ns = regions.map_or(0, |r| r.engine().stats().compile_ns);
+    Some(json!({
+        "lift_seconds": seconds(Phase::Lift),
+        "interpret_seconds": seconds(Phase::Interpret),
+        "build_seconds": seconds(Phase::Build),
+        "run_seconds": seconds(Phase::Run),
+        "other_seconds": seconds(Phase::Other),
+        "compile_seconds": compile_ns as f64 / 1e9,
+    }))
+}
 
 /// The figures of a finished run.
 pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str) -> String {
@@ -28,6 +55,9 @@ pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str
         "flushes": s.flushes,
         "arena_bytes": s.arena_bytes,
     });
+    if let Some(timing) = timing(machine) {
+        v["timing"] = timing;
+    }
     if with_hash {
         // As text: 64 bits are too many for a JSON number.
         v["state_hash"] = json!(format!("{:016x}", machine.state_hash()));

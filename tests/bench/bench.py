@@ -255,11 +255,11 @@ def page_figures(host):
 
 
 def own_figures():
-    """One boot with -x-stats, up to the shell."""
+    """One boot with -x-timing, up to the shell."""
     ours = next((h for h in hosts(["jit"])), None)
     if not ours:
         return {}
-    out = subprocess.run([*ours.command, "-x-stats", "-x-exit-on", "GUEST-SHELL"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    out = subprocess.run([*ours.command, "-x-timing", "-x-exit-on", "GUEST-SHELL"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     lines = [s for s in (out.stdout + out.stderr).splitlines() if s.startswith("{")]
     return json.loads(lines[-1]) if lines else {}
 

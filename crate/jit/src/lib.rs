@@ -12,11 +12,13 @@ pub mod pages;
 pub mod platform;
 pub mod regions;
 pub mod softmmu;
+pub mod timing;
 pub mod trace;
 pub mod tuning;
 pub mod vcpu;
 
 pub use platform::Platform;
+pub use timing::{Phase, Timing};
 pub use trace::{Trace, Tracer};
 pub use tuning::Tuning;
 pub use vcpu::{RunStats, SliceEnd, Vcpu};

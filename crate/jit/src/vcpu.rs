@@ -19,6 +19,7 @@ use crate::pages::CodePages;
 use crate::platform::Platform;
 use crate::regions::{self, Regions, Site};
 use crate::softmmu::Softmmu;
+use crate::timing::{Phase, Timing};
 use crate::trace::Tracer;
 use crate::tuning::Tuning;
 
@@ -74,6 +75,7 @@ pub struct Vcpu {
     trace_blocks: bool,
     /// A debugger's breakpoints.
     pub(crate) debug: Option<Box<Debug>>,
+    timing: Option<Timing>,
     /// Figures.
     pub stats: RunStats,
 }
@@ -146,6 +148,7 @@ impl Vcpu {
             trace: None,
             trace_blocks: false,
             debug: None,
+            timing: None,
             stats: RunStats::default(),
         })
     }
@@ -265,13 +268,33 @@ impl Vcpu {
     pub fn run(&mut self, bus: &mut dyn Platform, budget: u32) -> SliceEnd {
         self.core.slice_budget = budget as i64;
         self.core.state.write32(layout::BUDGET, budget);
+        let before = self.phase(Phase::Build);
         self.prepare(bus);
+        self.phase(before);
         let end = self.run_slice(bus);
         let icount = self.core.icount();
         self.core.state.write64(layout::ICOUNT, icount);
         self.core.slice_budget = 0;
         self.core.state.write32(layout::BUDGET, 0);
         end
+    }
+
+    /// Starts a stopwatch, or takes it away.
+    pub fn set_timing(&mut self, timing: Option<Timing>) {
+        self.timing = timing;
+    }
+
+    /// The stopwatch, if one was set.
+    pub fn timing(&self) -> Option<&Timing> {
+        self.timing.as_ref()
+    }
+
+    #[inline]
+    fn phase(&mut self, to: Phase) -> Phase {
+        match &mut self.timing {
+            Some(t) => t.switch(to),
+            None => Phase::Other,
+        }
     }
 
     /// Between slices: takes up finished code, sends hot blocks to the compiler, drops what has outgrown its limits.
@@ -380,7 +403,10 @@ impl Vcpu {
         {
             return next;
         }
-        self.interpret_on(bus, id, left, drain)
+        let before = self.phase(Phase::Interpret);
+        let next = self.interpret_on(bus, id, left, drain);
+        self.phase(before);
+        next
     }
 
     /// Interprets the block and those that follow it, as long as they are in the cache and nothing else is to be done.
@@ -489,6 +515,18 @@ impl Vcpu {
     }
 
     fn lift(
+        &mut self,
+        bus: &mut dyn Platform,
+        pc: u64,
+        max_insns: u32,
+    ) -> Result<(Code, tinamou_ir::Block, Place), Unlifted> {
+        let before = self.phase(Phase::Lift);
+        let lifted = self.lift_block(bus, pc, max_insns);
+        self.phase(before);
+        lifted
+    }
+
+    fn lift_block(
         &mut self,
         bus: &mut dyn Platform,
         pc: u64,
@@ -621,6 +659,7 @@ impl Vcpu {
     fn interpret(&mut self, bus: &mut dyn Platform, code: &Code, mut start: u32) -> Next {
         self.trace_block();
         loop {
+            let before = self.phase(Phase::Interpret);
             let run = Run {
                 core: &mut self.core,
                 bus: &mut *bus,
@@ -630,6 +669,7 @@ impl Vcpu {
                 run,
             };
             let ran = interp::run(code, start, &self.state, &mut exec);
+            self.phase(before);
             match self.ended(bus, code, ran) {
                 Ok(insn) => start = insn,
                 Err(next) => return next,
@@ -687,6 +727,21 @@ impl Vcpu {
         entry: crate::blocks::EntryPoint,
         link: u32,
     ) -> Option<Next> {
+        let before = self.phase(Phase::Run);
+        let number = self.call_compiled(bus, pc, generation, entry, link);
+        self.phase(before);
+        number.map(|number| self.take_exit(bus, number))
+    }
+
+    /// Runs the region until it leaves; the number of its exit.
+    fn call_compiled(
+        &mut self,
+        bus: &mut dyn Platform,
+        pc: u64,
+        generation: u32,
+        entry: crate::blocks::EntryPoint,
+        link: u32,
+    ) -> Option<u32> {
         let regions = self.regions.as_mut()?;
         let arena = &self.core.state.arena;
         let region = regions.get(entry.region);
@@ -724,7 +779,7 @@ impl Vcpu {
             core: &mut self.core,
             bus: &mut *bus,
         };
-        let number = regions.engine().call(
+        Some(regions.engine().call(
             func,
             base,
             entry.entry,
@@ -732,8 +787,7 @@ impl Vcpu {
                 guest: &mut *self.guest,
                 run,
             },
-        );
-        Some(self.take_exit(bus, number))
+        ))
     }
 
     fn take_exit(&mut self, bus: &mut dyn Platform, number: u32) -> Next {

@@ -367,6 +367,7 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     // Our own.
     flag(&["x-stats"], "", |p, _| on(&mut p.options.x.stats)),
+    flag(&["x-timing"], "", |p, _| on(&mut p.options.x.timing)),
     flag(&["x-state-hash"], "", |p, _| {
         on(&mut p.options.x.state_hash)
     }),

@@ -1,15 +1,23 @@
 // @ts-check
 /**
  * The page: console, buttons, status line. It never touches wasm; the machine lives in a worker, one per start, so that a guest's
- * memory goes when its worker does.
+ * memory goes when its worker does. What the buttons do to it, they do by QMP.
  */
 
 import { showStats } from './status.js';
 import { makeConsole } from './console.js';
 import { loadGuests, fetchImages } from './guests.js';
-import { Client } from './protocol.js';
+import { Machine } from './machine.js';
+import { makeQmpConsole } from './qmp-console.js';
 
-const RUNNING_TITLE = 'Running';
+/** What the run states are called here. @type {Partial<Record<import('./protocol.js').RunState, string>>} */
+const TITLES = {
+  running: 'Running',
+  paused: 'Paused',
+  prelaunch: 'Not started',
+  shutdown: 'Shut down',
+  'internal-error': 'Internal error',
+};
 const SERIAL_CONSOLE = 0;
 
 /** @template {HTMLElement} T @param {string} id @param {new () => T} type */
@@ -27,13 +35,14 @@ const alertLine = element('alert', HTMLParagraphElement);
 const announceLine = element('announce', HTMLParagraphElement);
 
 const terminal = makeConsole(element('console', HTMLElement), (data) => {
-  session?.client.call('input', { port: SERIAL_CONSOLE, data }, [data.buffer]).catch(showError);
+  machine?.input(SERIAL_CONSOLE, data).catch(showError);
 });
 
-/** @typedef {{ client: Client, worker: Worker, paused: boolean }} Session */
+const qmpConsole = makeQmpConsole(element('qmp', HTMLDetailsElement));
 
-/** @type {Session | null} */
-let session = null;
+/** @type {Machine | null} */
+let machine = null;
+let running = false;
 /** Number of starts so far: a start that was overtaken by another gives up. */
 let starts = 0;
 /** @type {import('./guests.js').Guest[]} */
@@ -61,16 +70,23 @@ function showState(state, text) {
     announceLine.textContent = text;
   }
   document.body.dataset.state = state;
-  const alive = state === 'running' || state === 'paused';
+  const alive = !['loading', 'off', 'failed'].includes(state);
+  running = state === 'running';
   pauseButton.disabled = resetButton.disabled = !alive;
-  pauseButton.textContent = state === 'paused' ? 'Resume' : 'Pause';
+  pauseButton.textContent = !alive || running ? 'Pause' : 'Resume';
   startButton.textContent = alive || state === 'loading' ? 'Restart' : 'Start';
 }
 
-function endSession() {
-  session?.worker.terminate();
-  session?.client.abandon('the machine was ended');
-  session = null;
+function endMachine() {
+  machine?.end();
+  machine = null;
+  qmpConsole.leave();
+}
+
+/** Shows the run state that QMP tells. @param {Machine} of */
+async function showRunState(of) {
+  const { status } = await of.qmp('query-status');
+  if (machine === of) showState(status, TITLES[status] ?? status);
 }
 
 /** Starts the chosen guest on a new worker. */
@@ -78,76 +94,73 @@ async function start() {
   const guest = guests.find((g) => g.id === guestSelect.value);
   if (!guest) return;
   const mine = ++starts;
-  endSession();
+  endMachine();
   clearError();
   terminal.clear();
   showStats(null);
   showState('loading', 'Loading');
   try {
     // The worker loads its wasm while the guest's images come in.
-    const fresh = newSession();
-    session = fresh;
+    const fresh = newMachine();
+    machine = fresh;
     const images = await fetchImages(guest, (part) => {
       if (mine === starts) showState('loading', `Loading ${Math.floor(part * 100)} %`);
     });
     if (mine !== starts) return;
     const { id, title, note, files, ...config } = guest;
-    await fresh.client.call('boot', { ...config, ...images }, Object.values(images));
-    if (mine === starts && session === fresh) showState('running', RUNNING_TITLE);
+    await fresh.boot({ ...config, ...images }, Object.values(images));
+    if (machine !== fresh) return;
+    qmpConsole.follow(fresh);
+    await showRunState(fresh);
   } catch (e) {
     if (mine !== starts) return;
-    endSession();
+    endMachine();
     showState('failed', 'Failed');
     showError(e);
   }
 }
 
-/** @returns {Session} */
-function newSession() {
+function newMachine() {
   const worker = new Worker('./worker.js', { type: 'module', name: 'machine' });
-  const client = new Client(worker);
-  const made = { client, worker, paused: false };
+  const made = new Machine(worker);
   worker.onerror = (ev) => {
-    if (session !== made) return;
-    endSession();
+    if (machine !== made) return;
+    endMachine();
     showState('failed', 'Failed');
     showError(`The machine's worker failed: ${ev.message || 'it could not be loaded'}`);
   };
-  client.on('output', ({ port, data }) => {
+  made.client.on('output', ({ port, data }) => {
     if (port === SERIAL_CONSOLE) terminal.write(data);
   });
-  client.on('stats', showStats);
-  client.on('stopped', ({ reason, message }) => {
-    endSession();
+  made.client.on('stats', showStats);
+  made.client.on('stopped', ({ reason, message }) => {
+    endMachine();
     showState(reason === 'failed' ? 'failed' : 'off', reason === 'failed' ? 'Failed' : 'Off');
     if (reason === 'failed') showError(`The emulator failed, which is a bug of ours: ${message}`);
     else announceLine.textContent = message;
   });
+  for (const name of /** @type {const} */ (['STOP', 'RESUME', 'RESET'])) {
+    // A machine that goes meanwhile tells so by `stopped`.
+    made.addEventListener(name, () => showRunState(made).catch(() => {}));
+  }
+  made.addEventListener('RESET', () => {
+    announceLine.textContent = 'The machine was reset.';
+  });
   return made;
 }
 
-async function togglePause() {
-  if (!session) return;
-  const { client } = session;
-  session.paused = !session.paused;
-  const { paused } = session;
+/** @param {'stop' | 'cont' | 'system_reset'} command */
+async function press(command) {
   try {
-    await client.call(paused ? 'pause' : 'resume', undefined);
-    if (session?.client === client) showState(paused ? 'paused' : 'running', paused ? 'Paused' : RUNNING_TITLE);
+    await machine?.qmp(command);
   } catch (e) {
     showError(e);
   }
 }
 
 async function reset() {
-  if (!session) return;
-  try {
-    await session.client.call('reset', undefined);
-    terminal.clear();
-    announceLine.textContent = 'The machine was reset.';
-  } catch (e) {
-    showError(e);
-  }
+  terminal.clear();
+  await press('system_reset');
 }
 
 function fillGuests() {
@@ -165,7 +178,7 @@ startButton.addEventListener('click', () => {
   start();
   terminal.focus();
 });
-pauseButton.addEventListener('click', togglePause);
+pauseButton.addEventListener('click', () => press(running ? 'stop' : 'cont'));
 resetButton.addEventListener('click', reset);
 guestSelect.addEventListener('change', start);
 

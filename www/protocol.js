@@ -18,7 +18,9 @@
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
  * @property {'jit' | 'interp'} [accel]
  * @property {'wait' | 'warp'} [idle] what an idle guest does: wait in real time (default), or jump to its next timer
- * @property {boolean} [paused] do not start running
+ * @property {boolean} [paused] do not start running: QMP's `cont` does
+ * @property {boolean} [preconfig] do not make the machine yet: QMP's `x-machine-set` changes what is asked for here, `x-exit-preconfig` makes it
+ * @property {MessagePort} [monitor] transferred; a QMP session from the machine's first moment
  */
 
 /**
@@ -27,7 +29,7 @@
  * @property {string[]} features of this browser that generated code uses
  */
 
-/** @typedef {'off' | 'running' | 'paused' | 'failed'} RunState */
+/** @typedef {import('./qmp-types.js').RunState | 'off' | 'failed'} RunState QMP's, or what it is when there is no machine */
 
 /**
  * Counters since the machine was made.
@@ -49,11 +51,18 @@
  * @typedef {object} Calls
  * @property {{ in: BootConfig, out: MachineInfo }} boot makes a machine in place of the present one
  * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
- * @property {{ in: void, out: void }} pause
- * @property {{ in: void, out: void }} resume
- * @property {{ in: void, out: void }} reset the board's reset line
+ * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: void, out: Stats }} stats
  * @property {{ in: void, out: string }} stateHash hash of the machine's whole state, in hex
+ */
+
+/**
+ * What travels on a monitor's port. To the worker: text, in pieces of any size, or a whole message as an object, or null to end the
+ * session. From it: each greeting, reply and event as an object, then null when the machine is gone.
+ * @typedef {{ execute: string, arguments?: object, id?: unknown }} QmpMessage
+ * @typedef {{ QMP: object }} QmpGreeting
+ * @typedef {{ return?: any, error?: { class: string, desc: string }, id?: unknown }} QmpReply
+ * @typedef {{ event: string, data?: any, timestamp: { seconds: number, microseconds: number } }} QmpNotice
  */
 
 /**
@@ -61,7 +70,7 @@
  * @typedef {object} Events
  * @property {{ port: number, data: Uint8Array }} output bytes a serial port sent
  * @property {Stats} stats a few times a second while running
- * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine ended
+ * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine is gone
  */
 
 /**

@@ -38,7 +38,7 @@ export function showStats(stats) {
     last = { at, insns: stats.guestInsns, jit: stats.jitInsns, all };
     return;
   }
-  if (stats.state === 'paused') {
+  if (stats.state !== 'running') {
     put('mips', '0 MIPS');
     return;
   }

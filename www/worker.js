@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The machine's own thread: builds it, runs it in slices of some milliseconds, and passes bytes both ways. It never touches the
- * DOM, and holds no machine logic: what a slice does is the emulator's business.
+ * The machine's own thread: builds it, runs it in slices of some milliseconds, and passes bytes and QMP messages both ways. It never
+ * touches the DOM, and holds no machine logic: what a slice does, and which command starts or stops slices, is the emulator's business.
  */
 
 import init, { Machine, features, takePanic, version } from './pkg/tinamou_web.js';
@@ -24,6 +24,8 @@ const SERIAL_PORTS = 3;
 let machine = null;
 /** @type {import('./protocol.js').RunState} */
 let state = 'off';
+/** QMP sessions: their ports, by the machine's number for them. @type {Map<number, MessagePort>} */
+const monitors = new Map();
 /** @type {'wait' | 'warp'} */
 let idle = 'wait';
 let sliceInsns = FIRST_INSNS;
@@ -48,42 +50,41 @@ turns.port1.onmessage = () => {
 
 const ready = init();
 
+/** How a machine ended that did not fail, by QMP's words. @type {Record<string, string>} */
+const ENDINGS = {
+  'guest-shutdown': 'The guest switched itself off.',
+  'guest-reset': 'The guest reset itself, which was to end the machine.',
+  'guest-panic': 'A device stopped the machine.',
+  'host-qmp-quit': 'The machine was ended.',
+  'host-qmp-system-reset': 'The machine was reset, which was to end it.',
+};
+
 const emit = serve(/** @type {any} */ (self), {
   async boot(config) {
     await ready;
-    const { paused, idle: whenIdle, ...options } = config;
-    if (nap) clearTimeout(nap.timer);
-    nap = null;
-    machine?.free();
-    machine = null;
-    state = 'off';
-    machine = new Machine(options);
+    const { idle: whenIdle, monitor, ...options } = config;
+    discard();
+    try {
+      machine = new Machine(options);
+    } catch (e) {
+      if (monitor) closePort(monitor);
+      throw e;
+    }
     idle = whenIdle ?? 'wait';
     sliceInsns = FIRST_INSNS;
     busyMs = longestSliceMs = 0;
-    state = paused ? 'paused' : 'running';
+    if (monitor) openMonitor(machine, monitor);
+    state = /** @type {import('./protocol.js').RunState} */ (machine.status);
     schedule();
     return { version: version(), features: features() };
+  },
+  monitor({ port }) {
+    openMonitor(present(), port);
   },
   input({ port, data }) {
     const to = present();
     wake();
     to.serialInput(port, data);
-    schedule();
-  },
-  pause() {
-    present();
-    wake();
-    if (state === 'running') state = 'paused';
-    emit('stats', snapshot());
-  },
-  resume() {
-    present();
-    if (state === 'paused') state = 'running';
-    schedule();
-  },
-  reset() {
-    present().reset();
     schedule();
   },
   stats() {
@@ -99,17 +100,98 @@ function present() {
   return machine;
 }
 
+/** The machine goes, and with it its monitors. */
+function discard() {
+  if (nap) clearTimeout(nap.timer);
+  nap = null;
+  machine?.free();
+  machine = null;
+  state = 'off';
+  for (const port of monitors.values()) closePort(port);
+  monitors.clear();
+}
+
+/** @param {MessagePort} port */
+function closePort(port) {
+  port.postMessage(null);
+  port.close();
+}
+
+/** @param {Machine} of @param {MessagePort} port */
+function openMonitor(of, port) {
+  const monitor = of.openMonitor();
+  monitors.set(monitor, port);
+  port.onmessage = (ev) => {
+    if (machine === of && monitors.get(monitor) === port) hear(of, monitor, ev.data);
+  };
+  sendReplies(of);
+}
+
+/**
+ * A QMP client speaks.
+ * @param {Machine} to
+ * @param {number} monitor
+ * @param {string | object | null} message
+ */
+function hear(to, monitor, message) {
+  try {
+    if (message === null) {
+      to.closeMonitor(monitor);
+      monitors.get(monitor)?.close();
+      monitors.delete(monitor);
+      return;
+    }
+    // Virtual time has gone on while the guest slept.
+    wake();
+    to.monitorInput(monitor, typeof message === 'string' ? message : `${JSON.stringify(message)}\n`);
+    if (settle(to)) schedule();
+  } catch (e) {
+    fail(e);
+  }
+}
+
+/** @param {Machine} from */
+function sendReplies(from) {
+  for (const [monitor, port] of monitors) {
+    for (const line of from.takeMonitorOutput(monitor).split('\r\n')) {
+      if (line) port.postMessage(JSON.parse(line));
+    }
+  }
+}
+
+/**
+ * What follows from what the machine or a monitor did: replies and events go out, and so does word of a changed state.
+ * @param {Machine} of
+ * @returns {boolean} false if the machine is gone
+ */
+function settle(of) {
+  sendOutput(of);
+  sendReplies(of);
+  const before = state;
+  state = /** @type {import('./protocol.js').RunState} */ (of.status);
+  if (of.ended !== undefined) {
+    const message = ENDINGS[of.ended] ?? of.ended;
+    state = 'off';
+    emit('stats', snapshot());
+    discard();
+    emit('stopped', { reason: 'shutdown', message });
+    return false;
+  }
+  if (state !== before) emit('stats', snapshot());
+  return true;
+}
+
 /** Runs a turn as soon as what waits in the queue has been seen to. */
 function schedule() {
   wake();
-  if (state !== 'running' || turnPosted) return;
+  if (!machine?.runs || turnPosted) return;
   turnPosted = true;
   turns.port2.postMessage(null);
 }
 
 /** One slice, and what follows from how it ended. */
 function turn() {
-  if (state !== 'running' || !machine) return;
+  if (!machine?.runs) return;
   const start = performance.now();
   try {
     const end = machine.runSlice(sliceInsns);
@@ -118,16 +200,7 @@ function turn() {
     busyMs += spent;
     longestSliceMs = Math.max(longestSliceMs, spent);
     fitSlice(spent, end.kind === 'budget');
-    sendOutput(machine);
-    if (end.kind === 'shutdown' || end.kind === 'panic') {
-      state = 'off';
-      emit('stats', snapshot());
-      machine.free();
-      machine = null;
-      const message = end.kind === 'panic' ? 'A device stopped the machine.' : 'The guest switched itself off.';
-      emit('stopped', { reason: 'shutdown', message });
-      return;
-    }
+    if (!settle(machine)) return;
     sendStats();
     if (end.kind !== 'halted') {
       schedule();
@@ -207,6 +280,7 @@ function snapshot() {
  */
 function fail(e) {
   machine = null;
+  discard();
   state = 'failed';
   const message = takePanic() ?? (e instanceof Error ? e.message : String(e));
   emit('stopped', { reason: 'failed', message });

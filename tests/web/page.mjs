@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url';
 
 import { startServer } from '../../www/serve.mjs';
-import { test } from './report.mjs';
+import { same, test } from './report.mjs';
 
 const FAKE = fileURLToPath(new URL('fake/', import.meta.url));
 
@@ -81,6 +81,59 @@ export async function pageTests(browser) {
     await page.getByRole('button', { name: 'Reset' }).click();
     await shows(page, 'reset');
   });
+  await onPage('the QMP console: commands, completion, history, events', async (page) => {
+    const input = page.locator('#qmp-input');
+    const log = page.locator('#qmp-log');
+    if (await input.isVisible()) throw new Error('it is open');
+    await page.locator('#qmp summary').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement?.id === 'qmp-input');
+    // The commands are asked for when it opens.
+    const offer = page.locator('#qmp-offers li');
+    await page.waitForFunction(() => {
+      const field = document.querySelector('#qmp-input');
+      field?.dispatchEvent(new Event('input'));
+      if (field instanceof HTMLInputElement) field.value = 'query-s';
+      return document.querySelectorAll('#qmp-offers li').length === 1;
+    });
+    same((await offer.allTextContents()).join(), 'query-status');
+    await page.keyboard.press('Tab');
+    same(await input.inputValue(), 'query-status ');
+    await page.keyboard.press('Enter');
+    await log.getByText('"status": "running"').waitFor();
+    await page.keyboard.type('stop\r');
+    await log.getByText('STOP').waitFor();
+    await reads(page, 'state', 'Paused');
+    await page.keyboard.type('human');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('c');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    same(await page.locator('#qmp-offers [aria-selected=true]').innerText(), 'cpu-index=');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type("'info registers'");
+    same(await input.inputValue(), "human-monitor-command command-line='info registers'");
+    same(await page.locator('#qmp-hint').innerText(), 'human-monitor-command command-line=string [cpu-index=integer]');
+    await page.keyboard.press('Enter');
+    await log.getByText('pc 00000000').waitFor();
+    await page.keyboard.type('nonsense\r');
+    await log.getByText('CommandNotFound: The command nonsense has not been found').waitFor();
+    await page.keyboard.type('half');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowUp');
+    same(await input.inputValue(), 'stop');
+    for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowDown');
+    same(await input.inputValue(), 'half');
+    await input.fill('quit');
+    await page.keyboard.press('Enter');
+    await reads(page, 'state', 'Off');
+    await page.keyboard.type('query-status\r');
+    await log.getByText('There is no machine.').waitFor();
+    await page.keyboard.press('Shift+Tab');
+    await page.waitForFunction(() => document.activeElement?.id === 'qmp-log');
+  });
   await onPage('Shift+Tab leaves the console, Tab does not', async (page) => {
     await page.keyboard.press('Tab');
     await page.waitForFunction(() => document.activeElement?.closest('#console'));
@@ -118,6 +171,7 @@ export async function pageTests(browser) {
   await onPage(
     'no sideways scrolling at phone width',
     async (page) => {
+      await page.locator('#qmp summary').click();
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (over > 0) throw new Error(`${over} pixels too wide`);
     },

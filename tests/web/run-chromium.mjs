@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { launchChromium } from './browser.mjs';
 import { golden, sessions } from './guests.mjs';
 import { pageTests, shows } from './page.mjs';
+import { workerTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { startReporting } from './reporting.mjs';
 
@@ -42,6 +43,8 @@ try {
     await page.waitForFunction(() => document.getElementById('state')?.textContent === 'Running');
     await context.close();
   });
+
+  await workerTests(browser, server.url);
 
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
   await take(await report(`suite.html?files=${files.join(',')}`), 'chromium suite: ');

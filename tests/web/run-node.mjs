@@ -5,11 +5,13 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { Schema, complete, parse as parseQmp } from '../../www/qmp-shell.js';
 import { Drive } from './drive.js';
 import { golden, sessions, steps } from './guests.mjs';
 import { driveMachine } from './machine.js';
 import { Machine, make, Program } from './node.mjs';
 import { programs, runProgram } from './programs.mjs';
+import { bindingTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { runSuite } from './suite.js';
 
@@ -26,6 +28,43 @@ await test('steps: what is typed and what is waited for', () => {
   if (drive.done) throw new Error('it waits for the end');
   drive.ended();
   if (!drive.done) throw new Error('it ended');
+});
+
+await test('QMP console: lines and completion', () => {
+  const schema = new Schema([{ name: 'stop' }, { name: 'x-set' }], [
+    { 'meta-type': 'command', name: 'x-set', 'arg-type': '3' },
+    { 'meta-type': 'command', name: 'stop', 'arg-type': '4' },
+    { 'meta-type': 'object', name: '3', members: [
+      { name: 'name', type: 'str' }, { name: 'mode', type: '5', default: null }, { name: 'live', type: 'bool', default: null }] },
+    { 'meta-type': 'object', name: '4', members: [] },
+    { 'meta-type': 'enum', name: '5', values: ['off', 'on'] },
+    { 'meta-type': 'builtin', name: 'str', 'json-type': 'string' },
+    { 'meta-type': 'builtin', name: 'bool', 'json-type': 'boolean' },
+  ]);
+  /** @param {string} line */
+  const parsed = (line) => JSON.stringify(parseQmp(line, schema));
+  same(parsed('stop'), '{"execute":"stop"}');
+  same(parsed(' {"execute": "stop", "id": 1} '), '{"execute":"stop","id":1}');
+  same(parsed('x-set name=12 live=on mode=on'), '{"execute":"x-set","arguments":{"name":"12","live":true,"mode":"on"}}');
+  same(parsed(`x-set name='a b' other={"c": [1, 2]} at=0x10`), '{"execute":"x-set","arguments":{"name":"a b","other":{"c":[1,2]},"at":16}}');
+  for (const wrong of ['{"execute"', 'x-set 12', 'x-set name="a']) {
+    let message = '';
+    try {
+      parsed(wrong);
+    } catch (e) {
+      message = String(e);
+    }
+    if (!message) throw new Error(`${wrong} was accepted`);
+  }
+  /** @param {string} line */
+  const offers = (line) => complete(line, schema).offers.join(' ');
+  same(offers(''), '');
+  same(offers('s'), 'stop');
+  same(offers('x-set '), 'name= mode= live=');
+  same(offers('x-set name=1 m'), 'mode=');
+  same(offers('x-set mode=o'), 'mode=off mode=on');
+  same(offers('x-set live='), 'live=true live=false');
+  same(offers('stop '), '');
 });
 
 // Engine suite.
@@ -82,6 +121,8 @@ await test('node: two runs and both tiers end in the same state', () => {
   same(hash({ accel: 'interp' }), first);
 });
 
+await bindingTests();
+
 // Linux programs.
 for (const target of ['mipsel', 'mips', 'mips64el']) {
   for (const accel of ['jit', 'interp']) {
@@ -91,7 +132,7 @@ for (const target of ['mipsel', 'mips', 'mips64el']) {
         const files = { [`bin/${name}`]: new Uint8Array(image) };
         const result = runProgram(Program, { target, argv: [`/bin/${name}`, ...args], env: ['T=1'], files, accel });
         same(result.out, fs.readFileSync(`${ROOT}/tests/user/golden/${target}/${name}.txt`, 'utf8'));
-        same(result.status, code << 8);
+        same(String(result.status), String(code << 8));
       }
     });
   }

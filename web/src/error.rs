@@ -1,9 +1,14 @@
-//! Rust errors as JS errors: the one place.
+//! Rust errors as sentences and as JS errors: the one place.
 
 use wasm_bindgen::JsValue;
 
-/// A JS `Error` whose message is that of `error` and of what caused it.
+/// A JS `Error` with the sentence of `error`.
 pub fn to_js(error: &dyn std::error::Error) -> JsValue {
+    js_sys::Error::new(&sentence(error)).into()
+}
+
+/// The message of `error` and of what caused it.
+pub fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -15,5 +20,5 @@ pub fn to_js(error: &dyn std::error::Error) -> JsValue {
         }
         cause = inner.source();
     }
-    js_sys::Error::new(&text).into()
+    text
 }

@@ -1,12 +1,13 @@
 //! The emulator as a JavaScript module: an opaque [`Machine`] handle, and nothing that knows what a machine does.
 //!
-//! Loose options become a strict configuration in [`options`], Rust errors become JS errors in [`error`], and nowhere else. The
+//! The machine's life is that of `tinamou-control`: [`host`] is the browser as control sees it. Loose options become a strict configuration in [`options`], Rust errors become JS errors in [`error`], and nowhere else. The
 //! module is made for a worker: a slice blocks its thread for as long as it runs. It must not depend on the DOM.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(target_arch = "wasm32")]
 
 mod error;
+mod host;
 mod machine;
 mod options;
 mod panic;

@@ -1,13 +1,13 @@
-//! The handle that JavaScript holds: each method is one call of the machine and the conversion of its arguments.
+//! The handle that JavaScript holds: each method is one call of the machine or its controller, and the conversion of its arguments.
 
 use js_sys::{Object, Reflect, Uint8Array};
-use tinamou_jit::engine::Engine;
-use tinamou_jit::engine::web::WebEngine;
-use tinamou_machine::SliceEnd;
+use tinamou_control::{Controller, MonitorId, Start};
 use tinamou_machine::clock::Pace;
+use tinamou_machine::{SliceEnd, Stats};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::host::WebHost;
 use crate::{error, options};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -24,14 +24,18 @@ export interface MachineOptions {
   append?: string;
   icount?: number;
   accel?: 'jit' | 'interp';
+  /** Do not start running (`-S`). */
+  paused?: boolean;
+  /** Do not make the machine yet (`--preconfig`). */
+  preconfig?: boolean;
 }
 
 /**
  * Why a slice ended, and when, in instructions and in virtual time; `untilNs` is the next event of a halted machine, infinite if
- * only input wakes it.
+ * only input wakes it. `stopped`: the run state allows no slice, nothing ran.
  */
 export interface SliceEnd {
-  kind: 'budget' | 'halted' | 'waiting' | 'shutdown' | 'reset' | 'panic';
+  kind: 'budget' | 'halted' | 'waiting' | 'shutdown' | 'reset' | 'panic' | 'debug' | 'stopped';
   icount: number;
   nowNs: number;
   untilNs: number;
@@ -69,103 +73,160 @@ extern "C" {
     pub type JsStats;
 }
 
-/// A machine.
+/// A machine, its run state and its monitors.
 #[wasm_bindgen]
 pub struct Machine {
-    machine: tinamou_machine::Machine,
+    ctl: Controller,
+    host: WebHost,
     /// Keeps virtual time with real time.
-    pace: Option<Pace>,
+    pace: Pace,
     /// Instructions and virtual nanoseconds of the last slice.
     ran: (u64, u64),
+    /// Monitors that somebody closed, to be used again.
+    closed: Vec<MonitorId>,
 }
 
 #[wasm_bindgen]
 impl Machine {
-    /// Makes a machine in its reset state.
+    /// Makes a machine in its reset state, or waits for what is to make it (`preconfig`).
     ///
     /// # Errors
     /// A JS `Error` with a sentence for the user.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsOptions) -> Result<Machine, JsValue> {
-        let (config, counted) = options::parse(options.into()).map_err(|e| error::to_js(&e))?;
-        let pace = (!counted).then(Pace::default);
-        let machine = tinamou_machine::Machine::new(&config, |_arena| {
-            let engine: Box<dyn Engine> = Box::new(WebEngine::new().map_err(|e| e.to_string())?);
-            Ok(engine)
-        });
+        let parsed = options::parse(options.into()).map_err(|e| error::to_js(&e))?;
+        let mut start = Start::new(parsed.config.target);
+        start.paused = parsed.paused;
+        start.preconfig = parsed.preconfig;
+        let mut ctl = Controller::new(start);
+        let mut host = WebHost::new(parsed, &mut ctl);
+        ctl.launch(&mut host).map_err(|e| js_sys::Error::new(&e))?;
         Ok(Machine {
-            machine: machine.map_err(|e| error::to_js(&e))?,
-            pace,
+            ctl,
+            host,
+            pace: Pace::default(),
             ran: (0, 0),
+            closed: Vec::new(),
         })
     }
 
-    /// Runs up to `insns` instructions.
+    /// Runs up to `insns` instructions, if the run state allows it.
     #[wasm_bindgen(js_name = runSlice)]
     pub fn run_slice(&mut self, insns: f64) -> JsSliceEnd {
-        let before = (self.machine.icount(), self.machine.now_ns());
-        let end = self.machine.run_slice(insns as u64);
-        self.ran = (
-            self.machine.icount() - before.0,
-            self.machine.now_ns() - before.1,
-        );
-        let mut until_ns = f64::INFINITY;
-        let kind = match end {
-            SliceEnd::Budget => "budget",
-            SliceEnd::Halted { until_ns: next } => {
-                until_ns = next.map_or(f64::INFINITY, |ns| ns as f64);
-                "halted"
-            }
-            SliceEnd::WaitingForHost => "waiting",
-            SliceEnd::Shutdown => "shutdown",
-            SliceEnd::Reset => "reset",
-            SliceEnd::Panic => "panic",
-            SliceEnd::Debug => "debug",
+        self.ran = (0, 0);
+        let Some(machine) = self.host.machine.as_mut() else {
+            return slice_end("stopped", (0, 0), None);
         };
-        object(&[
-            ("kind", kind.into()),
-            ("icount", (self.machine.icount() as f64).into()),
-            ("nowNs", (self.machine.now_ns() as f64).into()),
-            ("untilNs", until_ns.into()),
-        ])
-        .unchecked_into()
+        let before = (machine.icount(), machine.now_ns());
+        if !self.ctl.runs() {
+            return slice_end("stopped", before, None);
+        }
+        let end = machine.run_slice(insns as u64);
+        let after = (machine.icount(), machine.now_ns());
+        self.ran = (after.0 - before.0, after.1 - before.1);
+        self.ctl.slice_ended(&self.host, end);
+        let (kind, until_ns) = match end {
+            SliceEnd::Budget => ("budget", None),
+            SliceEnd::Halted { until_ns } => ("halted", until_ns),
+            SliceEnd::WaitingForHost => ("waiting", None),
+            SliceEnd::Shutdown => ("shutdown", None),
+            SliceEnd::Reset => ("reset", None),
+            SliceEnd::Panic => ("panic", None),
+            SliceEnd::Debug => ("debug", None),
+        };
+        slice_end(kind, after, until_ns)
     }
 
     /// The last slice took so many milliseconds: virtual time keeps up with real time unless it is counted (`icount`).
     pub fn pace(&mut self, milliseconds: f64) {
         let (insns, virtual_ns) = self.ran;
-        if let Some(pace) = &mut self.pace {
-            let rate = pace.ran(insns, (milliseconds * 1e6) as u64, virtual_ns);
-            self.machine.set_rate(rate);
+        if let Some(machine) = self.host.machine.as_mut().filter(|_| !self.host.counted) {
+            let rate = self
+                .pace
+                .ran(insns, (milliseconds * 1e6) as u64, virtual_ns);
+            machine.set_rate(rate);
         }
+    }
+
+    /// Whether slices may run.
+    #[wasm_bindgen(getter)]
+    pub fn runs(&self) -> bool {
+        self.ctl.runs()
+    }
+
+    /// The run state, in `query-status`'s words.
+    #[wasm_bindgen(getter)]
+    pub fn status(&self) -> String {
+        self.ctl.state().name().to_owned()
+    }
+
+    /// Why all is over, once it is, in the words of the `SHUTDOWN` event.
+    #[wasm_bindgen(getter)]
+    pub fn ended(&self) -> Option<String> {
+        self.ctl.ended().map(|cause| cause.name().to_owned())
+    }
+
+    /// A QMP session begins: its greeting waits in [`Machine::take_monitor_output`].
+    #[wasm_bindgen(js_name = openMonitor)]
+    pub fn open_monitor(&mut self) -> usize {
+        let id = self.closed.pop();
+        let id = id.unwrap_or_else(|| self.ctl.add_qmp(false));
+        self.ctl.connected(id);
+        id.0
+    }
+
+    /// It is over.
+    #[wasm_bindgen(js_name = closeMonitor)]
+    pub fn close_monitor(&mut self, monitor: usize) {
+        let id = MonitorId(monitor);
+        self.ctl.disconnected(id);
+        if !self.closed.contains(&id) {
+            self.closed.push(id);
+        }
+    }
+
+    /// Text from a QMP client, in pieces of any size. Whole commands run at once.
+    #[wasm_bindgen(js_name = monitorInput)]
+    pub fn monitor_input(&mut self, monitor: usize, text: &str) {
+        self.ctl
+            .input(MonitorId(monitor), text.as_bytes(), &mut self.host);
+    }
+
+    /// Replies and events for a QMP client since the last call, a line each.
+    #[wasm_bindgen(js_name = takeMonitorOutput)]
+    pub fn take_monitor_output(&mut self, monitor: usize) -> String {
+        let bytes = self.ctl.take_output(MonitorId(monitor));
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Moves the virtual clock forward while the machine is halted, at most to its next event.
     #[wasm_bindgen(js_name = skipTo)]
     pub fn skip_to(&mut self, ns: f64) {
-        self.machine.skip_to(ns as u64);
+        if let Some(machine) = &mut self.host.machine {
+            machine.skip_to(ns as u64);
+        }
     }
 
     /// Types bytes at a serial port.
     #[wasm_bindgen(js_name = serialInput)]
     pub fn serial_input(&mut self, port: u32, data: &[u8]) {
-        self.machine.serial_input(port, data);
+        if let Some(machine) = &mut self.host.machine {
+            machine.serial_input(port, data);
+        }
     }
 
     /// What the guest sent by a serial port since the last call.
     #[wasm_bindgen(js_name = takeSerialOutput)]
     pub fn take_serial_output(&mut self, port: u32) -> Uint8Array {
-        Uint8Array::from(self.machine.take_serial_output(port).as_slice())
-    }
-
-    /// The board's reset line.
-    pub fn reset(&mut self) {
-        self.machine.reset();
+        let machine = self.host.machine.as_mut();
+        let bytes = machine.map_or_else(Vec::new, |m| m.take_serial_output(port));
+        Uint8Array::from(bytes.as_slice())
     }
 
     /// Counters.
     pub fn stats(&mut self) -> JsStats {
-        let s = self.machine.stats();
+        let machine = self.host.machine.as_mut();
+        let s = machine.map_or_else(Stats::default, |m| m.stats());
         let figures = [
             ("guestInsns", s.insns),
             ("interpInsns", s.interpreted),
@@ -185,10 +246,11 @@ impl Machine {
         object(&figures.map(|(name, n)| (name, (n as f64).into()))).unchecked_into()
     }
 
-    /// Hash of the whole state, as 16 hex digits.
+    /// Hash of the whole state, as 16 hex digits; nothing while there is no machine.
     #[wasm_bindgen(js_name = stateHash)]
     pub fn state_hash(&self) -> String {
-        format!("{:016x}", self.machine.state_hash())
+        let machine = self.host.machine.as_ref();
+        machine.map_or_else(String::new, |m| format!("{:016x}", m.state_hash()))
     }
 }
 
@@ -204,6 +266,17 @@ pub fn features() -> Vec<String> {
         .filter(|(_, has)| *has)
         .map(|(name, _)| (*name).to_owned())
         .collect()
+}
+
+fn slice_end(kind: &str, now: (u64, u64), until_ns: Option<u64>) -> JsSliceEnd {
+    let until_ns = until_ns.map_or(f64::INFINITY, |ns| ns as f64);
+    object(&[
+        ("kind", kind.into()),
+        ("icount", (now.0 as f64).into()),
+        ("nowNs", (now.1 as f64).into()),
+        ("untilNs", until_ns.into()),
+    ])
+    .unchecked_into()
 }
 
 fn object(fields: &[(&str, JsValue)]) -> JsValue {

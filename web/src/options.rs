@@ -1,4 +1,6 @@
-//! JS options, loose, to a machine's configuration, strict. The names are those of `www/protocol.js`'s `BootConfig`.
+//! JS options, loose, to what a host and a controller take, strict. The names are those of `www/protocol.js`'s `BootConfig`.
+
+use std::collections::BTreeMap;
 
 use js_sys::{ArrayBuffer, Object, Uint8Array};
 use serde::Deserialize;
@@ -43,11 +45,38 @@ struct Options {
     append: Option<String>,
     icount: Option<u32>,
     accel: Option<JsAccel>,
+    paused: Option<bool>,
+    preconfig: Option<bool>,
+}
+
+/// What the options ask for.
+pub struct Parsed {
+    /// The machine. Its images are in `files`.
+    pub config: Config,
+    /// Time is counted in instructions.
+    pub counted: bool,
+    /// Wait before it runs.
+    pub paused: bool,
+    /// Wait before it is made.
+    pub preconfig: bool,
+    /// The images, by the option that named them.
+    pub files: BTreeMap<&'static str, Vec<u8>>,
 }
 
 /// Names of the fields above, for the message about an unknown one.
-const KNOWN: [&str; 10] = [
-    "target", "machine", "cpu", "ramMib", "kernel", "initrd", "bios", "append", "icount", "accel",
+const KNOWN: [&str; 12] = [
+    "target",
+    "machine",
+    "cpu",
+    "ramMib",
+    "kernel",
+    "initrd",
+    "bios",
+    "append",
+    "icount",
+    "accel",
+    "paused",
+    "preconfig",
 ];
 
 #[derive(Deserialize, Clone, Copy)]
@@ -57,11 +86,11 @@ enum JsAccel {
     Interp,
 }
 
-/// Reads the options. True with the configuration if time is counted.
+/// Reads the options.
 ///
 /// # Errors
 /// [`OptionError`] with the field's name.
-pub fn parse(options: JsValue) -> Result<(Config, bool), OptionError> {
+pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     if let Some(object) = options.dyn_ref::<Object>() {
         for key in Object::keys(object) {
             let key = key.as_string().unwrap_or_default();
@@ -76,9 +105,16 @@ pub fn parse(options: JsValue) -> Result<(Config, bool), OptionError> {
     let mut config = Config::new(target);
     config.tuning = Tuning::browser();
     config.ram_bytes = u64::from(o.ram_mib.unwrap_or(DEFAULT_RAM_MIB)) << 20;
-    config.kernel = image("kernel", &o.kernel)?;
-    config.initrd = image("initrd", &o.initrd)?;
-    config.bios = image("bios", &o.bios)?;
+    let mut files = BTreeMap::new();
+    for (name, value) in [
+        ("kernel", &o.kernel),
+        ("initrd", &o.initrd),
+        ("bios", &o.bios),
+    ] {
+        if let Some(bytes) = image(name, value)? {
+            files.insert(name, bytes);
+        }
+    }
     if let Some(machine) = o.machine {
         config.machine = machine;
     }
@@ -94,7 +130,13 @@ pub fn parse(options: JsValue) -> Result<(Config, bool), OptionError> {
     if let Some(JsAccel::Interp) = o.accel {
         config.accel = Accel::Interp;
     }
-    Ok((config, o.icount.is_some()))
+    Ok(Parsed {
+        config,
+        counted: o.icount.is_some(),
+        paused: o.paused.unwrap_or(false),
+        preconfig: o.preconfig.unwrap_or(false),
+        files,
+    })
 }
 
 fn image(name: &'static str, value: &JsValue) -> Result<Option<Vec<u8>>, OptionError> {

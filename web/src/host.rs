@@ -1,0 +1,138 @@
+//! The browser as control sees it: its wall clock, the images the page gave, and the machine once it is made.
+//!
+//! Missing: disks, character devices beside the serial ports and ring buffers, files to write.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tinamou_control::driven::Chardev;
+use tinamou_control::setup::Setup;
+use tinamou_control::{Controller, Driven, Host};
+use tinamou_jit::engine::Engine;
+use tinamou_jit::engine::web::WebEngine;
+use tinamou_machine::{Accel, Config, Machine};
+
+use crate::error::sentence;
+use crate::options::Parsed;
+
+/// The host.
+pub struct WebHost {
+    /// The machine.
+    pub machine: Option<Machine>,
+    /// Its time is counted in instructions.
+    pub counted: bool,
+    config: Config,
+    /// Images by name, until the machine is made.
+    files: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl WebHost {
+    /// A host without a machine. The options' wishes go where `x-machine-set` can still change them.
+    pub fn new(parsed: Parsed, ctl: &mut Controller) -> WebHost {
+        let Parsed {
+            config,
+            counted,
+            files,
+            ..
+        } = parsed;
+        let setup = ctl.setup_mut();
+        setup.put("machine", config.machine.as_str().into());
+        if !config.cpu.is_empty() {
+            setup.put("cpu", config.cpu.as_str().into());
+        }
+        setup.put("m", config.ram_bytes.into());
+        for name in files.keys() {
+            setup.put(name, (*name).into());
+        }
+        if !config.append.is_empty() {
+            setup.put("append", config.append.as_str().into());
+        }
+        setup.put("nic", config.nic.into());
+        if config.accel == Accel::Interp {
+            setup.put("accel", "interp".into());
+        }
+        if counted {
+            setup.put("icount", config.icount_shift.into());
+        }
+        WebHost {
+            machine: None,
+            counted,
+            config,
+            files,
+        }
+    }
+
+    /// The configuration that the options have become.
+    fn configured(&self, setup: &Setup) -> Result<Config, String> {
+        let text = |name: &str| setup.text(name).unwrap_or_default().to_owned();
+        let image = |name: &str| match setup.text(name) {
+            None => Ok(None),
+            Some(file) => match self.files.get(file) {
+                Some(bytes) => Ok(Some(bytes.clone())),
+                None => Err(format!(
+                    "could not load {name} '{file}': the page gave no such file"
+                )),
+            },
+        };
+        for name in ["hda", "hdb", "cdrom", "hdd"] {
+            if setup.text(name).is_some() {
+                return Err(format!("'{name}': this host has no disks"));
+            }
+        }
+        let mut config = self.config.clone();
+        config.machine = text("machine");
+        config.cpu = text("cpu");
+        config.ram_bytes = setup.number("m").unwrap_or(config.ram_bytes);
+        config.kernel = image("kernel")?;
+        config.initrd = image("initrd")?;
+        config.bios = image("bios")?;
+        config.dtb = image("dtb")?;
+        config.append = text("append");
+        config.nic = setup.get("nic") != Some(&json!(false));
+        config.accel = match setup.text("accel") {
+            Some("interp") => Accel::Interp,
+            _ => Accel::Jit,
+        };
+        let shift = setup.number("icount").and_then(|n| u32::try_from(n).ok());
+        config.icount_shift = shift.unwrap_or(self.config.icount_shift);
+        Ok(config)
+    }
+}
+
+impl Host for WebHost {
+    fn clock(&self) -> (i64, u32) {
+        let milliseconds = js_sys::Date::now();
+        let seconds = (milliseconds / 1000.0).floor();
+        (
+            seconds as i64,
+            ((milliseconds - seconds * 1000.0) * 1000.0) as u32,
+        )
+    }
+
+    fn machine(&mut self) -> Option<&mut dyn Driven> {
+        self.machine.as_mut().map(|m| m as &mut dyn Driven)
+    }
+
+    fn build(&mut self, setup: &Setup) -> Result<(), String> {
+        let config = self.configured(setup)?;
+        let machine = Machine::new(&config, |_arena| {
+            let engine: Box<dyn Engine> = Box::new(WebEngine::new().map_err(|e| e.to_string())?);
+            Ok(engine)
+        });
+        self.machine = Some(machine.map_err(|e| sentence(&e))?);
+        self.counted = setup.get("icount").is_some();
+        self.files.clear();
+        Ok(())
+    }
+
+    fn chardevs(&self) -> Vec<Chardev> {
+        let machine = self.machine.as_ref();
+        let ports = machine.map_or(0, |m| m.bus().board().consoles);
+        let one = |port| Chardev {
+            label: format!("serial{port}"),
+            filename: "page".into(),
+            frontend_open: true,
+        };
+        (0..ports).map(one).collect()
+    }
+}

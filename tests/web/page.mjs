@@ -102,7 +102,7 @@ export async function pageTests(browser) {
     await page.keyboard.press('Enter');
     await log.getByText('"status": "running"').waitFor();
     await page.keyboard.type('stop\r');
-    await log.getByText('STOP').waitFor();
+    await log.locator('.event', { hasText: 'STOP' }).waitFor();
     await reads(page, 'state', 'Paused');
     await page.keyboard.type('human');
     await page.keyboard.press('Tab');

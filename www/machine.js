@@ -64,10 +64,10 @@ export class Machine extends EventTarget {
     port.onmessage = (ev) => this.#port === port && this.#receive(ev.data);
     this.#port = port;
     const ready = this.#send({ execute: 'qmp_capabilities' });
-    // What `boot` says of a failure is the better message.
-    ready.catch(() => {});
+    // What `boot` says of a failure is the better message; a machine that is gone at once tells so by `stopped`.
+    const negotiated = ready.catch(() => {});
     const info = await this.client.call('boot', { ...config, monitor }, [...transfer, monitor]);
-    await ready;
+    await negotiated;
     return info;
   }
 

@@ -85,8 +85,12 @@ function endMachine() {
 
 /** Shows the run state that QMP tells. @param {Machine} of */
 async function showRunState(of) {
-  const { status } = await of.qmp('query-status');
-  if (machine === of) showState(status, TITLES[status] ?? status);
+  try {
+    const { status } = await of.qmp('query-status');
+    if (machine === of) showState(status, TITLES[status] ?? status);
+  } catch {
+    // It is gone, which `stopped` tells.
+  }
 }
 
 /** Starts the chosen guest on a new worker. */
@@ -108,7 +112,8 @@ async function start() {
     });
     if (mine !== starts) return;
     const { id, title, note, files, ...config } = guest;
-    await fresh.boot({ ...config, ...images }, Object.values(images));
+    const paused = new URLSearchParams(location.search).has('paused');
+    await fresh.boot({ ...config, ...images, paused }, Object.values(images));
     if (machine !== fresh) return;
     qmpConsole.follow(fresh);
     await showRunState(fresh);
@@ -140,8 +145,7 @@ function newMachine() {
     else announceLine.textContent = message;
   });
   for (const name of /** @type {const} */ (['STOP', 'RESUME', 'RESET'])) {
-    // A machine that goes meanwhile tells so by `stopped`.
-    made.addEventListener(name, () => showRunState(made).catch(() => {}));
+    made.addEventListener(name, () => showRunState(made));
   }
   made.addEventListener('RESET', () => {
     announceLine.textContent = 'The machine was reset.';

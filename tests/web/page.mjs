@@ -81,6 +81,12 @@ export async function pageTests(browser) {
     await page.getByRole('button', { name: 'Reset' }).click();
     await shows(page, 'reset');
   });
+  await onPage('a machine that waits', async (page) => {
+    await page.goto(`${server.url}?paused`);
+    await reads(page, 'state', 'Not started');
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await reads(page, 'state', 'Running');
+  });
   await onPage('the QMP console: commands, completion, history, events', async (page) => {
     const input = page.locator('#qmp-input');
     const log = page.locator('#qmp-log');

@@ -15,6 +15,7 @@ mod run;
 mod script;
 mod setup;
 mod trace;
+mod transport;
 mod user;
 
 use std::io::Write;
@@ -150,6 +151,7 @@ fn how_to_start(options: &Options) -> Start {
     let mut start = Start::new(options.target);
     start.preconfig = options.preconfig;
     start.paused = options.paused;
+    start.incoming = options.incoming.clone();
     start.name = options.name.clone();
     start.uuid = options.uuid.clone();
     start.actions.reboot_ends = options.no_reboot;

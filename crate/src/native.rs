@@ -15,7 +15,7 @@ use crate::logfile::Log;
 use crate::options::chardev::{Chardev, Socket};
 use crate::options::drive::{Drive, Format, Media};
 use crate::options::{Icount, Options};
-use crate::{setup, trace};
+use crate::{setup, trace, transport};
 
 /// Options of the machine's making that are drives: name, slot, medium.
 const DRIVES: [(&str, u32, Media); 4] = [
@@ -225,6 +225,14 @@ impl Host for Native {
 
     fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {
         std::fs::write(path, data).map_err(|e| format!("Could not open '{path}': {}", why(&e)))
+    }
+
+    fn send_state(&mut self, uri: &str, data: &[u8]) -> Result<(), String> {
+        transport::send(uri, data)
+    }
+
+    fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {
+        transport::receive(uri)
     }
 
     fn drives(&self) -> Vec<driven::Drive> {

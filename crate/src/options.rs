@@ -67,6 +67,8 @@ pub struct Options {
     pub monitor_given: bool,
     /// `-S`: the machine waits for `cont`.
     pub paused: bool,
+    /// `-incoming`.
+    pub incoming: Option<String>,
     /// `--preconfig`: the machine is not made before it is told.
     pub preconfig: bool,
     /// `-name`.
@@ -137,6 +139,7 @@ impl Options {
             monitors: Vec::new(),
             monitor_given: false,
             paused: false,
+            incoming: None,
             preconfig: false,
             name: None,
             uuid: None,

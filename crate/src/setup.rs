@@ -35,6 +35,7 @@ pub fn machine(
     config.accel = options.accel;
     config.log_guest_errors = options.log.has(Item::GuestErrors);
     config.icount_shift = options.icount.map_or(WALL_SHIFT, |i| i.shift);
+    config.counted = options.icount.is_some();
     config.append = options.append.clone().unwrap_or_default();
     config.initrd = read(&options.initrd, "initrd")?;
     config.bios = read(&options.bios, "firmware")?;

@@ -347,3 +347,154 @@ fn a_socket_that_cannot_be_is_told() {
     let said = text(&out.stderr);
     assert!(said.contains("compat_monitor0: unix:"), "{said}");
 }
+
+/// Starts a machine with a monitor and a console on sockets.
+fn with_console(files: &Scratch, name: &str, more: &[&str]) -> (Child, UnixStream, UnixStream) {
+    let (control, serial) = (
+        files.path(&format!("{name}.control")),
+        files.path(&format!("{name}.serial")),
+    );
+    let qmp = format!("unix:{control},server=on,wait=off");
+    let port = format!("unix:{serial},server=on,wait=off");
+    let mut args = vec!["-display", "none", "-qmp", &qmp, "-serial", &port];
+    args.extend(more);
+    let mut child = spawn(&args);
+    let stream = connect(&control, &mut child);
+    let console = connect(&serial, &mut child);
+    (child, stream, console)
+}
+
+/// The events up to this one: their names and their status.
+fn events_to(qmp: &mut Qmp<UnixStream, UnixStream>, last: &str) -> Vec<String> {
+    let mut events = Vec::new();
+    loop {
+        let message = qmp.next();
+        let name = message["event"].as_str().unwrap();
+        let status = message["data"]["status"].as_str().unwrap_or_default();
+        events.push(format!("{name} {status}").trim().to_owned());
+        if events.last().is_some_and(|e| e == last) {
+            return events;
+        }
+    }
+}
+
+fn with_events(stream: UnixStream) -> Qmp<UnixStream, UnixStream> {
+    let mut qmp = Qmp::new(stream.try_clone().unwrap(), stream);
+    qmp.ok("qmp_capabilities", json!({}));
+    let on = json!({"capabilities": [{"capability": "events", "state": true}]});
+    qmp.ok("migrate-set-capabilities", on);
+    qmp
+}
+
+/// A machine saved in one process goes on in others: after `migrate-incoming`, at once, and stopped. Events and run states are those
+/// of QEMU 7.2's `migrate` and `-incoming defer` with `exec:cat`.
+#[test]
+fn a_saved_machine_goes_on_elsewhere() {
+    let files = Scratch::new("migrate");
+    let state = files.path("state");
+    let (mut child, stream, mut console) = with_console(&files, "a", &["-S"]);
+    let mut qmp = with_events(stream);
+    qmp.ok("cont", json!({}));
+    prompt(&mut console);
+    // Half a command is typed here, the other half there.
+    console.write_all(b"power").unwrap();
+    let mut echo = [0; 5];
+    console.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"power");
+    assert_eq!(
+        qmp.refused("migrate", json!({"uri": "carrier-pigeon:x"})),
+        "unknown migration protocol: carrier-pigeon:x"
+    );
+    // What cannot be written leaves it running.
+    let nowhere = format!("file:{}", files.path("no-such-folder/state"));
+    qmp.ok("migrate", json!({"uri": nowhere}));
+    let events = events_to(&mut qmp, "MIGRATION failed");
+    assert_eq!(
+        events,
+        [
+            "MIGRATION_PASS",
+            "MIGRATION active",
+            "STOP",
+            "RESUME",
+            "MIGRATION failed"
+        ]
+    );
+    assert_eq!(qmp.status(), "running");
+    let (_, reply) = qmp.run("query-migrate", json!({}));
+    assert_eq!(reply["return"]["status"], "failed");
+    let desc = reply["return"]["error-desc"].as_str().unwrap();
+    assert!(desc.ends_with("No such file or directory"), "{desc}");
+
+    let uri = format!("file:{state}");
+    assert_eq!(qmp.ok("migrate", json!({"uri": uri})), ["MIGRATION"]);
+    let events = events_to(&mut qmp, "MIGRATION completed");
+    assert_eq!(
+        events,
+        [
+            "MIGRATION_PASS",
+            "MIGRATION active",
+            "STOP",
+            "MIGRATION completed"
+        ]
+    );
+    assert_eq!(qmp.status(), "postmigrate");
+    let (_, reply) = qmp.run("query-migrate", json!({}));
+    assert_eq!(reply["return"]["ram"]["remaining"], 0);
+    qmp.ok("cont", json!({}));
+    assert_eq!(qmp.status(), "running");
+    qmp.ok("quit", json!({}));
+    assert!(child.wait().unwrap().success());
+
+    let (mut child, stream, mut console) = with_console(&files, "b", &["-incoming", "defer"]);
+    let mut qmp = with_events(stream);
+    assert_eq!(qmp.status(), "inmigrate");
+    // What is no machine leaves it waiting.
+    let text = files.file("text", b"nothing of the kind");
+    let wrong = json!({"uri": format!("file:{text}")});
+    qmp.ok("migrate-incoming", wrong);
+    events_to(&mut qmp, "MIGRATION failed");
+    let (_, reply) = qmp.run("query-migrate", json!({}));
+    assert_eq!(reply["return"]["error-desc"], "this is not a snapshot");
+    assert_eq!(qmp.status(), "inmigrate");
+    let uri = format!("exec:cat {state}");
+    qmp.ok("migrate-incoming", json!({"uri": uri}));
+    let events = events_to(&mut qmp, "MIGRATION completed");
+    assert_eq!(
+        events,
+        ["MIGRATION active", "RESUME", "MIGRATION completed"]
+    );
+    assert_eq!(qmp.status(), "running");
+    console.write_all(b"off\r").unwrap();
+    assert_eq!(events_to(&mut qmp, "SHUTDOWN"), ["SHUTDOWN"]);
+    assert!(child.wait().unwrap().success());
+
+    let from = format!("file:{state}");
+    let (mut child, stream, mut console) =
+        with_console(&files, "c", &["-S", "-incoming", &from, "-accel", "interp"]);
+    let mut qmp = with_events(stream);
+    assert_eq!(qmp.status(), "paused");
+    assert_eq!(qmp.ok("cont", json!({})), ["RESUME"]);
+    console.write_all(b"off\r").unwrap();
+    assert_eq!(events_to(&mut qmp, "SHUTDOWN"), ["SHUTDOWN"]);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn what_cannot_be_saved_or_loaded_is_told() {
+    let files = Scratch::new("unmigrated");
+    let disk = files.file("disk", &[0; 4096]);
+    let drive = format!("file={disk},format=raw");
+    let mut child = spawn(&["-S", "-qmp", "stdio", "-drive", &drive]);
+    let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let mut qmp = Qmp::new(from, to);
+    qmp.ok("qmp_capabilities", json!({}));
+    let uri = json!({"uri": format!("file:{}", files.path("state"))});
+    let refused = qmp.refused("migrate", uri);
+    assert!(refused.contains("can be written"), "{refused}");
+    qmp.ok("quit", json!({}));
+    assert!(child.wait().unwrap().success());
+    let out = tinamou(&["system-mipsel", "-incoming", &format!("file:{disk}")]);
+    assert!(!out.status.success());
+    let said = text(&out.stderr);
+    assert!(said.contains("this is not a snapshot"), "{said}");
+}

@@ -126,6 +126,7 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     }
     if let Some(shift) = o.icount {
         config.icount_shift = shift;
+        config.counted = true;
     }
     if let Some(JsAccel::Interp) = o.accel {
         config.accel = Accel::Interp;

@@ -3,7 +3,7 @@
 
 use crate::hmp;
 use crate::qmp::{
-    block, chardev, human, input, life, machine, memory, objects, protocol, qom, setup,
+    block, chardev, human, input, life, machine, memory, migration, objects, protocol, qom, setup,
 };
 use crate::schema::Type::{Any, Bool, Enum, Int, List, Object, Str, U64};
 use crate::schema::{Command, Event, cmd, event, opt, req};
@@ -90,6 +90,39 @@ pub static COMMANDS: &[Command] = &[
         .args(&[req("action", Enum(&WATCHDOG_ACTION))])
         .since("2.11")
         .doc("What a watchdog does; no board of ours has one."),
+    // Its state, to and from elsewhere.
+    cmd("migrate", migration::migrate)
+        .args(&[
+            req("uri", Str),
+            opt("blk", Bool),
+            opt("inc", Bool),
+            opt("detach", Bool),
+            opt("resume", Bool),
+        ])
+        .since("0.14")
+        .doc("Stops the machine and saves it to `file:PATH`, or into the input of `exec:COMMAND`; the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set.")
+        .errors("The place is of no such kind; a drive can be written; the machine waits for its own state or was saved already."),
+    cmd("migrate-incoming", migration::incoming)
+        .args(&[req("uri", Str)])
+        .since("2.3")
+        .doc("Loads the machine's state from such a place, after the answer. It runs on if it ran when it was saved, unless `-S` was given. A state that is refused leaves the machine waiting.")
+        .errors("The machine does not wait (`-incoming`); the place is of no such kind."),
+    cmd("migrate_cancel", migration::cancel)
+        .since("0.14")
+        .doc("Cancels a migration; as each is done in one go, there never is one."),
+    cmd("query-migrate", migration::query)
+        .returns(Object(&MIGRATION_INFO))
+        .since("0.14")
+        .doc("How the last migration went; nothing if there was none."),
+    cmd("query-migrate-capabilities", migration::capabilities)
+        .returns(List(&Object(&MIGRATION_CAPABILITY_STATUS)))
+        .since("1.2")
+        .doc("The capabilities; but for `events`, none can be set."),
+    cmd("migrate-set-capabilities", migration::set_capabilities)
+        .args(&[req("capabilities", List(&Object(&MIGRATION_CAPABILITY_STATUS)))])
+        .since("1.2")
+        .doc("Sets capabilities.")
+        .errors("It is another one than `events`."),
     // What the machine is made of.
     cmd("x-machine-options", setup::options)
         .returns(List(&Object(&SETUP_OPTION)))
@@ -432,6 +465,18 @@ pub static EVENTS: &[Event] = &[
     .data(&CAUSE_DATA),
     event("POWERDOWN", "0.12", "The power button was pressed."),
     event("RESET", "0.12", "The machine was reset.").data(&CAUSE_DATA),
+    event(
+        "MIGRATION",
+        "2.4",
+        "A migration came this far. Only with the capability `events`.",
+    )
+    .data(&MIGRATION_DATA),
+    event(
+        "MIGRATION_PASS",
+        "2.6",
+        "Memory is being saved, for the first and only time. Only with the capability `events`.",
+    )
+    .data(&MIGRATION_PASS_DATA),
     event("STOP", "0.12", "The machine stopped."),
     event("RESUME", "0.12", "The machine runs."),
     event(

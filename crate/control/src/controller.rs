@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::hmp::Hmp;
 use crate::hmp::dump::Format;
 use crate::json;
+use crate::migration::Migration;
 use crate::objects::Objects;
 use crate::qmp::session::Session;
 use crate::ringbuf::Ring;
@@ -36,6 +37,10 @@ pub enum RunState {
     Shutdown,
     /// It waits for its state from elsewhere.
     Inmigrate,
+    /// It stands still to be saved.
+    FinishMigrate,
+    /// It was saved.
+    Postmigrate,
     /// A debugger stopped it.
     Debug,
     /// A device stopped it.
@@ -52,6 +57,8 @@ impl RunState {
             RunState::Paused => "paused",
             RunState::Shutdown => "shutdown",
             RunState::Inmigrate => "inmigrate",
+            RunState::FinishMigrate => "finish-migrate",
+            RunState::Postmigrate => "postmigrate",
             RunState::Debug => "debug",
             RunState::InternalError => "internal-error",
         }
@@ -114,6 +121,8 @@ pub struct Start {
     pub preconfig: bool,
     /// Wait before it runs (`-S`).
     pub paused: bool,
+    /// Wait for its state from elsewhere (`-incoming`): a place, or `defer` for one that is told later.
+    pub incoming: Option<String>,
     /// Its name.
     pub name: Option<String>,
     /// Its UUID.
@@ -129,6 +138,7 @@ impl Start {
             target,
             preconfig: false,
             paused: false,
+            incoming: None,
             name: None,
             uuid: None,
             actions: Actions {
@@ -173,6 +183,7 @@ pub struct Controller {
     /// Slots of drives whose tray is open.
     pub(crate) open_trays: Vec<u32>,
     pub(crate) singlestep: bool,
+    pub(crate) migration: Migration,
     /// Of the last dump of memory.
     pub(crate) format: Format,
     /// Run as soon as the machine can: what `-S` and, while state comes in, `stop` and `cont` change.
@@ -192,6 +203,7 @@ impl Controller {
             rings: BTreeMap::new(),
             open_trays: Vec::new(),
             singlestep: false,
+            migration: Migration::default(),
             format: Format::default(),
             autostart: !start.paused,
             state: RunState::Preconfig,
@@ -222,11 +234,23 @@ impl Controller {
     /// The host's sentence when the machine cannot be made; it is still preconfig then.
     pub(crate) fn make(&mut self, host: &mut dyn Host) -> Result<(), String> {
         host.build(&self.setup)?;
-        self.state = RunState::Prelaunch;
-        if self.autostart {
-            self.resume(host);
+        let Some(place) = self.start.incoming.clone() else {
+            self.state = RunState::Prelaunch;
+            if self.autostart {
+                self.resume(host);
+            }
+            return Ok(());
+        };
+        let before = std::mem::replace(&mut self.state, RunState::Inmigrate);
+        if place == "defer" {
+            return Ok(());
         }
-        Ok(())
+        let asked = self.migrate_incoming(host, &place);
+        let done = asked.map_err(|e| e.desc).and_then(|()| self.work(host));
+        if done.is_err() {
+            self.state = before;
+        }
+        done
     }
 
     /// The run state.
@@ -261,6 +285,19 @@ impl Controller {
             }
             RunState::Inmigrate => self.autostart = false,
             _ => {}
+        }
+    }
+
+    /// The machine was saved.
+    pub(crate) fn migrated(&mut self) {
+        self.state = RunState::Postmigrate;
+    }
+
+    /// The machine's state came, of one that ran or did not.
+    pub(crate) fn arrived(&mut self, host: &dyn Host, ran: bool) {
+        self.state = RunState::Paused;
+        if ran && self.autostart {
+            self.resume(host);
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tinamou_core::{BlockBackend, Gpa};
 use tinamou_machine::bus::MapRange;
 use tinamou_machine::devices::{Board, BoardConfig};
+use tinamou_machine::snapshot::Saved;
 use tinamou_machine::{Machine, Stats};
 
 use crate::setup::Setup;
@@ -46,6 +47,13 @@ pub trait Driven {
     fn address_digits(&self) -> usize;
     /// Puts a disk into a slot, or takes it out. False while a request for the old one is under way.
     fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool;
+    /// Saves it; `runs`: it is to go on at once where it is loaded.
+    fn save(&self, runs: bool) -> Saved;
+    /// Loads what `save` wrote, and returns `runs`.
+    ///
+    /// # Errors
+    /// A sentence for the user; the machine is as it was.
+    fn load(&mut self, file: &[u8]) -> Result<bool, String>;
 }
 
 impl Driven for Machine {
@@ -104,6 +112,12 @@ impl Driven for Machine {
         }
         self.bus_mut().set_disk(slot, disk);
         true
+    }
+    fn save(&self, runs: bool) -> Saved {
+        Machine::save(self, runs)
+    }
+    fn load(&mut self, file: &[u8]) -> Result<bool, String> {
+        Machine::load(self, file).map_err(|e| e.to_string())
     }
 }
 
@@ -211,6 +225,20 @@ pub trait Host {
     /// A sentence for the user.
     fn write_file(&mut self, path: &str, _data: &[u8]) -> Result<(), String> {
         Err(format!("Could not open '{path}': this host has no files"))
+    }
+    /// Sends a machine's state to a place (`file:`, `exec:`).
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn send_state(&mut self, uri: &str, _data: &[u8]) -> Result<(), String> {
+        Err(format!("this host cannot send to '{uri}'"))
+    }
+    /// A machine's state from such a place.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {
+        Err(format!("this host cannot receive from '{uri}'"))
     }
     /// The drives, by slot.
     fn drives(&self) -> Vec<Drive> {

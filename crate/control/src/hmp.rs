@@ -207,6 +207,32 @@ pub static COMMANDS: &[HmpCommand] = &[
         },
     ),
     cmd(
+        "migrate",
+        "[-d] uri",
+        "save the machine to file:PATH or exec:COMMAND",
+        |cx, w| {
+            let mut uri = w.word("uri")?;
+            if uri == "-d" {
+                uri = w.word("uri")?;
+            }
+            quiet(cx, "migrate", json!({ "uri": uri }))?;
+            Ok(migrated(cx))
+        },
+    ),
+    cmd("migrate_cancel", "", "cancel that", |cx, w| {
+        w.end()?;
+        quiet(cx, "migrate_cancel", json!({}))
+    }),
+    cmd(
+        "migrate_incoming",
+        "uri",
+        "load the state that the machine waits for",
+        |cx, w| {
+            quiet(cx, "migrate-incoming", json!({"uri": w.word("uri")?}))?;
+            Ok(migrated(cx))
+        },
+    ),
+    cmd(
         "print|p",
         "/fmt expr",
         "the value of an expression",
@@ -330,6 +356,14 @@ pub(crate) fn call(cx: &mut Cx<'_>, name: &str, args: Value) -> Result<Value, Wr
 /// The same where there is nothing to show.
 fn quiet(cx: &mut Cx<'_>, name: &str, args: Value) -> Said {
     call(cx, name, args).map(|_| String::new())
+}
+
+/// Does what was asked for; what went wrong, if anything.
+fn migrated(cx: &mut Cx<'_>) -> String {
+    match cx.ctl.work(cx.host) {
+        Ok(()) => String::new(),
+        Err(why) => format!("Error: {why}\n"),
+    }
 }
 
 fn has_name(names: &str, name: &str) -> bool {

@@ -15,6 +15,7 @@ pub mod error;
 pub mod gdb;
 pub mod hmp;
 pub mod json;
+mod migration;
 pub mod objects;
 pub mod qmp;
 pub mod ringbuf;

@@ -8,6 +8,7 @@ pub mod input;
 pub mod life;
 pub mod machine;
 pub mod memory;
+pub mod migration;
 pub mod objects;
 pub mod protocol;
 pub mod qom;
@@ -54,6 +55,8 @@ pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mu
             let pretty = session.pretty;
             m.say(&reply, pretty);
         }
+        // Whoever asked learns of a failure by events and `query-migrate`.
+        let _ = ctl.work(host);
     }
 }
 

@@ -26,6 +26,14 @@ words! {
     PANIC_ACTION = "PanicAction": "pause" "shutdown" "exit-failure" "none";
     /// What the watchdog does.
     WATCHDOG_ACTION = "WatchdogAction": "reset" "shutdown" "poweroff" "pause" "debug" "none" "inject-nmi";
+    /// How far a migration is.
+    MIGRATION_STATUS = "MigrationStatus": "none" "setup" "cancelling" "cancelled" "active" "postcopy-active"
+        "postcopy-paused" "postcopy-recover" "completed" "failed" "colo" "pre-switchover" "device" "wait-unplug";
+    /// Ways to migrate.
+    MIGRATION_CAPABILITY = "MigrationCapability": "xbzrle" "rdma-pin-all" "auto-converge" "zero-blocks" "compress" "events"
+        "postcopy-ram" "x-colo" "release-ram" "block" "return-path" "pause-before-switchover" "multifd" "dirty-bitmaps"
+        "postcopy-blocktime" "late-block-activate" "x-ignore-shared" "validate-uuid" "background-snapshot" "zero-copy-send"
+        "postcopy-preempt";
     /// Emulated architectures.
     TARGET = "SysEmuTarget": "mips" "mips64" "mips64el" "mipsel";
     /// Kinds of NUMA configuration.
@@ -101,6 +109,20 @@ objects! {
     COMMAND_INFO = "CommandInfo" { req "name" Str };
     /// Whether the machine runs.
     STATUS_INFO = "StatusInfo" { req "running" Bool, req "singlestep" Bool, req "status" E(&RUN_STATE) };
+    /// What a migration did with memory.
+    MIGRATION_STATS = "MigrationStats" {
+        req "transferred" Int, req "remaining" Int, req "total" Int, req "duplicate" Int, req "skipped" Int, req "normal" Int,
+        req "normal-bytes" Int, req "dirty-pages-rate" Int, req "mbps" Type::Number, req "dirty-sync-count" Int,
+        req "postcopy-requests" Int, req "page-size" Int, req "multifd-bytes" Int, req "pages-per-second" Int,
+        req "precopy-bytes" Int, req "downtime-bytes" Int, req "postcopy-bytes" Int, req "dirty-sync-missed-zero-copy" Int,
+    };
+    /// The last migration.
+    MIGRATION_INFO = "MigrationInfo" {
+        opt "status" E(&MIGRATION_STATUS), opt "ram" O(&MIGRATION_STATS), opt "total-time" Int, opt "downtime" Int,
+        opt "setup-time" Int, opt "error-desc" Str,
+    };
+    /// A way to migrate, and whether it is on.
+    MIGRATION_CAPABILITY_STATUS = "MigrationCapabilityStatus" { req "capability" E(&MIGRATION_CAPABILITY), req "state" Bool };
     /// The machine's name.
     NAME_INFO = "NameInfo" { opt "name" Str };
     /// The machine's UUID.
@@ -345,6 +367,10 @@ objects! {
     ICOUNT_INFO = "XIcountInfo" { req "icount" U64, req "virtual-ns" U64, opt "shift" Int };
     /// An object of a machine that is gone down or was reset.
     CAUSE_DATA = "" { req "guest" Bool, req "reason" E(&SHUTDOWN_CAUSE) };
+    /// How far a migration is.
+    MIGRATION_DATA = "" { req "status" E(&MIGRATION_STATUS) };
+    /// Which pass over the memory.
+    MIGRATION_PASS_DATA = "" { req "pass" Int };
     /// A tray that moved.
     TRAY_DATA = "" { req "device" Str, req "id" Str, req "tray-open" Bool };
 }

@@ -734,8 +734,14 @@ impl Bus {
     pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
         l.section("bus", 1, |l, _| {
             self.now = Ns(l.u64()?);
+            if self.now.0 > i64::MAX as u64 {
+                return Err(LoadError::Invalid("time"));
+            }
             self.cpu_irq = l.u32()?;
             self.next_request = l.u64()?;
+            if self.next_request > i64::MAX as u64 {
+                return Err(LoadError::Invalid("number of disk requests"));
+            }
             for v in &mut self.out_levels {
                 *v = l.u64()?;
             }

@@ -4,6 +4,11 @@
 /// Rates are in 1/256 nanoseconds per instruction.
 const RATE_LOG2: u32 = 8;
 
+/// `-icount 10`: beyond all rates of [`Pace`].
+const MAX_RATE: u64 = 1 << (RATE_LOG2 + 10);
+/// Latest time of a saved state: 146 years.
+const MAX_NS: u64 = 1 << 62;
+
 /// Nanoseconds of virtual time as a function of the instruction count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
@@ -57,13 +62,18 @@ impl Clock {
         [self.rate, self.from, self.base_ns]
     }
 
-    /// Restores a saved state.
-    pub fn set_state(&mut self, [rate, from, base_ns]: [u64; 3]) {
-        *self = Clock {
-            rate: rate.max(1),
-            from,
-            base_ns,
-        };
+    /// Restores a state saved at `icount`; false, and nothing is changed, if it cannot be one.
+    #[must_use]
+    pub fn set_state(&mut self, icount: u64, [rate, from, base_ns]: [u64; 3]) -> bool {
+        let fits = (1..=MAX_RATE).contains(&rate) && from <= icount && base_ns <= MAX_NS;
+        if fits {
+            *self = Clock {
+                rate,
+                from,
+                base_ns,
+            };
+        }
+        fits
     }
 }
 
@@ -134,7 +144,8 @@ mod tests {
         assert_eq!(c.icount_at(110), 104);
         assert_eq!(c.icount_at(111), 105);
         let mut d = Clock::new(9);
-        d.set_state(c.state());
+        assert!(d.set_state(100, c.state()));
+        assert!(!d.set_state(99, c.state()));
         assert_eq!(c, d);
     }
 

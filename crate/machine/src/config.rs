@@ -40,6 +40,8 @@ pub struct Config {
     pub bios: Option<Vec<u8>>,
     /// log2 of the nanoseconds of one instruction.
     pub icount_shift: u32,
+    /// Time is counted (`-icount`): nobody calls [`crate::Machine::set_rate`].
+    pub counted: bool,
     /// Seconds since 1970 of the real-time clock at power-on.
     pub rtc_base: u64,
     /// The board's network interface is there.
@@ -67,6 +69,7 @@ impl Config {
             dtb: None,
             bios: None,
             icount_shift: 1,
+            counted: false,
             rtc_base: crate::devices::BoardConfig::default().rtc_base,
             nic: true,
             accel: Accel::Jit,

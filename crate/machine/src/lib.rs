@@ -13,6 +13,7 @@ pub mod image;
 mod inspect;
 pub mod machine;
 pub mod malta;
+pub mod snapshot;
 pub mod target;
 
 pub use config::{Accel, Config, MachineError};

@@ -17,10 +17,14 @@ use crate::config::{Accel, Config, MachineError};
 use crate::devices::BoardConfig;
 use crate::history::{History, Input};
 use crate::malta;
+use crate::snapshot::Identity;
 use crate::target::Arch;
 
 /// Most instructions of one vCPU run: short enough that generated loops re-enter optimised code (DESIGN.md, "budget").
 const MAX_RUN_INSNS: u64 = 100_000;
+
+/// Most instructions that a saved machine may have run: no overflow is near (a month at 10^9 a second is 2^51).
+const MAX_ICOUNT: u64 = 1 << 52;
 
 /// Why [`Machine::run_slice`] came back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,6 +153,8 @@ pub struct Machine {
     pub(crate) cpu_irq: u32,
     bus_generation: u64,
     memory_generation: u64,
+    /// What it was made with.
+    pub(crate) identity: Identity,
     /// Its past, if a debugger wants to go back.
     pub(crate) history: Option<Box<History>>,
 }
@@ -244,6 +250,7 @@ impl Machine {
             cpu_irq: 0,
             bus_generation,
             memory_generation,
+            identity: Identity::new(config),
             history: None,
         })
     }
@@ -511,7 +518,10 @@ impl Machine {
     pub(crate) fn load_state(&mut self, state: &[u8]) -> Result<(), LoadError> {
         let mut l = Loader::new(state);
         let icount = l.u64()?;
-        self.clock.set_state([l.u64()?, l.u64()?, l.u64()?]);
+        let clock = [l.u64()?, l.u64()?, l.u64()?];
+        if icount > MAX_ICOUNT || !self.clock.set_state(icount, clock) {
+            return Err(LoadError::Invalid("time"));
+        }
         let pc = l.u64()?;
         let timer_ns = Some(l.u64()?).filter(|&ns| ns != u64::MAX);
         let slots = self.vcpu.guest().slots();
@@ -525,6 +535,9 @@ impl Machine {
             .load(guest)
             .map_err(|_| LoadError::Invalid("vCPU"))?;
         self.bus.load(&mut l)?;
+        if l.remaining() != 0 {
+            return Err(LoadError::Trailing("machine".into()));
+        }
         self.vcpu.resume_at(icount, pc, timer_ns);
         Ok(())
     }

@@ -222,6 +222,12 @@ pub(super) static TABLE: &[Opt] = &[
         "do not start: wait for the monitor's cont",
         |p, _| on(&mut p.options.paused),
     ),
+    opt(
+        &["incoming"],
+        "file:PATH|exec:COMMAND|defer",
+        "go on from a saved machine; defer: from the one that migrate-incoming names",
+        |p, v| set(&mut p.options.incoming, v),
+    ),
     flag(
         &["preconfig"],
         "do not make the machine: wait for QMP's x-exit-preconfig",
@@ -343,7 +349,6 @@ pub(super) static TABLE: &[Opt] = &[
             "object",
             "blockdev",
             "loadvm",
-            "incoming",
             "global",
             "trace",
             "parallel",

@@ -1,6 +1,8 @@
 //! Timers and disk completions on the virtual clock.
 
-use tinamou_core::{BlockError, BlockRequest, Input, LoadError, Loader, Ns, RequestId, Saver};
+use tinamou_core::{
+    BlockError, BlockRequest, Input, LoadError, Loader, Ns, RequestId, SECTOR_BYTES, Saver,
+};
 
 use super::Bus;
 
@@ -198,10 +200,13 @@ impl Bus {
             let dev = device(l.u32()?)?;
             let (slot, id, deadline) = (l.u32()?, RequestId(l.u64()?), Ns(l.u64()?));
             let request = match l.u8()? {
-                0 => BlockRequest::Read {
-                    lba: l.u64()?,
-                    sectors: l.u32()?,
-                },
+                0 => {
+                    let (lba, sectors) = (l.u64()?, l.u32()?);
+                    if u64::from(sectors) * SECTOR_BYTES > MAX_REQUEST_BYTES as u64 {
+                        return Err(LoadError::Invalid("disk request"));
+                    }
+                    BlockRequest::Read { lba, sectors }
+                }
                 1 => BlockRequest::Write {
                     lba: l.u64()?,
                     data: l.bytes_max(MAX_REQUEST_BYTES)?,

@@ -89,6 +89,14 @@ impl Bus {
         images.map(move |(block, offset, bytes)| (name(block.0 as usize), *offset, bytes.len()))
     }
 
+    /// Sectors of each slot's disk.
+    pub fn disk_sizes(&self) -> Vec<Option<u64>> {
+        self.disks
+            .iter()
+            .map(|d| Some(d.as_ref()?.sectors()))
+            .collect()
+    }
+
     /// Whether a request for the disk in a slot is under way.
     pub fn disk_is_busy(&self, slot: u32) -> bool {
         self.pending.iter().any(|p| p.slot == slot)

@@ -1,0 +1,61 @@
+//! Saving and loading the machine.
+
+use serde_json::{Value, json};
+
+use super::done;
+use crate::cx::{Args, Cx};
+use crate::error::Error;
+use crate::types::MIGRATION_CAPABILITY;
+
+/// `migrate`
+pub fn migrate(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    for unsupported in ["blk", "inc", "resume"] {
+        if args.bool(unsupported) == Some(true) {
+            return Err(Error::unsupported());
+        }
+    }
+    cx.ctl.migrate(cx.host, args.text("uri"))?;
+    done()
+}
+
+/// `migrate-incoming`
+pub fn incoming(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.migrate_incoming(cx.host, args.text("uri"))?;
+    done()
+}
+
+/// `migrate_cancel`
+pub fn cancel(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    done()
+}
+
+/// `query-migrate`
+pub fn query(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(cx.ctl.migration.describe())
+}
+
+/// `query-migrate-capabilities`
+pub fn capabilities(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let state = |name: &str| name == "events" && cx.ctl.migration.events;
+    let one = |name: &&str| json!({"capability": name, "state": state(name)});
+    Ok(MIGRATION_CAPABILITY.values.iter().map(one).collect())
+}
+
+/// `migrate-set-capabilities`
+pub fn set_capabilities(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let list = args.get("capabilities").and_then(Value::as_array);
+    let mut events = cx.ctl.migration.events;
+    for c in list.into_iter().flatten() {
+        let name = c["capability"].as_str().unwrap_or_default();
+        let on = c["state"] == true;
+        match name {
+            "events" => events = on,
+            _ if on => {
+                return Err(Error::generic(format!("'{name}' is not supported")));
+            }
+            _ => {}
+        }
+    }
+    cx.ctl.migration.events = events;
+    done()
+}

@@ -1,0 +1,269 @@
+//! Snapshots of a machine that runs the lab guest: the same bytes when saved again, the same state when run on, in both tiers; and
+//! files that are not what they should be, which are refused and change nothing.
+
+use tinamou_arena::Arena;
+use tinamou_jit::engine::Engine;
+use tinamou_jit::engine::wasmtime::WasmtimeEngine;
+use tinamou_machine::snapshot::SnapshotError;
+use tinamou_machine::{Accel, Config, Machine, SliceEnd};
+use twox_hash::XxHash3_64;
+
+const PREFIX_BYTES: usize = 24;
+
+fn config(target: &str, accel: Accel) -> Config {
+    let mut config = Config::new(Config::target(target).unwrap());
+    let image = format!(
+        "{}/../../tests/lab/images/lab-{target}.elf",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    config.kernel = Some(std::fs::read(image).unwrap());
+    config.ram_bytes = 16 << 20;
+    config.accel = accel;
+    config.counted = true;
+    config
+}
+
+fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {
+    let engine = WasmtimeEngine::new(arena, 1).map_err(|e| e.to_string())?;
+    Ok(Box::new(engine))
+}
+
+fn machine(config: &Config) -> Machine {
+    Machine::new(config, engine).unwrap()
+}
+
+/// Runs as a host with counted time does.
+fn run(m: &mut Machine, insns: u64) {
+    let end = m.icount() + insns;
+    while m.icount() < end {
+        match m.run_slice(end - m.icount()) {
+            SliceEnd::Halted {
+                until_ns: Some(until),
+            } => m.skip_to(until),
+            SliceEnd::Halted { until_ns: None } => return,
+            SliceEnd::Budget => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The middle of the guest's own tests, with something typed.
+fn somewhere(config: &Config) -> Machine {
+    let mut m = machine(config);
+    run(&mut m, 1_000_000);
+    m.serial_input(0, b"help\r");
+    run(&mut m, 345_678);
+    m
+}
+
+#[test]
+fn run_save_load_run_is_run_run() {
+    for (target, accel) in [
+        ("mipsel", Accel::Interp),
+        ("mips", Accel::Interp),
+        ("mipsel", Accel::Jit),
+    ] {
+        let config = config(target, accel);
+        let mut first = somewhere(&config);
+        let file = first.save(true).bytes;
+        let mut second = machine(&config);
+        assert_eq!(second.load(&file), Ok(true), "{target}");
+        assert_eq!(second.save(true).bytes, file, "{target}");
+        assert_eq!(second.state_hash(), first.state_hash(), "{target}");
+        // A machine that has run, and compiled, something else.
+        let mut third = machine(&config);
+        run(&mut third, 3_000_000);
+        assert_eq!(third.load(&file), Ok(true), "{target}");
+        for m in [&mut first, &mut second, &mut third] {
+            m.take_serial_output(0);
+            m.serial_input(0, b"x\r");
+            run(m, 3_000_000);
+        }
+        let said = first.take_serial_output(0);
+        for m in [&mut second, &mut third] {
+            assert_eq!(m.icount(), first.icount(), "{target}");
+            assert_eq!(m.state_hash(), first.state_hash(), "{target}");
+            assert_eq!(m.take_serial_output(0), said, "{target}");
+        }
+    }
+}
+
+#[test]
+fn tiers_exchange_snapshots() {
+    let mut jit = somewhere(&config("mipsel", Accel::Jit));
+    let file = jit.save(false).bytes;
+    let mut interp = machine(&config("mipsel", Accel::Interp));
+    assert_eq!(interp.load(&file), Ok(false));
+    run(&mut jit, 2_000_000);
+    run(&mut interp, 2_000_000);
+    assert_eq!(interp.save(false).bytes, jit.save(false).bytes);
+}
+
+#[test]
+fn zeros_are_left_out() {
+    let m = somewhere(&config("mipsel", Accel::Interp));
+    let saved = m.save(false);
+    let bytes: u64 = m.bus().blocks().iter().map(|b| b.bytes).sum();
+    assert_eq!((saved.pages + saved.zero_pages) * 4096, bytes);
+    assert!(saved.bytes.len() < 1 << 20, "{}", saved.bytes.len());
+}
+
+#[test]
+fn another_machine_refuses() {
+    let file = somewhere(&config("mipsel", Accel::Interp))
+        .save(false)
+        .bytes;
+    let other = |target: &str, change: &dyn Fn(&mut Config)| {
+        let mut config = config(target, Accel::Interp);
+        change(&mut config);
+        let mut m = machine(&config);
+        let before = m.state_hash();
+        let error = m.load(&file).unwrap_err().to_string();
+        assert_eq!(m.state_hash(), before);
+        error
+    };
+    for (got, want) in [
+        (
+            other("mips", &|_| {}),
+            "the snapshot's target is mipsel, this machine's is mips",
+        ),
+        (
+            other("mipsel", &|c| c.ram_bytes = 32 << 20),
+            "the snapshot's RAM is 16777216 bytes, this machine's is 33554432 bytes",
+        ),
+        (
+            other("mipsel", &|c| c.cpu = "4Kc".into()),
+            "the snapshot's CPU is 24Kf, this machine's is 4Kc",
+        ),
+        (
+            other("mipsel", &|c| c.nic = false),
+            "the snapshot's network interface is there, this machine's is left out",
+        ),
+        (
+            other("mipsel", &|c| c.counted = false),
+            "the snapshot's clock is counted instructions (-icount 1), this machine's is real time",
+        ),
+    ] {
+        assert_eq!(got, want);
+    }
+}
+
+/// Repeatable noise.
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n as u64) as usize
+    }
+}
+
+fn head_bytes(file: &[u8]) -> usize {
+    u32::from_le_bytes(file[12..16].try_into().unwrap()) as usize
+}
+
+/// Puts the head's checksum right, and with `state` the state's.
+fn sign(file: &mut [u8], state: bool) {
+    let head = PREFIX_BYTES..PREFIX_BYTES + head_bytes(file);
+    if state {
+        // The section `state`: kind, version, length, then the state's length and checksum.
+        let kind = b"\x05state\x01\0\0\0\x0c\0\0\0";
+        let windows = file[head.clone()].windows(kind.len());
+        let at = head.start + windows.into_iter().position(|w| w == kind).unwrap() + kind.len();
+        let bytes = u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+        let sum = XxHash3_64::oneshot(&file[head.end..head.end + bytes]);
+        file[at + 4..at + 12].copy_from_slice(&sum.to_le_bytes());
+    }
+    let sum = XxHash3_64::oneshot(&file[head]);
+    file[16..24].copy_from_slice(&sum.to_le_bytes());
+}
+
+#[test]
+fn damage_is_found_and_changes_nothing() {
+    let config = config("mipsel", Accel::Interp);
+    let file = somewhere(&config).save(false).bytes;
+    let mut m = machine(&config);
+    run(&mut m, 100_000);
+    let before = m.state_hash();
+    assert_eq!(m.load(b"#!/bin/sh"), Err(SnapshotError::Magic));
+    let mut newer = file.clone();
+    newer[8] = 7;
+    assert_eq!(
+        m.load(&newer).unwrap_err().to_string(),
+        "the snapshot has format version 7, this program reads version 1"
+    );
+    let mut longer = file.clone();
+    longer.push(0);
+    assert_eq!(m.load(&longer), Err(SnapshotError::Trailing));
+    let mut noise = Noise(0x2545_f491_4f6c_dd1d);
+    for _ in 0..150 {
+        let cut = noise.below(file.len());
+        assert!(m.load(&file[..cut]).is_err(), "cut at {cut}");
+        let mut flipped = file.clone();
+        let (at, bit) = (noise.below(file.len()), noise.below(8));
+        flipped[at] ^= 1 << bit;
+        assert!(m.load(&flipped).is_err(), "bit {bit} of byte {at}");
+    }
+    assert_eq!(m.state_hash(), before);
+    m.load(&file).unwrap();
+}
+
+/// Files whose checksums are right and whose contents are not.
+#[test]
+fn forged_heads_are_refused_or_loaded_whole() {
+    let config = config("mipsel", Accel::Interp);
+    let file = somewhere(&config).save(false).bytes;
+    let mut m = machine(&config);
+    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..300 {
+        let before = m.state_hash();
+        let mut forged = file.clone();
+        let at = PREFIX_BYTES + noise.below(head_bytes(&file));
+        forged[at] = noise.below(256) as u8;
+        sign(&mut forged, false);
+        match m.load(&forged) {
+            Ok(_) => assert!(m.save(false).bytes == forged || forged == file, "byte {at}"),
+            Err(_) => assert_eq!(m.state_hash(), before, "byte {at}"),
+        }
+    }
+}
+
+#[test]
+fn forged_states_are_refused_or_run() {
+    let config = config("mipsel", Accel::Interp);
+    let file = somewhere(&config).save(false).bytes;
+    let state = PREFIX_BYTES + head_bytes(&file);
+    let mut m = machine(&config);
+    let bytes = {
+        let kind = b"\x05state\x01\0\0\0\x0c\0\0\0";
+        let at = file.windows(kind.len()).position(|w| w == kind).unwrap() + kind.len();
+        u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize
+    };
+    let mut noise = Noise(0x1234_5678_9abc_def1);
+    let mut loaded = 0;
+    for round in 0..1500 {
+        let mut forged = file.clone();
+        let at = state + noise.below(bytes);
+        forged[at] = match round % 3 {
+            0 => 0xff,
+            1 => forged[at] ^ 1 << noise.below(8),
+            _ => noise.below(256) as u8,
+        };
+        sign(&mut forged, true);
+        if m.load(&forged).is_ok() {
+            loaded += 1;
+            // Whatever it is now, it is a machine.
+            for _ in 0..3 {
+                if let SliceEnd::Halted { until_ns: Some(ns) } = m.run_slice(2000) {
+                    m.skip_to(ns);
+                }
+            }
+            m.reset();
+            m.run_slice(1000);
+        }
+    }
+    assert!(loaded > 0);
+    m.load(&file).unwrap();
+}

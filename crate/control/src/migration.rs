@@ -1,7 +1,7 @@
 //! Saving the machine to a place of the host's, and loading it from there: the states that QEMU calls migration.
 //!
 //! A command only asks for it: [`Controller::work`] does it once the command is answered, so that the answer comes between the events
-//! as with QEMU. It is then done in one go, with the machine stopped: there is nothing to watch on the way, and nothing to cancel.
+//! as with QEMU. It is then done in one go, with the machine stopped; there is nothing to watch on the way, and nothing to cancel.
 
 use serde_json::{Map, Value, json};
 
@@ -59,7 +59,9 @@ fn now(host: &dyn Host) -> i64 {
 impl Controller {
     fn migration_is(&mut self, host: &dyn Host, status: &'static str) {
         self.migration.status = Some(status);
-        if self.migration.events {
+        // QEMU tells of the beginning on this side unasked.
+        let begins = status == "setup" && self.state() == RunState::Inmigrate;
+        if self.migration.events || begins {
             let mut data = Map::new();
             data.insert("status".into(), status.into());
             self.event(host, "MIGRATION", data);
@@ -124,7 +126,7 @@ impl Controller {
     /// Does what commands asked for.
     ///
     /// # Errors
-    /// The host's sentence, or the machine's, which [`Migration::describe`] has too.
+    /// The host's sentence, or the machine's, which `query-migrate` has too.
     pub fn work(&mut self, host: &mut dyn Host) -> Result<(), String> {
         let done = match self.migration.work.take() {
             None => return Ok(()),

@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 
 /// Replays whole dialogues; every message must be the same.
 fn replay(file: &str, text: &str) {
+    let mut state = None;
     for (options, exchanges) in recorded(text) {
         let mut host = TestHost::new();
+        // What one dialogue saved the next one loads.
+        host.state = state.take();
         // -nodefaults
         host.drives.clear();
         let mut d = Dialogue::on(host, "mips", &options);
@@ -24,12 +27,18 @@ fn replay(file: &str, text: &str) {
                 String::from_utf8_lossy(&e.sent)
             );
         }
+        state = d.host.state.take();
     }
 }
 
 #[test]
 fn negotiation() {
     replay("negotiation.txt", include_str!("golden/negotiation.txt"));
+}
+
+#[test]
+fn migration() {
+    replay("migration.txt", include_str!("golden/migration.txt"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Snapshots: a whole machine as one file, which a machine of the same configuration goes on from, on any host.
 //!
-//! Format, version 1, little-endian: the magic, the version, the head's length and checksum, the [`mod@head`], the state (interrupt lines of the
-//! vCPU, then what [`Machine::save_state`] writes), and the memory's chunks in the head's order. A chunk is 16 pages of a memory
-//! block; pages of zeros are left out and chunks without a page too; the rest is one LZ4 block ([`memory`]). The head has lengths and
+//! Format, version 1, little-endian: the magic, the version, the head's length and checksum, the head (`head`), the state (interrupt lines of the
+//! vCPU, then what `Machine::save_state` writes), and the memory's chunks in the head's order. A chunk is 16 pages of a memory
+//! block; pages of zeros are left out and chunks without a page too; the rest is one LZ4 block (`memory`). The head has lengths and
 //! checksums (XXH3, 64 bits) of all that follows, so that a reader can find any page by the first bytes of the file. The same state
 //! gives the same bytes.
 //!

@@ -15,6 +15,8 @@ pub struct TestHost {
     pub chardevs: Vec<Chardev>,
     pub drives: Vec<Drive>,
     pub written: Vec<(String, Vec<u8>)>,
+    /// A machine that was saved.
+    pub state: Option<Vec<u8>>,
 }
 
 fn medium(file: &str) -> Medium {
@@ -116,6 +118,15 @@ impl Host for TestHost {
         Ok(())
     }
 
+    fn send_state(&mut self, _: &str, data: &[u8]) -> Result<(), String> {
+        self.state = Some(data.into());
+        Ok(())
+    }
+
+    fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {
+        self.state.clone().ok_or(format!("nothing in {uri}"))
+    }
+
     fn drives(&self) -> Vec<Drive> {
         self.drives.clone()
     }
@@ -160,6 +171,7 @@ impl Dialogue {
         let mut start = Start::new(Config::target(target).unwrap());
         start.preconfig = has("--preconfig");
         start.paused = has("-S");
+        start.incoming = has("-incoming").then(|| "defer".into());
         start.actions.reboot_ends = has("-no-reboot");
         start.actions.shutdown_pauses = has("-no-shutdown");
         let mut ctl = Controller::new(start);

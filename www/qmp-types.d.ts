@@ -47,6 +47,11 @@ export type KvmInfo = { 'enabled': boolean; 'present': boolean };
 export type MachineInfo = { 'name': string; 'alias'?: string; 'is-default'?: boolean; 'cpu-max': number; 'hotpluggable-cpus': boolean; 'numa-mem-supported': boolean; 'deprecated': boolean; 'default-cpu-type'?: string; 'default-ram-id'?: string };
 export type Memdev = { 'id'?: string; 'size': number; 'merge': boolean; 'dump': boolean; 'prealloc': boolean; 'share': boolean; 'reserve'?: boolean; 'host-nodes': Array<number>; 'policy': HostMemPolicy };
 export type MemoryInfo = { 'base-memory': number; 'plugged-memory'?: number };
+export type MigrationCapability = 'xbzrle' | 'rdma-pin-all' | 'auto-converge' | 'zero-blocks' | 'compress' | 'events' | 'postcopy-ram' | 'x-colo' | 'release-ram' | 'block' | 'return-path' | 'pause-before-switchover' | 'multifd' | 'dirty-bitmaps' | 'postcopy-blocktime' | 'late-block-activate' | 'x-ignore-shared' | 'validate-uuid' | 'background-snapshot' | 'zero-copy-send' | 'postcopy-preempt';
+export type MigrationCapabilityStatus = { 'capability': MigrationCapability; 'state': boolean };
+export type MigrationInfo = { 'status'?: MigrationStatus; 'ram'?: MigrationStats; 'total-time'?: number; 'downtime'?: number; 'setup-time'?: number; 'error-desc'?: string };
+export type MigrationStats = { 'transferred': number; 'remaining': number; 'total': number; 'duplicate': number; 'skipped': number; 'normal': number; 'normal-bytes': number; 'dirty-pages-rate': number; 'mbps': number; 'dirty-sync-count': number; 'postcopy-requests': number; 'page-size': number; 'multifd-bytes': number; 'pages-per-second': number; 'precopy-bytes': number; 'downtime-bytes': number; 'postcopy-bytes': number; 'dirty-sync-missed-zero-copy': number };
+export type MigrationStatus = 'none' | 'setup' | 'cancelling' | 'cancelled' | 'active' | 'postcopy-active' | 'postcopy-paused' | 'postcopy-recover' | 'completed' | 'failed' | 'colo' | 'pre-switchover' | 'device' | 'wait-unplug';
 export type MouseInfo = { 'name': string; 'index': number; 'current': boolean; 'absolute': boolean };
 export type NameInfo = { 'name'?: string };
 export type ObjectPropertyInfo = { 'name': string; 'type': string; 'description'?: string; 'default-value'?: unknown };
@@ -122,6 +127,18 @@ export interface QmpCommands {
   'set-action': { in: { 'reboot'?: RebootAction; 'shutdown'?: ShutdownAction; 'panic'?: PanicAction; 'watchdog'?: WatchdogAction }; out: Record<string, never> };
   /** What a watchdog does; no board of ours has one. */
   'watchdog-set-action': { in: { 'action': WatchdogAction }; out: Record<string, never> };
+  /** Stops the machine and saves it to `file:PATH`, or into the input of `exec:COMMAND`; the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set. */
+  'migrate': { in: { 'uri': string; 'blk'?: boolean; 'inc'?: boolean; 'detach'?: boolean; 'resume'?: boolean }; out: Record<string, never> };
+  /** Loads the machine's state from such a place, after the answer. It runs on if it ran when it was saved, unless `-S` was given. A state that is refused leaves the machine waiting. */
+  'migrate-incoming': { in: { 'uri': string }; out: Record<string, never> };
+  /** Cancels a migration; as each is done in one go, there never is one. */
+  'migrate_cancel': { in: {  }; out: Record<string, never> };
+  /** How the last migration went; nothing if there was none. */
+  'query-migrate': { in: {  }; out: MigrationInfo };
+  /** The capabilities; but for `events`, none can be set. */
+  'query-migrate-capabilities': { in: {  }; out: Array<MigrationCapabilityStatus> };
+  /** Sets capabilities. */
+  'migrate-set-capabilities': { in: { 'capabilities': Array<MigrationCapabilityStatus> }; out: Record<string, never> };
   /** Every option of the machine's making, with its kind, choices, default and value. */
   'x-machine-options': { in: {  }; out: Array<XSetupOption> };
   /** Changes one of these options; null takes a value away. */
@@ -252,6 +269,10 @@ export interface QmpEvents {
   POWERDOWN: {  };
   /** The machine was reset. */
   RESET: { 'guest': boolean; 'reason': ShutdownCause };
+  /** A migration came this far. Only with the capability `events`. */
+  MIGRATION: { 'status': MigrationStatus };
+  /** Memory is being saved, for the first and only time. Only with the capability `events`. */
+  MIGRATION_PASS: { 'pass': number };
   /** The machine stopped. */
   STOP: {  };
   /** The machine runs. */

@@ -243,7 +243,7 @@ fn forged_states_are_refused_or_run() {
     };
     let mut noise = Noise(0x1234_5678_9abc_def1);
     let mut loaded = 0;
-    for round in 0..1500 {
+    for round in 0..600 {
         let mut forged = file.clone();
         let at = state + noise.below(bytes);
         forged[at] = match round % 3 {

@@ -80,7 +80,7 @@ try {
     await test(`same: ${guest}, node`, () => {
       first = outcome(make(guest, { ...session.config, ...session.counted }), steps(session), session.mostInsns);
       same(session.cut(first.transcript), golden(session));
-      if (!first.jitInsns) throw new Error('nothing was compiled');
+      if (!first.jitInsns && guest !== 'uboot') throw new Error('nothing was compiled');
     });
     for (const [host, run] of Object.entries(hosts)) {
       // Browsers boot Linux in their own tests; once more, and of one width, is enough.

@@ -2,6 +2,7 @@
 //! serial port, a monitor, or several of them in turn (Ctrl-a c).
 
 use tinamou_control::{Controller, MonitorId, driven};
+use tinamou_machine::boards::pc::DEBUG_CONSOLE;
 
 use crate::host::serial::Port;
 use crate::host::terminal;
@@ -131,6 +132,10 @@ impl Chardevs {
                 let monitor = ctl.add_hmp();
                 all.list[n].users.push(User::Monitor(monitor));
             }
+        }
+        if let Some(dev) = &options.debug_console {
+            let n = all.place(dev, "debugcon");
+            all.list[n].users.push(User::Serial(DEBUG_CONSOLE));
         }
         for (number, m) in options.monitors.iter().enumerate() {
             let monitor = match m.mode {

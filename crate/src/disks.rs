@@ -13,7 +13,7 @@ use tinamou_hw::block::raw::{BlockFile, Image, Immediate, Raw};
 
 use crate::host::why;
 use crate::options::Options;
-use crate::options::drive::{Drive, Format, Media};
+use crate::options::drive::{Drive, Format, Interface, Media};
 
 mod counted;
 
@@ -22,7 +22,10 @@ use tinamou_control::driven::{self, Medium};
 
 /// The slot of the board's CD drive; the others are disks.
 const CD_SLOT: u32 = 2;
+/// IDE slots. Behind them a PC has two floppies and two virtio disks.
 const SLOTS: u32 = 4;
+const FLOPPY_SLOT: u32 = 4;
+const VIRTIO_SLOT: u32 = 6;
 
 /// A drive: its slot, and what is in it.
 pub struct Bay {
@@ -46,7 +49,7 @@ impl Bay {
     pub fn describe(&self) -> driven::Drive {
         driven::Drive {
             slot: self.slot,
-            removable: self.slot == CD_SLOT,
+            removable: matches!(self.slot, CD_SLOT | FLOPPY_SLOT..VIRTIO_SLOT),
             medium: self.medium.clone(),
             stats: self.counts.get(),
         }
@@ -135,9 +138,25 @@ impl BlockFile for HostFile {
 
 /// The slot of each drive.
 fn slots(drives: &[Drive]) -> Result<Vec<u32>, String> {
-    let mut taken: Vec<u32> = drives.iter().filter_map(|d| d.index).collect();
+    let ide = |d: &&Drive| d.interface == Interface::Ide;
+    let mut taken: Vec<u32> = drives.iter().filter(ide).filter_map(|d| d.index).collect();
     let mut slots = Vec::new();
     for d in drives {
+        let pair = match d.interface {
+            Interface::Ide => None,
+            Interface::Floppy => Some(FLOPPY_SLOT),
+            Interface::Virtio => Some(VIRTIO_SLOT),
+        };
+        if let Some(first) = pair {
+            let mut places = first..first + 2;
+            let slot = match d.index {
+                None => places.find(|n| !slots.contains(n)),
+                Some(n) => places.nth(n as usize),
+            };
+            let slot = slot.filter(|n| d.media == Media::Disk && !slots.contains(n));
+            slots.push(slot.ok_or("floppies and virtio disks have index 0 and 1")?);
+            continue;
+        }
         let free = |n: &u32| !taken.contains(n);
         let slot = match (d.index, d.media) {
             (Some(n), _) => n,

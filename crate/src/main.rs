@@ -5,6 +5,7 @@
 
 mod chardevs;
 mod disks;
+mod firmware;
 mod gdb;
 mod host;
 mod logfile;
@@ -43,7 +44,12 @@ fn main() -> ExitCode {
         .map(|a| a.to_string_lossy().into_owned())
         .collect();
     let done = match options::parse(&args) {
-        Ok(Parsed::Run(options, warnings)) => start(&options, warnings),
+        Ok(Parsed::Run(options, warnings)) => match start(&options, warnings) {
+            // What a guest's debug port says: an exit status has eight bits.
+            Ok(Some(code)) => return ExitCode::from(code as u8),
+            Ok(None) => Ok(()),
+            Err(message) => Err(message),
+        },
         Ok(Parsed::Print(text)) => {
             // A closed pipe is no trouble: whoever asked has read enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -60,8 +66,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes and runs the machine.
-fn start(options: &Options, warnings: Vec<String>) -> Result<(), String> {
+/// Makes and runs the machine; the exit code that the guest chose, if it did.
+fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String> {
     let begin = Instant::now();
     let script = match &options.x.input {
         Some(path) => {
@@ -118,7 +124,9 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<(), String> {
     // The terminal is itself again before anything more is said.
     drop(session);
     let figures = options.x.stats || options.x.state_hash || options.x.timing;
+    let mut code = None;
     if let Some(mut machine) = machine {
+        code = machine.bus_mut().exit_code();
         if figures {
             let wall = begin.elapsed().as_secs_f64();
             let line = report::line(&mut machine, options.x.state_hash, wall, end.name());
@@ -136,13 +144,13 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<(), String> {
         End::Panic => Err("the machine stopped".into()),
         End::Signal(n) => {
             eprintln!("tinamou: terminating on signal {n}");
-            Ok(())
+            Ok(None)
         }
         End::Shutdown | End::Reset | End::Text => match unmet {
             Some(text) => Err(format!("-x-input: not seen: {text}")),
-            None => Ok(()),
+            None => Ok(code),
         },
-        End::Quit => Ok(()),
+        End::Quit => Ok(None),
     }
 }
 

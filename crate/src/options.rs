@@ -2,13 +2,14 @@
 //!
 //! Parsing opens no file and touches no machine; what comes out is [`Options`], or text to print.
 
-use tinamou_machine::{Accel, Target};
+use tinamou_machine::{Accel, Arch, Target};
 
 pub mod chardev;
 pub mod drive;
 pub mod keyval;
 pub mod log;
 pub mod monitor;
+pub mod pc;
 pub mod program;
 pub mod rtc;
 mod table;
@@ -18,6 +19,7 @@ mod tests;
 use chardev::{Chardev, Made};
 use drive::Drive;
 use monitor::Monitor;
+use pc::Boot;
 use rtc::RtcBase;
 use table::{Arg, Opt, TABLE};
 
@@ -51,6 +53,16 @@ pub struct Options {
     pub dtb: Option<String>,
     /// Firmware file.
     pub bios: Option<String>,
+    /// Folders of firmware files.
+    pub firmware_folders: Vec<String>,
+    /// `-boot`.
+    pub boot: Option<Boot>,
+    /// The port of a PC's `isa-debug-exit`.
+    pub debug_exit: Option<u16>,
+    /// Where a PC's debug output leads.
+    pub debug_console: Option<Chardev>,
+    /// The display adapter is there.
+    pub vga: bool,
     /// Serial ports as asked for, in order.
     pub serial: Vec<Chardev>,
     /// `-nographic`.
@@ -123,7 +135,7 @@ impl Options {
     pub fn new(target: &'static Target) -> Options {
         Options {
             target,
-            machine: "malta".into(),
+            machine: target.board().name.into(),
             cpu: String::new(),
             ram_bytes: None,
             kernel: None,
@@ -131,6 +143,11 @@ impl Options {
             append: None,
             dtb: None,
             bios: None,
+            firmware_folders: Vec::new(),
+            boot: None,
+            debug_exit: None,
+            debug_console: None,
+            vga: true,
             serial: Vec::new(),
             nographic: false,
             display_none: false,
@@ -184,6 +201,7 @@ impl Options {
         let made = self.chardevs.iter().map(|m| &m.dev);
         self.serial
             .iter()
+            .chain(&self.debug_console)
             .chain(monitors)
             .chain(made)
             .filter(here)
@@ -313,6 +331,21 @@ impl Parser {
         let implied = usize::from(o.serial.is_empty() && o.nographic && !o.nodefaults);
         if o.stdio_uses() + implied > 1 {
             return Err("cannot use stdio by multiple character devices".into());
+        }
+        let pc = o.target.arch == Arch::X86;
+        let floppy_or_virtio = |d: &Drive| d.interface != drive::Interface::Ide;
+        for (given, name) in [
+            (o.boot.is_some(), "-boot"),
+            (o.debug_exit.is_some(), "-device isa-debug-exit"),
+            (o.debug_console.is_some(), "the debug console"),
+            (o.drives.iter().any(floppy_or_virtio), "such a drive"),
+        ] {
+            if given && !pc {
+                return Err(format!("{name}: only the PC has that"));
+            }
+        }
+        if pc && o.dtb.is_some() {
+            return Err("-dtb: the PC has no device trees".into());
         }
         monitor::check(o)?;
         if o.dtb.is_some() && (o.append.is_some() || o.initrd.is_some()) {

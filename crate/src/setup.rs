@@ -6,10 +6,12 @@ use tinamou::lab;
 use tinamou_arena::Arena;
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::wasmtime::WasmtimeEngine;
+use tinamou_machine::boards::pc;
 use tinamou_machine::malta::boot::ImageError;
-use tinamou_machine::{Config, Machine, MachineError};
+use tinamou_machine::{Arch, Config, Machine, MachineError};
 
 use crate::disks::{self, Bay};
+use crate::firmware;
 use crate::host::why;
 use crate::options::Options;
 use crate::options::log::Item;
@@ -18,6 +20,10 @@ use crate::options::rtc::RtcBase;
 /// One nanosecond per instruction where time follows the wall clock: no guest of ours runs much faster than that, so that virtual
 /// time does not run ahead.
 const WALL_SHIFT: u32 = 0;
+
+/// The PC's firmware, and its display adapter's.
+const BIOS: &str = "bios-256k.bin";
+const VGA_BIOS: &str = "vgabios-stdvga.bin";
 
 /// Makes the machine, and its drives.
 ///
@@ -38,13 +44,16 @@ pub fn machine(
     config.counted = options.icount.is_some();
     config.append = options.append.clone().unwrap_or_default();
     config.initrd = read(&options.initrd, "initrd")?;
-    config.bios = read(&options.bios, "firmware")?;
+    if let Some(name) = &options.bios {
+        config.bios = Some(firmware::read(options, name)?);
+    }
     config.dtb = read(&options.dtb, "device tree")?;
     match read(&options.kernel, "kernel")? {
         Some(kernel) => {
             config.kernel = Some(kernel);
             config.kernel_name = options.kernel.clone().unwrap_or_default();
         }
+        None if options.target.arch == Arch::X86 => {}
         None if config.bios.is_none() => {
             warnings.push("no -kernel and no -bios: this is the built-in lab guest".into());
             config.kernel = Some(lab::image(options.target.big_endian).to_vec());
@@ -56,6 +65,9 @@ pub fn machine(
         config.rtc_base = seconds;
     }
     let disks = disks::open(options, warnings)?;
+    if options.target.arch == Arch::X86 {
+        furnish_pc(options, &mut config, &disks, warnings)?;
+    }
     let mut machine =
         Machine::new(&config, engine).map_err(|e| match (&e, &options.kernel, &options.bios) {
             (MachineError::Image(ImageError::Firmware(_)), _, Some(path)) => {
@@ -65,7 +77,11 @@ pub fn machine(
                 let path = options.dtb.as_deref().unwrap_or_default();
                 format!("could not load device tree '{path}': {e}")
             }
-            (MachineError::Image(_), Some(path), _) => {
+            (MachineError::PcImage(pc::boot::ImageError::Firmware(_)), _, path) => {
+                let path = path.as_deref().unwrap_or(BIOS);
+                format!("could not load firmware '{path}': {e}")
+            }
+            (MachineError::Image(_) | MachineError::PcImage(_), Some(path), _) => {
                 format!("could not load kernel '{path}': {e}")
             }
             _ => e.to_string(),
@@ -81,6 +97,37 @@ pub fn machine(
         machine.reset();
     }
     Ok((machine, bays))
+}
+
+/// What a PC has besides: its firmware, if no kernel is started without, and its options.
+fn furnish_pc(
+    options: &Options,
+    config: &mut Config,
+    disks: &disks::Opened,
+    warnings: &mut Vec<String>,
+) -> Result<(), String> {
+    if config.kernel.is_none() {
+        if config.bios.is_none() {
+            config.bios = Some(firmware::own(options, BIOS)?);
+        }
+        if options.vga {
+            config.vga_bios = Some(firmware::own(options, VGA_BIOS)?);
+        }
+    } else if config.bios.take().is_some() {
+        warnings.push("-kernel starts without firmware: -bios is not used".into());
+    }
+    let there = |slot: u32| disks.iter().any(|(bay, _)| bay.slot == slot);
+    let pc = &mut config.pc;
+    pc.floppies[1] = there(5);
+    pc.virtio_disks = if there(7) { 2 } else { u8::from(there(6)) };
+    if let Some(boot) = &options.boot {
+        (pc.boot, pc.boot_menu) = (boot.order, boot.menu);
+    }
+    pc.debug_exit = options.debug_exit;
+    pc.vga = options.vga;
+    // There is no window: who wants no display at all looks elsewhere.
+    pc.nographic = options.nographic || !options.display_none;
+    Ok(())
 }
 
 fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tinamou_machine::Target;
-use tinamou_machine::malta::MALTA;
 
 use crate::error::Error;
 use crate::schema::check;
@@ -120,7 +119,7 @@ impl Setup {
     /// The defaults of a target.
     pub fn new(target: &'static Target) -> Setup {
         let values = [
-            ("machine", json!(MALTA.name)),
+            ("machine", json!(target.board().name)),
             ("cpu", json!(target.default_cpu)),
             ("smp", json!(1)),
             ("m", json!(128u64 << 20)),
@@ -141,7 +140,7 @@ impl Setup {
     /// The words of a choice.
     pub fn choices(&self, name: &str) -> Vec<&'static str> {
         match name {
-            "machine" => vec![MALTA.name],
+            "machine" => vec![self.target.board().name],
             "cpu" => self.target.cpu_names(),
             "accel" => vec!["jit", "interp"],
             _ => Vec::new(),
@@ -205,7 +204,7 @@ impl Setup {
                 let fits = match name {
                     "smp" => n == 1,
                     "icount" => n <= 10,
-                    "m" => (MALTA.check_ram)(n).is_ok(),
+                    "m" => (self.target.board().check_ram)(n).is_ok(),
                     _ => true,
                 };
                 if !fits {

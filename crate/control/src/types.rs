@@ -35,7 +35,7 @@ words! {
         "postcopy-blocktime" "late-block-activate" "x-ignore-shared" "validate-uuid" "background-snapshot" "zero-copy-send"
         "postcopy-preempt";
     /// Emulated architectures.
-    TARGET = "SysEmuTarget": "mips" "mips64" "mips64el" "mipsel";
+    TARGET = "SysEmuTarget": "i386" "mips" "mips64" "mips64el" "mipsel" "x86_64";
     /// Kinds of NUMA configuration.
     NUMA_TYPE = "NumaOptionsType": "node" "dist" "cpu" "hmat-lb" "hmat-cache";
     /// Levels of the memory hierarchy.

@@ -2,6 +2,7 @@
 
 use tinamou_jit::Tuning;
 
+use crate::boards::pc::PcOptions;
 use crate::bus::BoardError;
 use crate::malta::boot::ImageError;
 use crate::target::{TARGETS, Target};
@@ -38,6 +39,10 @@ pub struct Config {
     pub dtb: Option<Vec<u8>>,
     /// Firmware image.
     pub bios: Option<Vec<u8>>,
+    /// Firmware of the display adapter, where the board has one.
+    pub vga_bios: Option<Vec<u8>>,
+    /// What a PC is made with besides.
+    pub pc: PcOptions,
     /// log2 of the nanoseconds of one instruction.
     pub icount_shift: u32,
     /// Time is counted (`-icount`): nobody calls [`crate::Machine::set_rate`].
@@ -55,11 +60,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults of QEMU's `malta` for a target.
+    /// The defaults of QEMU's board for a target.
     pub fn new(target: &'static Target) -> Config {
         Config {
             target,
-            machine: "malta".into(),
+            machine: target.board().name.into(),
             cpu: String::new(),
             ram_bytes: 128 << 20,
             kernel: None,
@@ -68,6 +73,8 @@ impl Config {
             append: String::new(),
             dtb: None,
             bios: None,
+            vga_bios: None,
+            pc: PcOptions::default(),
             icount_shift: 1,
             counted: false,
             rtc_base: crate::devices::BoardConfig::default().rtc_base,

@@ -138,6 +138,8 @@ pub struct Board {
     pub devices: &'static [DeviceSpec],
     /// Number of console ports.
     pub consoles: u32,
+    /// How many of them, from 0 on, are serial ports.
+    pub serial_ports: u32,
     /// Number of disk slots.
     pub disks: u32,
     /// Number of network ports.

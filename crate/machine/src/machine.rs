@@ -167,13 +167,9 @@ fn board(config: &Config, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
         big_endian: target.big_endian,
         rtc_base: config.rtc_base,
         nic: config.nic,
-        ..BoardConfig::default()
+        pc: config.pc.clone(),
     };
-    let name = match target.arch {
-        Arch::Mips => malta::MALTA.name,
-        Arch::X86 => pc::PC.name,
-    };
-    if config.machine != name {
+    if config.machine != target.board().name {
         return Err(MachineError::UnknownMachine {
             name: config.machine.clone(),
         });
@@ -188,6 +184,11 @@ fn board(config: &Config, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
             Arch::Mips => malta::boot::load_firmware(&mut bus, image)?,
             Arch::X86 => pc::firmware(&mut bus, image)?,
         }
+    }
+    if let Some(image) = &config.vga_bios
+        && target.arch == Arch::X86
+    {
+        pc::vga_firmware(&mut bus, image)?;
     }
     if let Some(image) = &config.kernel {
         let initrd = config.initrd.as_deref();

@@ -113,6 +113,7 @@ pub static MALTA: Board = Board {
     // The system controller answers for the whole low half gigabyte.
     open: &[(0, 0x2000_0000)],
     consoles: 3,
+    serial_ports: 3,
     disks: 4,
     nets: 1,
     devices: &[

@@ -2,7 +2,10 @@
 
 use tinamou_ir::guest::Guest;
 
+use crate::boards::pc::PC;
 use crate::config::MachineError;
+use crate::devices::Board;
+use crate::malta::MALTA;
 
 /// A family of guests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,9 +61,31 @@ pub static TARGETS: &[Target] = &[
         wide: true,
         default_cpu: "20Kc",
     },
+    Target {
+        name: "i386",
+        arch: Arch::X86,
+        big_endian: false,
+        wide: false,
+        default_cpu: "qemu32",
+    },
+    Target {
+        name: "x86_64",
+        arch: Arch::X86,
+        big_endian: false,
+        wide: true,
+        default_cpu: "qemu64",
+    },
 ];
 
 impl Target {
+    /// The board.
+    pub fn board(&self) -> &'static Board {
+        match self.arch {
+            Arch::Mips => &MALTA,
+            Arch::X86 => &PC,
+        }
+    }
+
     /// Names of the CPU models.
     pub fn cpu_names(&self) -> Vec<&'static str> {
         match self.arch {

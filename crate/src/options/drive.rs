@@ -20,6 +20,17 @@ pub enum Format {
     Qcow2,
 }
 
+/// What a drive is connected to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interface {
+    /// The board's IDE controller.
+    Ide,
+    /// A PC's floppy controller.
+    Floppy,
+    /// A virtio interface of its own.
+    Virtio,
+}
+
 /// A drive as asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Drive {
@@ -29,7 +40,9 @@ pub struct Drive {
     pub format: Option<Format>,
     /// Disk or CD.
     pub media: Media,
-    /// IDE place, `2 * bus + unit`; `None` for the first free one.
+    /// What it is connected to.
+    pub interface: Interface,
+    /// Place there, on IDE `2 * bus + unit`; `None` for the first free one.
     pub index: Option<u32>,
     /// Never write the file.
     pub readonly: bool,
@@ -44,6 +57,7 @@ impl Drive {
             file: Some(file.into()),
             format: None,
             media,
+            interface: Interface::Ide,
             index: Some(index),
             readonly: false,
             snapshot: None,
@@ -60,6 +74,7 @@ pub fn parse(text: &str) -> Result<Drive, String> {
         file: None,
         format: None,
         media: Media::Disk,
+        interface: Interface::Ide,
         index: None,
         readonly: false,
         snapshot: None,
@@ -80,8 +95,17 @@ pub fn parse(text: &str) -> Result<Drive, String> {
                     other => return Err(format!("unknown format '{other}' (raw, qcow2)")),
                 });
             }
-            "if" if pair.value == "ide" => {}
-            "if" => return Err(format!("if={}: only if=ide is supported", pair.value)),
+            "if" => {
+                drive.interface = match pair.value.as_str() {
+                    "ide" => Interface::Ide,
+                    "floppy" => Interface::Floppy,
+                    "virtio" => Interface::Virtio,
+                    other => {
+                        let why = "only ide, floppy and virtio are supported";
+                        return Err(format!("if={other}: {why}"));
+                    }
+                };
+            }
             "media" => {
                 drive.media = match pair.value.as_str() {
                     "disk" => Media::Disk,

@@ -1,12 +1,11 @@
 //! The options, each with its names, argument, help and meaning. `-h` prints this table.
 
-use tinamou_machine::Accel;
-use tinamou_machine::malta::MALTA;
+use tinamou_machine::{Accel, Arch};
 
-use super::drive::{Drive, Media};
+use super::drive::{Drive, Interface, Media};
 use super::keyval::{self, Pair, on_off, unknown};
 use super::monitor::{Mode, Monitor};
-use super::{Icount, Parser, Stop, chardev, drive, log, monitor, rtc, version};
+use super::{Icount, Parser, Stop, chardev, drive, log, monitor, pc, rtc, version};
 
 type Applied = Result<(), Stop>;
 
@@ -124,9 +123,35 @@ pub(super) static TABLE: &[Opt] = &[
     opt(&["dtb"], "FILE", "and this device tree", |p, v| {
         set(&mut p.options.dtb, v)
     }),
-    opt(&["bios"], "FILE", "firmware in the boot flash", |p, v| {
-        set(&mut p.options.bios, v)
-    }),
+    opt(
+        &["bios"],
+        "FILE",
+        "firmware in the boot flash (the PC's own: bios-256k.bin of SeaBIOS)",
+        |p, v| set(&mut p.options.bios, v),
+    ),
+    opt(
+        &["L"],
+        "FOLDER",
+        "look for firmware here too (-L help for the list)",
+        |p, v| {
+            if v == "help" {
+                let own = p.options.firmware_folders.iter().map(String::as_str);
+                let all = own.chain(crate::firmware::FOLDERS);
+                return Err(Stop::Print(all.map(|f| format!("{f}\n")).collect()));
+            }
+            p.options.firmware_folders.push(v.to_owned());
+            Ok(())
+        },
+    ),
+    opt(
+        &["boot"],
+        "[order=]acdn[,menu=on]",
+        "PC: where to boot from: floppy, disk, CD, network",
+        |p, v| {
+            p.options.boot = Some(pc::boot(v)?);
+            Ok(())
+        },
+    ),
     opt(&["hda"], "FILE", "IDE disk 0", |p, v| {
         drive_at(p, 0, Media::Disk, v)
     }),
@@ -142,9 +167,15 @@ pub(super) static TABLE: &[Opt] = &[
     opt(&["cdrom"], "FILE", "CD in IDE place 2", |p, v| {
         drive_at(p, 2, Media::Cdrom, v)
     }),
+    opt(&["fda"], "FILE", "PC: floppy disk 0", |p, v| {
+        floppy(p, 0, v)
+    }),
+    opt(&["fdb"], "FILE", "PC: floppy disk 1", |p, v| {
+        floppy(p, 1, v)
+    }),
     opt(
         &["drive"],
-        "file=FILE[,format=raw|qcow2][,if=ide][,index=N][,media=disk|cdrom][,readonly=on][,snapshot=on]",
+        "file=FILE[,format=raw|qcow2][,if=ide|floppy|virtio][,index=N][,media=disk|cdrom][,readonly=on][,snapshot=on]",
         "a drive (writes to qcow2 images stay in memory)",
         |p, v| {
             p.options.drives.push(drive::parse(v)?);
@@ -176,12 +207,28 @@ pub(super) static TABLE: &[Opt] = &[
         "where the next serial port leads: stdio, mon:stdio, file:PATH, pty, tcp:HOST:PORT[,server=on][,wait=off], unix:PATH[,...], null, none",
         |p, v| {
             let port = chardev::parse(v)?;
-            if p.options.serial.len() >= MALTA.consoles as usize {
-                return Err(format!("the board has {} serial ports", MALTA.consoles).into());
+            let most = p.options.target.board().serial_ports;
+            if p.options.serial.len() >= most as usize {
+                return Err(format!("the board has {most} serial ports").into());
             }
             p.options.serial.push(port);
             Ok(())
         },
+    ),
+    opt(
+        &["debugcon"],
+        "DEV",
+        "PC: where ports E9h and 402h lead: as for -serial",
+        |p, v| {
+            p.options.debug_console = Some(chardev::parse(v)?);
+            Ok(())
+        },
+    ),
+    opt(
+        &["device"],
+        "isa-debug-exit[,iobase=0x501|0xf4]|isa-debugcon,chardev=ID",
+        "PC: a device besides the board's own",
+        |p, v| Ok(pc::device(&mut p.options, v)?),
     ),
     opt(
         &["chardev"],
@@ -245,9 +292,17 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &["vga"],
-        "none",
-        "no graphics card (there is none yet)",
-        only_none,
+        "none|std",
+        "the graphics card (only the PC has one; there is no window for it here)",
+        |p, v| match (v, p.options.target.arch) {
+            ("none", _) => {
+                p.options.vga = false;
+                Ok(())
+            }
+            ("std", Arch::X86) => on(&mut p.options.vga),
+            (_, Arch::X86) => Err("only 'std' and 'none' are supported yet".into()),
+            _ => only_none(p, v),
+        },
     ),
     opt(
         &["action"],
@@ -344,7 +399,6 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &[
-            "device",
             "netdev",
             "object",
             "blockdev",
@@ -353,16 +407,12 @@ pub(super) static TABLE: &[Opt] = &[
             "trace",
             "parallel",
             "semihosting-config",
-            "boot",
             "set",
             "sd",
             "mtdblock",
             "pflash",
-            "fda",
-            "fdb",
             "audio",
             "k",
-            "L",
             "numa",
             "watchdog-action",
         ],
@@ -437,16 +487,26 @@ fn drive_at(p: &mut Parser, index: u32, media: Media, file: &str) -> Applied {
     Ok(())
 }
 
+fn floppy(p: &mut Parser, index: u32, file: &str) -> Applied {
+    let drive = Drive::at(index, Media::Disk, file);
+    p.options.drives.push(Drive {
+        interface: Interface::Floppy,
+        ..drive
+    });
+    Ok(())
+}
+
 fn machine(p: &mut Parser, value: &str) -> Applied {
+    let board = p.options.target.board();
     for pair in keyval::parse(value, Some("type"))? {
         match (pair.key.as_str(), pair.value.as_str()) {
             ("type", "help" | "?") | ("help", _) => {
                 return Err(Stop::Print(format!(
                     "Supported machines are:\n{:<20} {} (default)\n",
-                    MALTA.name, MALTA.what
+                    board.name, board.what
                 )));
             }
-            ("type", name) if name == MALTA.name => p.options.machine = name.into(),
+            ("type", name) if name == board.name => p.options.machine = name.into(),
             ("type", _) => {
                 return Err(Stop::Error(
                     "unsupported machine type; use -M help for the list".into(),
@@ -484,9 +544,17 @@ fn accel(p: &mut Parser, value: &str) -> Applied {
 
 fn cpu(p: &mut Parser, value: &str) -> Applied {
     let names = p.options.target.cpu_names();
+    // As QEMU lists them.
+    let family = match p.options.target.arch {
+        Arch::Mips => "MIPS '*'",
+        Arch::X86 => "x86 *",
+    };
     if value == "help" || value == "?" {
         return Err(Stop::Print(
-            names.iter().map(|n| format!("MIPS '{n}'\n")).collect(),
+            names
+                .iter()
+                .map(|n| format!("{family}\n").replace('*', n))
+                .collect(),
         ));
     }
     if p.options.target.cpu(value).is_err() {
@@ -510,7 +578,7 @@ fn memory(p: &mut Parser, value: &str) -> Applied {
     }
     // Zero means the default, as with QEMU.
     p.options.ram_bytes = p.options.ram_bytes.filter(|n| *n != 0);
-    match p.options.ram_bytes.map(MALTA.check_ram) {
+    match p.options.ram_bytes.map(p.options.target.board().check_ram) {
         Some(Err(why)) => Err(Stop::Error(format!("memory: {why}"))),
         _ => Ok(()),
     }

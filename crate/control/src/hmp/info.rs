@@ -388,15 +388,15 @@ pub(crate) fn numa(_: &mut Cx<'_>) -> String {
 
 /// `info ramblock`
 pub(crate) fn ramblock(cx: &mut Cx<'_>) -> String {
+    let target = cx.ctl.setup.target();
     of_machine(cx, |m| {
         let mut out = format!(
             "{:>24} {:>8}  {:>18} {:>18} {:>18}\n",
             "Block Name", "PSize", "Offset", "Used", "Total"
         );
-        let board = m.board().name;
         let mut offset = 0;
         for (name, bytes) in m.blocks() {
-            let name = format!("mips_{board}.{name}");
+            let name = crate::qmp::memory::block_id(target, name);
             let _ = writeln!(
                 out,
                 "{name:>24} {:>8}  0x{offset:016x} 0x{bytes:016x} 0x{bytes:016x}",

@@ -1,4 +1,4 @@
-//! Drives. Names are QEMU's for IDE drives: `ide0-hd0`, `ide1-cd0`.
+//! Drives. Names are QEMU's: `ide0-hd0`, `ide1-cd0`, `floppy0`, `virtio0`.
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,12 @@ use crate::error::Error;
 
 /// A drive's name.
 pub(crate) fn name(d: &Drive) -> String {
+    // As the boards number their slots.
+    match d.slot {
+        4 | 5 => return format!("floppy{}", d.slot - 4),
+        6 | 7 => return format!("virtio{}", d.slot - 6),
+        _ => {}
+    }
     let kind = if d.removable { "cd" } else { "hd" };
     format!("ide{}-{kind}{}", d.slot / 2, d.slot % 2)
 }

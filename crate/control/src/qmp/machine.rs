@@ -1,7 +1,7 @@
 //! The board, its CPUs and what it was started with.
 
 use serde_json::{Value, json};
-use tinamou_machine::malta::MALTA;
+use tinamou_machine::{Arch, Target};
 
 use crate::controller::RunState;
 use crate::cx::{Args, Cx};
@@ -11,8 +11,16 @@ use crate::error::Error;
 pub(crate) const CPU_PATH: &str = "/machine/unattached/device[1]";
 
 /// Name of a CPU model's type.
-pub(crate) fn cpu_type(model: &str) -> String {
-    format!("{model}-mips-cpu")
+pub(crate) fn cpu_type(target: &Target, model: &str) -> String {
+    format!("{model}-{}", cpu_base_type(target))
+}
+
+/// Name of the type that all CPU models of a target have in common.
+pub(crate) fn cpu_base_type(target: &Target) -> String {
+    match target.arch {
+        Arch::Mips => "mips-cpu".into(),
+        Arch::X86 => format!("{}-cpu", target.name),
+    }
 }
 
 /// `set-numa-node`
@@ -33,11 +41,12 @@ pub fn hotpluggable_cpus(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 
 /// `query-machines`
 pub fn machines(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    let name = MALTA.name;
+    let target = cx.ctl.setup.target();
+    let name = target.board().name;
     Ok(json!([{
         "name": name, "is-default": true, "cpu-max": 1, "hotpluggable-cpus": false, "numa-mem-supported": false,
-        "deprecated": false, "default-cpu-type": cpu_type(cx.ctl.setup.target().default_cpu),
-        "default-ram-id": super::memory::ram_id(),
+        "deprecated": false, "default-cpu-type": cpu_type(target, target.default_cpu),
+        "default-ram-id": super::memory::ram_id(target),
     }]))
 }
 
@@ -48,8 +57,9 @@ pub fn current(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 
 /// `query-cpu-definitions`
 pub fn cpu_definitions(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    let one = |name: &&str| json!({"name": name, "typename": cpu_type(name), "static": false, "deprecated": false});
-    Ok(cx.ctl.setup.target().cpu_names().iter().map(one).collect())
+    let target = cx.ctl.setup.target();
+    let one = |name: &&str| json!({"name": name, "typename": cpu_type(target, name), "static": false, "deprecated": false});
+    Ok(target.cpu_names().iter().map(one).collect())
 }
 
 /// `query-cpus-fast`

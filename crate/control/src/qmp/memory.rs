@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tinamou_core::{Gpa, PAGE_SIZE};
-use tinamou_machine::malta::MALTA;
+use tinamou_machine::{Arch, Target};
 
 use super::done;
 use crate::controller::RunState;
@@ -27,15 +27,24 @@ pub(crate) fn ram_bytes(cx: &mut Cx<'_>) -> u64 {
 }
 
 /// The id of the memory backend behind RAM.
-pub(crate) fn ram_id() -> String {
-    format!("mips_{}.ram", MALTA.name)
+pub(crate) fn ram_id(target: &Target) -> String {
+    block_id(target, "ram")
+}
+
+/// The id of a memory block of the target's board.
+pub(crate) fn block_id(target: &Target, block: &str) -> String {
+    let family = match target.arch {
+        Arch::Mips => "mips_",
+        Arch::X86 => "",
+    };
+    format!("{family}{}.{block}", target.board().name)
 }
 
 /// `query-memdev`
 pub fn memdev(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     let mut all = Vec::new();
     if cx.ctl.state() != RunState::Preconfig {
-        all.push((ram_id(), ram_bytes(cx)));
+        all.push((ram_id(cx.ctl.setup.target()), ram_bytes(cx)));
     }
     for o in cx.ctl.objects.all() {
         if let Kind::Memory { bytes } = o.kind {

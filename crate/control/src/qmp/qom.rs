@@ -2,10 +2,10 @@
 //! `/objects`, character devices under `/chardevs`. The tree is made anew for every question.
 
 use serde_json::{Value, json};
-use tinamou_machine::malta::MALTA;
+use tinamou_machine::Arch;
 
 use super::done;
-use super::machine::{CPU_PATH, cpu_type};
+use super::machine::{CPU_PATH, cpu_base_type, cpu_type};
 use crate::controller::RunState;
 use crate::cx::{Args, Cx};
 use crate::error::Error;
@@ -59,6 +59,28 @@ const DEVICES: &[(&str, &str, &str)] = &[
     ("serial0", "isa-serial", "isa-device"),
     ("serial1", "isa-serial", "isa-device"),
     ("serial2", "serial-mm", "sys-bus-device"),
+    ("i440fx", "i440FX", "pci-device"),
+    ("apic", "apic", "sys-bus-device"),
+    ("hpet", "hpet", "sys-bus-device"),
+    ("dma", "i8257", "isa-device"),
+    ("piix3", "PIIX3", "pci-device"),
+    ("floppy", "isa-fdc", "isa-device"),
+    ("parallel0", "isa-parallel", "isa-device"),
+    ("debugcon", "isa-debugcon", "isa-device"),
+    ("debug-exit", "isa-debug-exit", "isa-device"),
+    ("debug-exit-f4", "isa-debug-exit", "isa-device"),
+    ("fw-cfg", "fw_cfg_io", "sys-bus-device"),
+    ("vga", "VGA", "pci-device"),
+    ("e1000", "e1000", "pci-device"),
+    ("rtl8139", "rtl8139", "pci-device"),
+    ("ne2k_pci", "ne2k_pci", "pci-device"),
+    ("ne2k_isa", "ne2k_isa", "isa-device"),
+    ("virtio-net", "virtio-net-pci", "pci-device"),
+    ("virtio-blk0", "virtio-blk-pci", "pci-device"),
+    ("virtio-blk1", "virtio-blk-pci", "pci-device"),
+    ("virtio-console", "virtio-serial-pci", "pci-device"),
+    ("virtio-rng", "virtio-rng-pci", "pci-device"),
+    ("virtio-balloon", "virtio-balloon-pci", "pci-device"),
 ];
 
 /// Other types: name, parent, abstract.
@@ -68,8 +90,8 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("machine", "object", true),
     ("device", "object", true),
     ("cpu", "device", true),
-    ("mips-cpu", "cpu", true),
     ("mips-malta", "sys-bus-device", false),
+    ("pc-frame", "sys-bus-device", false),
     ("sys-bus-device", "device", true),
     ("isa-device", "device", true),
     ("pci-device", "device", true),
@@ -93,6 +115,7 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("ide-device", "device", true),
     ("ide-cd", "ide-device", false),
     ("ide-hd", "ide-device", false),
+    ("floppy", "device", false),
 ];
 
 /// All types: name, parent, abstract.
@@ -101,9 +124,13 @@ fn types(cx: &Cx<'_>) -> Vec<(String, String, bool)> {
         (name.to_owned(), parent.to_owned(), is_abstract)
     };
     let mut all: Vec<_> = TYPES.iter().map(own).collect();
-    all.push((format!("{}-machine", MALTA.name), "machine".into(), false));
-    for model in cx.ctl.setup.target().cpu_names() {
-        all.push((cpu_type(model), "mips-cpu".into(), false));
+    let target = cx.ctl.setup.target();
+    let machine = format!("{}-machine", target.board().name);
+    all.push((machine, "machine".into(), false));
+    let cpu = cpu_base_type(target);
+    all.push((cpu.clone(), "cpu".into(), true));
+    for model in target.cpu_names() {
+        all.push((cpu_type(target, model), cpu.clone(), false));
     }
     for (_, ty, parent) in DEVICES {
         if !all.iter().any(|(name, ..)| name == ty) {
@@ -156,7 +183,8 @@ fn device_node(path: &str, ty: &str) -> Node {
 }
 
 fn machine_node(cx: &mut Cx<'_>) -> Node {
-    let mut n = node("/machine", &format!("{}-machine", MALTA.name));
+    let board = cx.ctl.setup.target().board().name;
+    let mut n = node("/machine", &format!("{board}-machine"));
     let bytes = super::memory::ram_bytes(cx);
     for o in setup::OPTIONS {
         if let Some(name) = o.property {
@@ -190,8 +218,16 @@ fn tree(cx: &mut Cx<'_>) -> Vec<Node> {
     }
     if let Some(machine) = cx.host.machine() {
         let (board, config) = (machine.board(), machine.board_config());
-        all.push(device_node("/machine/unattached/device[0]", "mips-malta"));
-        let cpu = cpu_type(cx.ctl.setup.text("cpu").unwrap_or_default());
+        // The board's frame, as QEMU names both.
+        let target = cx.ctl.setup.target();
+        let frame = match target.arch {
+            Arch::Mips => "mips-malta",
+            Arch::X86 => "pc-frame",
+        };
+        all.push(device_node("/machine/unattached/device[0]", frame));
+        let model = cx.ctl.setup.text("cpu").unwrap_or_default();
+        let model = model.split(',').next().unwrap_or_default();
+        let cpu = cpu_type(target, model);
         all.push(device_node(CPU_PATH, &cpu));
         let present = board.devices.iter().filter(|d| (d.present)(&config));
         for (n, d) in present.enumerate() {
@@ -215,13 +251,19 @@ fn tree(cx: &mut Cx<'_>) -> Vec<Node> {
         }
     }
     for d in cx.host.drives() {
-        let ty = if d.removable { "ide-cd" } else { "ide-hd" };
+        let ty = match d.slot {
+            4 | 5 => "floppy",
+            // The interface is a device of its own.
+            6 | 7 => continue,
+            _ if d.removable => "ide-cd",
+            _ => "ide-hd",
+        };
         let path = format!("/machine/unattached/{}", super::block::name(&d));
         all.push(device_node(&path, ty));
     }
     all.push(node("/objects", "container"));
     if cx.ctl.state() != RunState::Preconfig {
-        let ram = format!("/objects/{}", super::memory::ram_id());
+        let ram = format!("/objects/{}", super::memory::ram_id(cx.ctl.setup.target()));
         all.push(node(&ram, "memory-backend-ram"));
     }
     for o in cx.ctl.objects.all() {

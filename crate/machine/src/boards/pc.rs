@@ -42,6 +42,9 @@ pub mod boot;
 #[cfg(test)]
 mod tests;
 
+/// Console port of the debug output.
+pub const DEBUG_CONSOLE: u32 = 3;
+
 const MIB: u64 = 1 << 20;
 
 /// RAM.
@@ -98,8 +101,12 @@ pub struct PcOptions {
     pub virtio_rng: Option<u64>,
     /// The virtio balloon is there.
     pub virtio_balloon: bool,
-    /// Writing port 501h ends the emulator.
-    pub debug_exit: bool,
+    /// Writing this port ends the emulator: 501h or F4h.
+    pub debug_exit: Option<u16>,
+    /// The display adapter is there.
+    pub vga: bool,
+    /// Nobody looks at a screen: the firmware talks to the first serial port too.
+    pub nographic: bool,
     /// Items and files for the firmware besides the board's own.
     pub fw_cfg: Contents,
 }
@@ -116,7 +123,9 @@ impl Default for PcOptions {
             virtio_console: false,
             virtio_rng: None,
             virtio_balloon: false,
-            debug_exit: false,
+            debug_exit: None,
+            vga: true,
+            nographic: false,
             fw_cfg: Contents::default(),
         }
     }
@@ -214,9 +223,10 @@ fn fw_cfg_contents(c: &BoardConfig) -> Contents {
     use fw_cfg::key;
     let mut f = c.pc.fw_cfg.clone();
     f.item(key::RAM_BYTES, I440fx::low_bytes(c.ram_bytes).to_le_bytes());
-    for k in [key::CPUS, key::MAX_CPUS, key::NOGRAPHIC] {
-        f.item(k, u16::from(k != key::NOGRAPHIC).to_le_bytes());
+    for k in [key::CPUS, key::MAX_CPUS] {
+        f.item(k, 1u16.to_le_bytes());
     }
+    f.item(key::NOGRAPHIC, u16::from(c.pc.nographic).to_le_bytes());
     f.item(key::BOOT_MENU, u16::from(c.pc.boot_menu).to_le_bytes());
     let mut e820 = Vec::new();
     // SeaBIOS reserves what it needs itself: memory alone.
@@ -263,6 +273,7 @@ pub static PC: Board = Board {
     ram: &[],
     open: &[],
     consoles: 5,
+    serial_ports: 2,
     disks: 8,
     nets: 1,
     devices: &[
@@ -403,13 +414,22 @@ pub static PC: Board = Board {
         },
         DeviceSpec {
             map: &[io(0xe9, 1, 0, 1), io(0x402, 1, 0, 1)],
-            consoles: &[3],
-            ..DeviceSpec::new("debugcon", "debug output", |_| Box::new(DebugCon::new(3)))
+            consoles: &[DEBUG_CONSOLE],
+            ..DeviceSpec::new("debugcon", "debug output", |_| {
+                Box::new(DebugCon::new(DEBUG_CONSOLE))
+            })
         },
         DeviceSpec {
-            present: |c| c.pc.debug_exit,
-            map: &[io(0x501, 1, 0, 1)],
+            present: |c| c.pc.debug_exit == Some(0x501),
+            map: &[io(0x501, 2, 0, 2)],
             ..DeviceSpec::new("debug-exit", "exit code port", |_| Box::new(DebugExit))
+        },
+        DeviceSpec {
+            present: |c| c.pc.debug_exit == Some(0xf4),
+            map: &[io(0xf4, 4, 0, 4)],
+            ..DeviceSpec::new("debug-exit-f4", "exit code port at F4h", |_| {
+                Box::new(DebugExit)
+            })
         },
         DeviceSpec {
             map: &[io(0x510, 2, fw_cfg::PORTS, 2), io(0x514, 8, fw_cfg::DMA, 4)],
@@ -418,6 +438,7 @@ pub static PC: Board = Board {
             })
         },
         DeviceSpec {
+            present: |c| c.pc.vga,
             map: &[io(0x3b0, 0x30, vga::PORTS, 2), io(0x1ce, 4, vga::DISPI, 2)],
             pci: &[(0x10, 0)],
             ..DeviceSpec::new("vga", "VGA with Bochs VBE", |_| {

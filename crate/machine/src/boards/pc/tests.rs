@@ -69,7 +69,7 @@ fn functions_on_the_bus() {
         virtio_console: true,
         virtio_rng: Some(1),
         virtio_balloon: true,
-        debug_exit: true,
+        debug_exit: Some(0x501),
         ..PcOptions::default()
     };
     let mut b = bus_of(BoardConfig {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches Debian's kernels for Malta and the PC, busybox and U-Boot, and packs an initramfs for each guest.
 #
-#   tests/guests/fetch.sh [mipsel] [mips64el] [i386] [uboot]      (no argument: these)
+#   tests/guests/fetch.sh [mipsel] [mips64el] [uboot]      (no argument: these)
+#   tests/guests/fetch.sh i386
 #   tests/guests/fetch.sh uboot-be                         (built from Debian's source: some minutes)
 #
 # Result, below build/guests/ (git-ignored):
@@ -171,7 +172,7 @@ uboot_be() {
   echo "guests: uboot/malta.bin is $name"
 }
 
-[ $# -gt 0 ] || set -- mipsel mips64el i386 uboot
+[ $# -gt 0 ] || set -- mipsel mips64el uboot
 for what in "$@"; do
   case $what in
     mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel ;;

@@ -64,7 +64,8 @@ pub fn check(o: &Options) -> Result<(), String> {
         }
     }
     let mut users: Vec<&str> = Vec::new();
-    let devs = o.serial.iter().chain(o.monitors.iter().map(|m| &m.dev));
+    let monitors = o.monitors.iter().map(|m| &m.dev);
+    let devs = o.serial.iter().chain(&o.debug_console).chain(monitors);
     for dev in devs {
         let Chardev::Named(id) = dev else { continue };
         let Some(made) = o.chardevs.iter().find(|m| m.id == *id) else {

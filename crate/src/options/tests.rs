@@ -317,3 +317,67 @@ fn mistakes() {
         }
     }
 }
+
+#[test]
+fn the_pc_has_options_of_its_own() {
+    let pc = |line: &[&str]| {
+        let words: Vec<String> = ["tinamou", "system-i386"]
+            .iter()
+            .chain(line)
+            .map(|s| s.to_string())
+            .collect();
+        parse(&words)
+    };
+    let line = [
+        "-boot",
+        "d",
+        "-fda",
+        "a.img",
+        "-L",
+        "x",
+        "-debugcon",
+        "null",
+        "-device",
+        "isa-debug-exit,iobase=0xf4,iosize=0x04",
+        "-drive",
+        "file=b,if=virtio",
+        "-vga",
+        "std",
+    ];
+    let Ok(Parsed::Run(o, _)) = pc(&line) else {
+        panic!("{:?}", pc(&line));
+    };
+    assert_eq!((o.target.name, o.machine.as_str()), ("i386", "pc"));
+    assert_eq!(o.boot.as_ref().map(|b| b.order), Some([3, 0, 0]));
+    assert_eq!(o.debug_exit, Some(0xf4));
+    assert_eq!(o.debug_console, Some(Chardev::Null));
+    assert_eq!(o.firmware_folders, ["x"]);
+    let at: Vec<_> = o.drives.iter().map(|d| (d.interface, d.index)).collect();
+    assert_eq!(
+        at,
+        [
+            (super::drive::Interface::Floppy, Some(0)),
+            (super::drive::Interface::Virtio, None)
+        ]
+    );
+    for wrong in [
+        &["-boot", "x"][..],
+        &["-device", "frob"],
+        &["-device", "isa-debug-exit,iobase=1"],
+        &["-M", "malta"],
+        &["-cpu", "24Kf"],
+        &["-serial", "null", "-serial", "null", "-serial", "null"],
+        &["-kernel", "k", "-dtb", "d"],
+        &["-debugcon", "chardev:a"],
+    ] {
+        assert!(pc(wrong).is_err(), "{wrong:?}");
+    }
+    for not_there in [
+        &["-boot", "d"][..],
+        &["-fda", "a"],
+        &["-device", "isa-debug-exit"],
+        &["-debugcon", "null"],
+    ] {
+        assert!(parse(&words(not_there)).is_err(), "{not_there:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! CPU models and CPUID. A model asks for features; it has those of them that are implemented ([`IMPLEMENTED`]), and an instruction of a
 //! feature that it does not have raises #UD.
 
-use iced_x86::CpuidFeature;
+use iced_x86::{CpuidFeature, DecoderOptions};
 
 /// Feature bits: word number (see [`WORDS`]) times 32 plus the bit.
 pub mod feature {
@@ -299,6 +299,19 @@ impl CpuModel {
             F::PREFETCHW => true,
             _ => false,
         }
+    }
+
+    /// How iced decodes for this model: prefixes that newer CPUs took for other instructions are ignored by older ones (SDM vol. 2, TZCNT
+    /// and LZCNT: "executed as" BSF and BSR; WBNOINVD: as WBINVD).
+    pub fn decoder_options(&self) -> u32 {
+        let mut options = DecoderOptions::MPX | DecoderOptions::NO_WBNOINVD;
+        if !self.has(BMI1) {
+            options |= DecoderOptions::NO_MPFX_0FBC;
+        }
+        if !self.has(ABM) {
+            options |= DecoderOptions::NO_MPFX_0FBD;
+        }
+        options
     }
 
     /// The twelve letters of a leaf as its registers EBX, EDX, ECX.

@@ -21,9 +21,7 @@ mod string;
 mod system;
 mod x87;
 
-use iced_x86::{
-    Code, CpuidFeature, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, Register,
-};
+use iced_x86::{Code, CpuidFeature, Decoder, DecoderError, Instruction, Mnemonic, Register};
 use tinamou_ir::guest::{CodeFetch, Fault};
 use tinamou_ir::{Block, Builder, JumpKind, Type, Val};
 
@@ -126,7 +124,8 @@ impl Lifter<'_> {
                 have += n;
             }
             let bits = 16 << self.mode.size();
-            let mut d = Decoder::with_ip(bits, &buf[..have as usize], self.pc, DecoderOptions::MPX);
+            let options = self.cpu.model.decoder_options();
+            let mut d = Decoder::with_ip(bits, &buf[..have as usize], self.pc, options);
             d.decode_out(&mut self.insn);
             if self.insn.is_invalid()
                 && d.last_error() == DecoderError::NoMoreBytes

@@ -74,6 +74,22 @@ fn handler(n: u64) -> u64 {
     0x1_0000 + 16 * n
 }
 
+/// Where a model has no TZCNT and LZCNT their prefix is ignored: BSF and BSR (SDM vol. 2, TZCNT).
+#[test]
+fn scans_with_the_prefix_of_newer_counts() {
+    for (model, want) in [("qemu32", [4, 9]), ("max", [4, 22])] {
+        let mut m = real(model);
+        m.set_r(AX, 0x210);
+        // tzcnt ecx, eax; lzcnt edx, eax.
+        let code = [
+            0xf3, 0x66, 0x0f, 0xbc, 0xc8, 0xf3, 0x66, 0x0f, 0xbd, 0xd0, 0xf4,
+        ];
+        m.hw.write_bytes(0x1000, &code);
+        m.run_to_halt();
+        assert_eq!([m.r(CX), m.r(DX)], want, "{model}");
+    }
+}
+
 /// A machine in flat 32-bit protected mode, ring 0, at 0x1000: handlers that halt, a TSS with SS0:ESP0.
 fn protected(model: &str) -> Machine {
     let mut m = real(model);

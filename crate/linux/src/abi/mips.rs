@@ -200,27 +200,6 @@ static STAT64_O32: &[StatField] = &[
     Pad(4),
     Blocks(8),
 ];
-static STAT_N32: &[StatField] = &[
-    Dev(4),
-    Pad(12),
-    Ino(8),
-    Mode(4),
-    Nlink(4),
-    Uid(4),
-    Gid(4),
-    Rdev(4),
-    Pad(12),
-    Size(8),
-    Atime(4),
-    AtimeNs(4),
-    Mtime(4),
-    MtimeNs(4),
-    Ctime(4),
-    CtimeNs(4),
-    Blksize(4),
-    Pad(4),
-    Blocks(8),
-];
 static STAT_N64: &[StatField] = &[
     Dev(4),
     Pad(12),
@@ -317,7 +296,8 @@ pub fn abi(flavour: Flavour, big_endian: bool) -> Abi {
         lflags: LFLAGS,
         stat: match flavour {
             Flavour::O32 => STAT_O32,
-            Flavour::N32 => STAT_N32,
+            // stat of n32 has the layout of stat64 of o32.
+            Flavour::N32 => STAT64_O32,
             Flavour::N64 => STAT_N64,
         },
         stat64: if flavour == Flavour::O32 {

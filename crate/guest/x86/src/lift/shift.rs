@@ -15,6 +15,16 @@ enum Count {
     Var(Val),
 }
 
+impl Count {
+    /// As an i32.
+    fn value(&self, l: &mut Lifter<'_>) -> Val {
+        match *self {
+            Count::Const(n) => l.b.i32(n),
+            Count::Var(v) => v,
+        }
+    }
+}
+
 fn count(l: &mut Lifter<'_>, op: u32, lg: u32) -> Count {
     let mask = if lg == 3 { 63 } else { 31 };
     if l.insn.op_kind(op) == iced_x86::OpKind::Register {
@@ -53,10 +63,7 @@ pub fn shift(l: &mut Lifter<'_>, m: Mnemonic) {
     if let Count::Const(0) = c {
         return l.write(d, a);
     }
-    let n32 = match c {
-        Count::Const(n) => l.b.i32(n),
-        Count::Var(v) => v,
-    };
+    let n32 = c.value(l);
     let n = in_type(l, n32, lg);
     let one = l.k(1, lg.max(2));
     let before = l.b.sub(n, one);
@@ -123,10 +130,7 @@ pub fn rotate(l: &mut Lifter<'_>, left: bool) {
     if let Count::Const(0) = c {
         return l.write(d, a);
     }
-    let n = match c {
-        Count::Const(n) => l.b.i32(n),
-        Count::Var(v) => v,
-    };
+    let n = c.value(l);
     let r = match lg {
         0 | 1 => {
             let bits = 8 << lg;
@@ -192,10 +196,7 @@ pub fn rotate_carry(l: &mut Lifter<'_>, left: bool) {
     if let Count::Const(0) = c {
         return l.write(d, a);
     }
-    let n = match c {
-        Count::Const(n) => l.b.i32(n),
-        Count::Var(v) => v,
-    };
+    let n = c.value(l);
     let cf = l.cf();
     let eight = l.b.i32(8);
     let c8 = l.b.shl(cf, eight);
@@ -224,10 +225,7 @@ pub fn double(l: &mut Lifter<'_>, left: bool) {
     if let Count::Const(0) = c {
         return l.write(d, a);
     }
-    let n32 = match c {
-        Count::Const(n) => l.b.i32(n),
-        Count::Var(v) => v,
-    };
+    let n32 = c.value(l);
     let ty = if lg == 3 { Type::I64 } else { Type::I32 };
     let n = in_type(l, n32, lg);
     let width = l.b.constant(ty, 8 << lg);

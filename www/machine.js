@@ -2,6 +2,7 @@
 /**
  * A machine as a page sees it: a worker, its serial ports, and QMP. `await machine.qmp('query-status')` is a command; QMP's events
  * arrive as DOM events of their names (`machine.addEventListener('STOP', …)`), all of them as `qmp`, or in order from `events()`.
+ * `await machine.snapshot()` is the whole machine as bytes; `machine.boot({ incoming: bytes })`, here or anywhere, goes on from there.
  */
 
 import { Client } from './protocol.js';
@@ -33,6 +34,15 @@ export class QmpEvent extends Event {
   }
 }
 
+/** A QMP command (`migrate`, `memsave`, …) wrote a file: {@link Machine.takeFile} has it. */
+export class FileEvent extends Event {
+  /** @param {string} name */
+  constructor(name) {
+    super('file');
+    this.name = name;
+  }
+}
+
 export class Machine extends EventTarget {
   /** @type {Worker} */
   #worker;
@@ -43,6 +53,8 @@ export class Machine extends EventTarget {
   #waiting = new Map();
   /** @type {Set<(notice: QmpNotice | null) => void>} */
   #followers = new Set();
+  /** Files that are taken by whoever asked for them. @type {Set<string>} */
+  #expected = new Set();
 
   /** @param {Worker} [worker] one that runs `worker.js` */
   constructor(worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'machine' })) {
@@ -50,6 +62,7 @@ export class Machine extends EventTarget {
     this.#worker = worker;
     /** Requests and events beside QMP. */
     this.client = new Client(worker);
+    this.client.on('file', ({ name }) => this.#expected.has(name) || this.dispatchEvent(new FileEvent(name)));
   }
 
   /**
@@ -136,6 +149,54 @@ export class Machine extends EventTarget {
    */
   input(port, data) {
     return this.client.call('input', { port, data }, [data.buffer]);
+  }
+
+  /**
+   * Saves the machine, which goes on then: STOP and RESUME come if it runs. It can be taken up by `boot({ incoming })` in any tab, by
+   * {@link restore}, or by the native program (`-incoming file:PATH`).
+   * @returns {Promise<Uint8Array<ArrayBuffer>>} rejected with a {@link QmpError} if it cannot be saved
+   */
+  async snapshot() {
+    const name = `snapshot-${this.#next}`;
+    this.#expected.add(name);
+    await this.qmp('x-snapshot-save', { file: name });
+    const data = await this.takeFile(name);
+    if (!data) throw new Error('the snapshot was taken by somebody else');
+    return data;
+  }
+
+  /**
+   * The machine becomes the one of a snapshot of a machine of the same configuration, and runs if it runs now. For a machine of
+   * another configuration, or none, there is `boot({ incoming: snapshot })`, which needs nothing else.
+   * @param {Uint8Array<ArrayBuffer>} snapshot transferred
+   * @returns {Promise<void>} rejected with a {@link QmpError} if it is damaged or does not fit; the machine is then as it was
+   */
+  async restore(snapshot) {
+    const name = `snapshot-${this.#next}`;
+    await this.putFile(name, snapshot);
+    try {
+      await this.qmp('x-snapshot-load', { file: name });
+    } finally {
+      await this.takeFile(name);
+    }
+  }
+
+  /**
+   * Gives QMP commands a file to read: `migrate-incoming` with `file:NAME`, for one.
+   * @param {string} name
+   * @param {Uint8Array<ArrayBuffer>} data transferred
+   */
+  putFile(name, data) {
+    return this.client.call('putFile', { name, data }, [data.buffer]);
+  }
+
+  /**
+   * Takes a file that a command wrote, or that was put: it is no longer there then. A `file` event ({@link FileEvent}) tells of each.
+   * @param {string} name
+   * @returns {Promise<Uint8Array<ArrayBuffer> | null>} null if there is none
+   */
+  takeFile(name) {
+    return this.client.call('takeFile', { name });
   }
 
   /** Ends the machine and its worker at once. @param {string} [why] told to whoever waits for a reply */

@@ -7,7 +7,7 @@
 /**
  * A machine to build. The same words as `tinamou system-<target>` takes on a command line.
  * @typedef {object} BootConfig
- * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64'} target
+ * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64'} [target] may be left out with a snapshot as `incoming`
  * @property {string} [machine] board, `malta` if left out
  * @property {string} [cpu] CPU model, the board's default if left out
  * @property {number} [ramMib] guest memory in MiB
@@ -18,6 +18,8 @@
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
  * @property {'jit' | 'interp'} [accel]
  * @property {'wait' | 'warp'} [idle] what an idle guest does: wait in real time (default), or jump to its next timer
+ * @property {ArrayBuffer | Uint8Array | 'defer'} [incoming] transferred; a snapshot to go on from, which also says what is left out here;
+ * `defer`: wait for QMP's `migrate-incoming`. Images are not needed, but a reset loads those that are given
  * @property {boolean} [paused] do not start running: QMP's `cont` does
  * @property {boolean} [preconfig] do not make the machine yet: QMP's `x-machine-set` changes what is asked for here, `x-exit-preconfig` makes it
  * @property {MessagePort} [monitor] transferred; a QMP session from the machine's first moment
@@ -52,6 +54,8 @@
  * @property {{ in: BootConfig, out: MachineInfo }} boot makes a machine in place of the present one
  * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
+ * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
+ * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none
  * @property {{ in: void, out: Stats }} stats
  * @property {{ in: void, out: string }} stateHash hash of the machine's whole state, in hex
  */
@@ -70,6 +74,7 @@
  * @typedef {object} Events
  * @property {{ port: number, data: Uint8Array }} output bytes a serial port sent
  * @property {Stats} stats a few times a second while running
+ * @property {{ name: string }} file a QMP command (`migrate`, `memsave`, …) wrote a file; it waits for `takeFile`
  * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine is gone
  */
 
@@ -165,7 +170,7 @@ export function serve(port, handlers) {
     try {
       if (!Object.hasOwn(handlers, call)) throw new Error(`no such request: ${call}`);
       const value = await handlers[/** @type {keyof Calls} */ (call)](/** @type {any} */ (args));
-      port.postMessage({ id, value }, []);
+      port.postMessage({ id, value }, value instanceof Uint8Array ? [value.buffer] : []);
     } catch (e) {
       port.postMessage({ id, error: e instanceof Error ? e.message : String(e) }, []);
     }

@@ -139,6 +139,10 @@ export interface QmpCommands {
   'query-migrate-capabilities': { in: {  }; out: Array<MigrationCapabilityStatus> };
   /** Sets capabilities. */
   'migrate-set-capabilities': { in: { 'capabilities': Array<MigrationCapabilityStatus> }; out: Record<string, never> };
+  /** Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran. */
+  'x-snapshot-save': { in: { 'file': string }; out: Record<string, never> };
+  /** The machine becomes the one of a file that `migrate` or `x-snapshot-save` wrote, before the answer. It runs then if it runs now. */
+  'x-snapshot-load': { in: { 'file': string }; out: Record<string, never> };
   /** Every option of the machine's making, with its kind, choices, default and value. */
   'x-machine-options': { in: {  }; out: Array<XSetupOption> };
   /** Changes one of these options; null takes a value away. */

@@ -87,8 +87,14 @@ const emit = serve(/** @type {any} */ (self), {
     to.serialInput(port, data);
     schedule();
   },
+  putFile({ name, data }) {
+    present().putFile(name, new Uint8Array(data));
+  },
+  takeFile({ name }) {
+    return /** @type {Uint8Array<ArrayBuffer> | undefined} */ (present().takeFile(name)) ?? null;
+  },
   stats() {
-    return snapshot();
+    return figures();
   },
   stateHash() {
     return present().stateHash();
@@ -166,18 +172,19 @@ function sendReplies(from) {
  */
 function settle(of) {
   sendOutput(of);
+  for (const name of of.takeWritten()) emit('file', { name });
   sendReplies(of);
   const before = state;
   state = /** @type {import('./protocol.js').RunState} */ (of.status);
   if (of.ended !== undefined) {
     const message = ENDINGS[of.ended] ?? of.ended;
     state = 'off';
-    emit('stats', snapshot());
+    emit('stats', figures());
     discard();
     emit('stopped', { reason: 'shutdown', message });
     return false;
   }
-  if (state !== before) emit('stats', snapshot());
+  if (state !== before) emit('stats', figures());
   return true;
 }
 
@@ -266,11 +273,11 @@ function sendStats() {
   const now = performance.now();
   if (now - lastStats < STATS_EVERY_MS) return;
   lastStats = now;
-  emit('stats', snapshot());
+  emit('stats', figures());
 }
 
 /** @returns {import('./protocol.js').Stats} */
-function snapshot() {
+function figures() {
   return { ...present().stats(), state, busyMs, longestSliceMs };
 }
 

@@ -32,6 +32,7 @@ if node build-suite.mjs; then
   suite chromium node run-chromium.mjs
   suite firefox node run-firefox.mjs
   suite same node run-same.mjs
+  suite snapshots node snapshots.mjs
 else
   echo 'FAILED  building the engine suite'
   failed=$((failed + 1))

@@ -1,6 +1,6 @@
-//! The browser as control sees it: its wall clock, the images the page gave, and the machine once it is made.
+//! The browser as control sees it: its wall clock, files that the page gave or is to get, and the machine once it is made.
 //!
-//! Missing: disks, character devices beside the serial ports and ring buffers, files to write.
+//! Missing: disks, character devices beside the serial ports and ring buffers.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,9 @@ use tinamou_machine::{Accel, Config, Machine};
 use crate::error::sentence;
 use crate::options::Parsed;
 
+/// Options that are images, which is also what their files are called.
+const IMAGES: [&str; 4] = ["kernel", "initrd", "bios", "dtb"];
+
 /// The host.
 pub struct WebHost {
     /// The machine.
@@ -22,8 +25,10 @@ pub struct WebHost {
     /// Its time is counted in instructions.
     pub counted: bool,
     config: Config,
-    /// Images by name, until the machine is made.
-    files: BTreeMap<&'static str, Vec<u8>>,
+    /// Files by name: the page's, among them the images until the machine is made, and those that commands wrote.
+    files: BTreeMap<String, Vec<u8>>,
+    /// Names of files written since the page last asked.
+    written: Vec<String>,
 }
 
 impl WebHost {
@@ -41,8 +46,8 @@ impl WebHost {
             setup.put("cpu", config.cpu.as_str().into());
         }
         setup.put("m", config.ram_bytes.into());
-        for name in files.keys() {
-            setup.put(name, (*name).into());
+        for name in files.keys().filter(|name| IMAGES.contains(&name.as_str())) {
+            setup.put(name, name.as_str().into());
         }
         if !config.append.is_empty() {
             setup.put("append", config.append.as_str().into());
@@ -59,7 +64,23 @@ impl WebHost {
             counted,
             config,
             files,
+            written: Vec::new(),
         }
+    }
+
+    /// A file that commands can read from now on.
+    pub fn put_file(&mut self, name: String, data: Vec<u8>) {
+        self.files.insert(name, data);
+    }
+
+    /// Takes a file, which is then no longer there.
+    pub fn take_file(&mut self, name: &str) -> Option<Vec<u8>> {
+        self.files.remove(name)
+    }
+
+    /// Names of files that commands wrote since the last call.
+    pub fn take_written(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.written)
     }
 
     /// The configuration that the options have become.
@@ -99,6 +120,16 @@ impl WebHost {
     }
 }
 
+/// The file of a place for states.
+fn file(uri: &str) -> Result<&str, String> {
+    match uri.strip_prefix("file:") {
+        Some(name) if !name.is_empty() => Ok(name),
+        _ => Err(format!(
+            "a page has no place '{uri}', only files (file:NAME)"
+        )),
+    }
+}
+
 impl Host for WebHost {
     fn clock(&self) -> (i64, u32) {
         let milliseconds = js_sys::Date::now();
@@ -121,8 +152,28 @@ impl Host for WebHost {
         });
         self.machine = Some(machine.map_err(|e| sentence(&e))?);
         self.counted = setup.get("icount").is_some();
-        self.files.clear();
+        for name in IMAGES {
+            self.files.remove(name);
+        }
         Ok(())
+    }
+
+    fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {
+        self.files.insert(path.into(), data.into());
+        if !self.written.iter().any(|name| name == path) {
+            self.written.push(path.into());
+        }
+        Ok(())
+    }
+
+    fn send_state(&mut self, uri: &str, data: &[u8]) -> Result<(), String> {
+        self.write_file(file(uri)?, data)
+    }
+
+    fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {
+        let name = file(uri)?;
+        let found = self.files.get(name).cloned();
+        found.ok_or_else(|| format!("failed to open '{name}': the page gave no such file"))
     }
 
     fn chardevs(&self) -> Vec<Chardev> {

@@ -1,20 +1,22 @@
 //! The handle that JavaScript holds: each method is one call of the machine or its controller, and the conversion of its arguments.
 
 use js_sys::{Object, Reflect, Uint8Array};
-use tinamou_control::{Controller, MonitorId, Start};
+use tinamou_control::{Controller, MonitorId, RunState, Start};
 use tinamou_machine::clock::Pace;
 use tinamou_machine::{SliceEnd, Stats};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::host::WebHost;
+use crate::options::INCOMING;
 use crate::{error, options};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
 /** What `new Machine` takes: `BootConfig` of `www/protocol.js` without what concerns the worker alone. */
 export interface MachineOptions {
-  target: 'mipsel' | 'mips' | 'mips64el' | 'mips64';
+  /** May be left out with a snapshot as `incoming`. */
+  target?: 'mipsel' | 'mips' | 'mips64el' | 'mips64';
   machine?: string;
   cpu?: string;
   ramMib?: number;
@@ -24,6 +26,8 @@ export interface MachineOptions {
   append?: string;
   icount?: number;
   accel?: 'jit' | 'interp';
+  /** Go on from a snapshot, which also says what is left out here; `defer`: wait for `migrate-incoming`. */
+  incoming?: ArrayBuffer | Uint8Array | 'defer';
   /** Do not start running (`-S`). */
   paused?: boolean;
   /** Do not make the machine yet (`--preconfig`). */
@@ -98,9 +102,14 @@ impl Machine {
         let mut start = Start::new(parsed.config.target);
         start.paused = parsed.paused;
         start.preconfig = parsed.preconfig;
+        start.incoming = parsed.incoming.clone();
         let mut ctl = Controller::new(start);
         let mut host = WebHost::new(parsed, &mut ctl);
         ctl.launch(&mut host).map_err(|e| js_sys::Error::new(&e))?;
+        if ctl.state() != RunState::Preconfig {
+            // A snapshot that was given is in the machine now.
+            host.take_file(INCOMING);
+        }
         Ok(Machine {
             ctl,
             host,
@@ -197,6 +206,25 @@ impl Machine {
     pub fn take_monitor_output(&mut self, monitor: usize) -> String {
         let bytes = self.ctl.take_output(MonitorId(monitor));
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A file that commands can read from now on (`migrate-incoming` with `file:NAME`).
+    #[wasm_bindgen(js_name = putFile)]
+    pub fn put_file(&mut self, name: String, data: Vec<u8>) {
+        self.host.put_file(name, data);
+    }
+
+    /// Takes a file that a command wrote (`migrate`, `memsave` and others).
+    #[wasm_bindgen(js_name = takeFile)]
+    pub fn take_file(&mut self, name: &str) -> Option<Uint8Array> {
+        let data = self.host.take_file(name)?;
+        Some(Uint8Array::from(data.as_slice()))
+    }
+
+    /// Names of the files that commands wrote since the last call.
+    #[wasm_bindgen(js_name = takeWritten)]
+    pub fn take_written(&mut self) -> Vec<String> {
+        self.host.take_written()
     }
 
     /// Moves the virtual clock forward while the machine is halted, at most to its next event.

@@ -6,11 +6,15 @@ use js_sys::{ArrayBuffer, Object, Uint8Array};
 use serde::Deserialize;
 use thiserror::Error;
 use tinamou_jit::Tuning;
+use tinamou_machine::snapshot::{Description, SnapshotError};
 use tinamou_machine::{Accel, Config};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// Guest memory when none is asked for, as QEMU's Malta has it.
 const DEFAULT_RAM_MIB: u32 = 128;
+
+/// What the file of the state that a machine is to go on from is called.
+pub const INCOMING: &str = "incoming";
 
 /// What is wrong with the options.
 #[derive(Debug, Error)]
@@ -24,6 +28,12 @@ pub enum OptionError {
     /// No such architecture.
     #[error("machine options: there is no target `{0}`")]
     Target(String),
+    /// Neither a target nor a snapshot that says it.
+    #[error("machine options: `target` is missing")]
+    Missing,
+    /// A state that cannot be gone on from.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// An image that is no buffer.
     #[error("machine options: `{0}` must be an ArrayBuffer or a Uint8Array")]
     Image(&'static str),
@@ -32,7 +42,7 @@ pub enum OptionError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Options {
-    target: String,
+    target: Option<String>,
     machine: Option<String>,
     cpu: Option<String>,
     ram_mib: Option<u32>,
@@ -45,6 +55,8 @@ struct Options {
     append: Option<String>,
     icount: Option<u32>,
     accel: Option<JsAccel>,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    incoming: JsValue,
     paused: Option<bool>,
     preconfig: Option<bool>,
 }
@@ -59,12 +71,14 @@ pub struct Parsed {
     pub paused: bool,
     /// Wait before it is made.
     pub preconfig: bool,
-    /// The images, by the option that named them.
-    pub files: BTreeMap<&'static str, Vec<u8>>,
+    /// Where the machine's state is to come from (`-incoming`).
+    pub incoming: Option<String>,
+    /// The images, by the option that named them, and the state.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// Names of the fields above, for the message about an unknown one.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "target",
     "machine",
     "cpu",
@@ -75,6 +89,7 @@ const KNOWN: [&str; 12] = [
     "append",
     "icount",
     "accel",
+    "incoming",
     "paused",
     "preconfig",
 ];
@@ -101,18 +116,43 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     }
     let o: Options = serde_wasm_bindgen::from_value(options)
         .map_err(|e| OptionError::Shape(message(e.into())))?;
-    let target = Config::target(&o.target).ok_or(OptionError::Target(o.target))?;
+    let mut files = BTreeMap::new();
+    let incoming = match o.incoming.as_string() {
+        Some(place) => Some(place),
+        None => image("incoming", &o.incoming)?.map(|state| {
+            files.insert(INCOMING.to_owned(), state);
+            format!("file:{INCOMING}")
+        }),
+    };
+    // What is left out is as the snapshot has it.
+    let saved = match files.get(INCOMING) {
+        Some(state) => Some(Description::of(state)?),
+        None => None,
+    };
+    let target = o.target.or(saved.as_ref().map(|s| s.target.clone()));
+    let target = target.ok_or(OptionError::Missing)?;
+    let target = Config::target(&target).ok_or(OptionError::Target(target))?;
     let mut config = Config::new(target);
     config.tuning = Tuning::browser();
-    config.ram_bytes = u64::from(o.ram_mib.unwrap_or(DEFAULT_RAM_MIB)) << 20;
-    let mut files = BTreeMap::new();
+    config.ram_bytes = u64::from(DEFAULT_RAM_MIB) << 20;
+    if let Some(saved) = saved {
+        config.machine = saved.board;
+        config.cpu = saved.cpu;
+        config.ram_bytes = saved.ram_bytes;
+        config.nic = saved.nic;
+        config.counted = saved.icount_shift.is_some();
+        config.icount_shift = saved.icount_shift.unwrap_or(config.icount_shift);
+    }
+    if let Some(mib) = o.ram_mib {
+        config.ram_bytes = u64::from(mib) << 20;
+    }
     for (name, value) in [
         ("kernel", &o.kernel),
         ("initrd", &o.initrd),
         ("bios", &o.bios),
     ] {
         if let Some(bytes) = image(name, value)? {
-            files.insert(name, bytes);
+            files.insert(name.to_owned(), bytes);
         }
     }
     if let Some(machine) = o.machine {
@@ -132,8 +172,9 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         config.accel = Accel::Interp;
     }
     Ok(Parsed {
+        counted: config.counted,
         config,
-        counted: o.icount.is_some(),
+        incoming,
         paused: o.paused.unwrap_or(false),
         preconfig: o.preconfig.unwrap_or(false),
         files,

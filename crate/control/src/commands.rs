@@ -123,6 +123,14 @@ pub static COMMANDS: &[Command] = &[
         .since("1.2")
         .doc("Sets capabilities.")
         .errors("It is another one than `events`."),
+    cmd("x-snapshot-save", migration::save)
+        .args(&[req("file", Str)])
+        .doc("Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran.")
+        .errors("The file cannot be written; a drive can be written; the machine waits for its own state."),
+    cmd("x-snapshot-load", migration::load)
+        .args(&[req("file", Str)])
+        .doc("The machine becomes the one of a file that `migrate` or `x-snapshot-save` wrote, before the answer. It runs then if it runs now.")
+        .errors("The file cannot be read, is damaged, or is of another machine; the machine is then as it was."),
     // What the machine is made of.
     cmd("x-machine-options", setup::options)
         .returns(List(&Object(&SETUP_OPTION)))

@@ -41,6 +41,10 @@ pub enum RunState {
     FinishMigrate,
     /// It was saved.
     Postmigrate,
+    /// It stands still to be saved, and goes on then.
+    SaveVm,
+    /// It stands still to be loaded.
+    RestoreVm,
     /// A debugger stopped it.
     Debug,
     /// A device stopped it.
@@ -59,6 +63,8 @@ impl RunState {
             RunState::Inmigrate => "inmigrate",
             RunState::FinishMigrate => "finish-migrate",
             RunState::Postmigrate => "postmigrate",
+            RunState::SaveVm => "save-vm",
+            RunState::RestoreVm => "restore-vm",
             RunState::Debug => "debug",
             RunState::InternalError => "internal-error",
         }
@@ -295,8 +301,13 @@ impl Controller {
 
     /// The machine's state came, of one that ran or did not.
     pub(crate) fn arrived(&mut self, host: &dyn Host, ran: bool) {
+        self.loaded(host, ran && self.autostart);
+    }
+
+    /// The machine is another one now.
+    pub(crate) fn loaded(&mut self, host: &dyn Host, runs: bool) {
         self.state = RunState::Paused;
-        if ran && self.autostart {
+        if runs {
             self.resume(host);
         }
     }

@@ -50,6 +50,19 @@ fn check_uri(uri: &str) -> Result<(), Error> {
     }
 }
 
+/// Whether a snapshot would have all that is to be saved.
+fn can_be_saved(host: &dyn Host) -> Result<(), Error> {
+    let drives = host.drives();
+    let mut media = drives.iter().filter_map(|d| d.medium.as_ref());
+    match media.find(|m| !m.read_only) {
+        None => Ok(()),
+        Some(medium) => Err(Error::generic(format!(
+            "the drive with '{}' can be written, and snapshots do not hold the contents of drives",
+            medium.file
+        ))),
+    }
+}
+
 /// Microseconds of the host's clock.
 fn now(host: &dyn Host) -> i64 {
     let (seconds, microseconds) = host.clock();
@@ -90,15 +103,7 @@ impl Controller {
             _ => {}
         }
         check_uri(uri)?;
-        let written = |m: &crate::driven::Medium| !m.read_only;
-        let drives = host.drives();
-        let mut media = drives.iter().filter_map(|d| d.medium.as_ref());
-        if let Some(medium) = media.find(|m| written(m)) {
-            return Err(Error::generic(format!(
-                "the drive with '{}' can be written, and snapshots do not hold the contents of drives",
-                medium.file
-            )));
-        }
+        can_be_saved(host)?;
         self.ask(host, Work::Out(uri.into()));
         Ok(())
     }
@@ -121,6 +126,51 @@ impl Controller {
         check_uri(uri)?;
         self.ask(host, Work::In(uri.into()));
         Ok(())
+    }
+
+    /// Saves the machine at once, and lets it go on.
+    ///
+    /// # Errors
+    /// It cannot be saved, or the host cannot send it there.
+    pub(crate) fn save_to(&mut self, host: &mut dyn Host, uri: &str) -> Result<(), Error> {
+        if self.state() == RunState::Inmigrate {
+            return Err(Error::generic("Guest is waiting for an incoming migration"));
+        }
+        can_be_saved(host)?;
+        let ran = self.state() == RunState::Running;
+        self.pause(host, RunState::SaveVm);
+        let saved = match host.machine() {
+            Some(machine) => Ok(machine.save(ran)),
+            None => Err("The machine has not been created yet".to_owned()),
+        };
+        let sent = saved.and_then(|saved| host.send_state(uri, &saved.bytes));
+        if ran {
+            self.resume(host);
+        }
+        sent.map_err(Error::generic)
+    }
+
+    /// Becomes, at once, the machine that is there; it runs as it does now.
+    ///
+    /// # Errors
+    /// The host has nothing there, or the machine refuses it.
+    pub(crate) fn load_from(&mut self, host: &mut dyn Host, uri: &str) -> Result<(), Error> {
+        if self.state() == RunState::Inmigrate {
+            return Err(Error::generic("Guest is waiting for an incoming migration"));
+        }
+        let bytes = host.receive_state(uri).map_err(Error::generic)?;
+        let ran = self.state() == RunState::Running;
+        self.pause(host, RunState::RestoreVm);
+        let loaded = match host.machine() {
+            Some(machine) => machine.load(&bytes).map(drop),
+            None => Err("The machine has not been created yet".to_owned()),
+        };
+        match &loaded {
+            Ok(()) => self.loaded(host, ran),
+            Err(_) if ran => self.resume(host),
+            Err(_) => {}
+        }
+        loaded.map_err(Error::generic)
     }
 
     /// Does what commands asked for.

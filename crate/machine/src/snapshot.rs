@@ -25,6 +25,9 @@ const MAGIC: [u8; 8] = *b"TINAMOU\x1a";
 const VERSION: u32 = 1;
 /// Magic, version, the head's length and its checksum.
 const PREFIX_BYTES: usize = 24;
+/// How properties are worded that [`Description`] reads.
+const COUNTED: &str = "counted instructions (-icount ";
+const NIC_THERE: &str = "there";
 
 /// Why a snapshot was refused: a sentence for the user.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -106,6 +109,54 @@ impl Identity {
     }
 }
 
+/// What machine a file is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Description {
+    /// Its architecture.
+    pub target: String,
+    /// Its board, by QEMU's name.
+    pub board: String,
+    /// Its CPU model.
+    pub cpu: String,
+    /// Bytes of RAM.
+    pub ram_bytes: u64,
+    /// log2 of the nanoseconds of an instruction, if its time is counted.
+    pub icount_shift: Option<u32>,
+    /// Its network interface is there.
+    pub nic: bool,
+    /// It is to go on at once.
+    pub runs: bool,
+}
+
+impl Description {
+    /// What the beginning of a file says; nothing behind the head needs to be there.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]: it is no snapshot, another version's or damaged.
+    pub fn of(file: &[u8]) -> Result<Description, SnapshotError> {
+        let (head, _) = split(file)?;
+        let (words, runs) = head::words(head)?;
+        let word = |what: &str| match words.iter().find(|(w, _)| w == what) {
+            Some((_, word)) => Ok(word.as_str()),
+            None => Err(SnapshotError::Corrupt("a property is missing")),
+        };
+        let number = |text: &str| text.split(' ').next().and_then(|n| n.parse().ok());
+        let clock = word("clock")?;
+        let shift = clock
+            .strip_prefix(COUNTED)
+            .and_then(|rest| rest.strip_suffix(')'));
+        Ok(Description {
+            target: word("target")?.into(),
+            board: word("board")?.into(),
+            cpu: word("CPU")?.into(),
+            ram_bytes: number(word("RAM")?).ok_or(SnapshotError::Corrupt("size of RAM"))?,
+            icount_shift: shift.and_then(|n| n.parse().ok()),
+            nic: word("network interface")? == NIC_THERE,
+            runs,
+        })
+    }
+}
+
 fn checksum(bytes: &[u8]) -> u64 {
     XxHash3_64::oneshot(bytes)
 }
@@ -117,10 +168,10 @@ impl Machine {
         let disk = |sectors: Option<u64>| sectors.map_or("none".into(), |n| format!("{n} sectors"));
         let disks: Vec<_> = self.bus.disk_sizes().into_iter().map(disk).collect();
         let clock = match id.icount_shift {
-            Some(shift) => format!("counted instructions (-icount {shift})"),
+            Some(shift) => format!("{COUNTED}{shift})"),
             None => "real time".into(),
         };
-        let nic = if id.nic { "there" } else { "left out" };
+        let nic = if id.nic { NIC_THERE } else { "left out" };
         vec![
             ("target", id.target.into()),
             ("board", id.board.clone()),

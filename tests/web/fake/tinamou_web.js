@@ -39,6 +39,10 @@ export class Machine {
 
   closeMonitor() {}
 
+  takeWritten() {
+    return [];
+  }
+
   /** @param {number} monitor */
   takeMonitorOutput(monitor) {
     const taken = this.#monitors[monitor] ?? '';

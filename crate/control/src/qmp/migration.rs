@@ -24,6 +24,20 @@ pub fn incoming(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     done()
 }
 
+/// `x-snapshot-save`
+pub fn save(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl
+        .save_to(cx.host, &format!("file:{}", args.text("file")))?;
+    done()
+}
+
+/// `x-snapshot-load`
+pub fn load(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl
+        .load_from(cx.host, &format!("file:{}", args.text("file")))?;
+    done()
+}
+
 /// `migrate_cancel`
 pub fn cancel(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     done()

@@ -99,6 +99,18 @@ pub(super) fn read(
     })
 }
 
+/// The properties of the machine whose head it is, and whether it runs.
+pub(super) fn words(head: &[u8]) -> Result<(Vec<(String, String)>, bool), LoadError> {
+    Loader::new(head).section("machine", 1, |l, _| {
+        let mut words = Vec::new();
+        for _ in 0..l.u32()? {
+            let mut text = || Ok(String::from_utf8_lossy(l.bytes()?).into_owned());
+            words.push((text()?, text()?));
+        }
+        Ok((words, l.bool()?))
+    })
+}
+
 fn chunks(l: &mut Loader<'_>, block: &Block) -> Result<Vec<Chunk>, LoadError> {
     if l.bytes()? != block.name.as_bytes() || l.u64()? != block.bytes {
         return Err(LoadError::Invalid("memory block"));

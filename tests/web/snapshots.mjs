@@ -1,0 +1,224 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Snapshots from host to host: a guest boots natively, is saved, goes on in Node, Chromium and Firefox (where it is installed), is typed
+ * at and saved there, and goes on natively. At every station the state's hash is the one it was saved with. Arguments name the guests;
+ * without any, all of those below are run whose images are there.
+ */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { firefoxPath, launchChromium, openFirefox } from './browser.mjs';
+import { guest } from './guests.mjs';
+import { NativeMachine, imageArgs, machineArgs } from './native-qmp.mjs';
+import { nativePath } from './native.mjs';
+import { Machine } from './node.mjs';
+import { close, same, test } from './report.mjs';
+import { startReporting } from './reporting.mjs';
+
+/** A browser that hangs must not hang the tests. */
+const LIMIT_MS = 300_000;
+
+/**
+ * @typedef {object} Trip what is done with a guest
+ * @property {object} [more] what differs from its configuration
+ * @property {string} prompt
+ * @property {[string, string, string]} typed half a line, its other half, and the answer
+ * @property {[string, string]} after what is typed at home, and the answer
+ */
+
+/** @type {Record<string, Trip>} */
+const TRIPS = {
+  lab: { prompt: 'lab> ', typed: ['in', 'fo\r', 'little-endian'], after: ['info\r', 'little-endian'] },
+  'lab-be': { more: { icount: 1 }, prompt: 'lab> ', typed: ['in', 'fo\r', 'big-endian'], after: ['info\r', 'big-endian'] },
+  'debian-mipsel': {
+    more: { ramMib: 128 },
+    prompt: 'guest# ',
+    typed: ['echo there-$((6', '*7))\r', 'there-42'],
+    after: ['uname; echo home-$((6*7))\r', 'home-42'],
+  },
+};
+
+/** @typedef {{ hash: string, hashedMs: number, answeredMs: number, pausedMs: number, status: string, sent: string, laterHash: string, refused: string, unchanged: string, otherHash: string, restored: string, error?: string }} Visit */
+
+const program = nativePath();
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-snapshots-'));
+const server = await startReporting({ '/state/': folder });
+
+/** A visit in Node, of the binding without a worker. @param {string} id @param {string} state @param {Trip} trip @returns {Visit} */
+function visitNode(id, state, { more, typed: [, type, answer] }) {
+  const began = performance.now();
+  const machine = new Machine(/** @type {any} */ ({ incoming: fs.readFileSync(state), paused: true }));
+  const hash = machine.stateHash();
+  const hashedMs = performance.now() - began;
+  const monitor = machine.openMonitor();
+  /** @param {import('../../www/pkg/tinamou_web.js').Machine} of @param {number} on @param {string} execute @param {object} [args] @returns {any} */
+  const qmp = (of, on, execute, args) => {
+    of.monitorInput(on, `${JSON.stringify({ execute, arguments: args, id: 1 })}\n`);
+    const messages = of.takeMonitorOutput(on).split('\r\n').filter(Boolean).map((line) => JSON.parse(line));
+    return messages.find((message) => message.id === 1);
+  };
+  qmp(machine, monitor, 'qmp_capabilities');
+  qmp(machine, monitor, 'cont');
+  machine.serialInput(0, new TextEncoder().encode(type));
+  let said = '';
+  const decoder = new TextDecoder();
+  for (let n = 0; n < 20_000 && !said.includes(answer); n++) {
+    const end = machine.runSlice(200_000);
+    said += decoder.decode(machine.takeSerialOutput(0), { stream: true });
+    if (end.kind === 'halted') machine.skipTo(Math.min(end.untilNs, end.nowNs + 1e7));
+  }
+  if (!said.includes(answer)) throw new Error(`not seen: ${answer}\n${said}`);
+  const answeredMs = performance.now() - began;
+  const saves = performance.now();
+  qmp(machine, monitor, 'x-snapshot-save', { file: 'first' });
+  machine.takeFile('first');
+  const pausedMs = performance.now() - saves;
+  const { status } = machine;
+  qmp(machine, monitor, 'stop');
+  qmp(machine, monitor, 'migrate', { uri: 'file:later' });
+  same(machine.takeWritten().join(), 'first,later');
+  const later = machine.takeFile('later');
+  if (!later) throw new Error('no file was written');
+  const laterHash = machine.stateHash();
+  machine.putFile('bad', new Uint8Array([1, 2, 3]));
+  const refused = qmp(machine, monitor, 'x-snapshot-load', { file: 'bad' }).error.desc;
+  const unchanged = machine.stateHash();
+  const sent = Buffer.from(later).toString('base64');
+  const { id: _, title, note, files, append, ...config } = guest(id);
+  const other = new Machine(/** @type {any} */ ({ ...config, ...more, incoming: 'defer' }));
+  const on = other.openMonitor();
+  qmp(other, on, 'qmp_capabilities');
+  other.putFile('here', later);
+  qmp(other, on, 'migrate-incoming', { uri: 'file:here' });
+  const otherHash = other.stateHash();
+  other.free();
+  qmp(machine, monitor, 'cont');
+  machine.runSlice(100_000);
+  machine.putFile('back', later);
+  qmp(machine, monitor, 'x-snapshot-load', { file: 'back' });
+  const restored = machine.stateHash();
+  machine.free();
+  return { hash, hashedMs, answeredMs, pausedMs, status, sent, laterHash, refused, unchanged, otherHash, restored };
+}
+
+/**
+ * A visit in a browser.
+ * @param {string} state
+ * @param {Trip} trip
+ * @param {(url: string) => Promise<() => Promise<void>>} open opens a page, returns what closes it
+ * @returns {Promise<Visit>}
+ */
+async function visitBrowser(state, { typed: [, type, expect] }, open) {
+  const report = server.report();
+  const query = new URLSearchParams({ state: `/state/${path.basename(state)}`, type, expect });
+  const shut = await open(`${server.url}tests/web/pages/resume.html?${query}`);
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  try {
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('it did not report')), LIMIT_MS)));
+    const visit = await Promise.race([report, late]);
+    if (visit.error) throw new Error(visit.error);
+    return visit;
+  } finally {
+    clearTimeout(timer);
+    await shut();
+  }
+}
+
+/** @type {Record<string, (id: string, state: string, trip: Trip) => Visit | Promise<Visit>>} */
+const hosts = {
+  node: visitNode,
+  chromium: (_, state, trip) =>
+    visitBrowser(state, trip, async (url) => {
+      const browser = await launchChromium();
+      await (await browser.newPage()).goto(url);
+      return () => browser.close();
+    }),
+};
+if (firefoxPath()) hosts.firefox = (_, state, trip) => visitBrowser(state, trip, async (url) => openFirefox(url).close);
+
+/**
+ * Boots a guest, types half a line and saves it.
+ * @param {string} id
+ * @param {Trip} trip
+ * @param {string} file
+ * @returns {Promise<string>} its state's hash
+ */
+async function depart(id, { more, prompt, typed: [half] }, file) {
+  if (!program) throw new Error('there is no native program: cargo build -p tinamou');
+  const machine = new NativeMachine(program, [...machineArgs(id, more), ...imageArgs(id, more)]);
+  try {
+    await machine.expect(prompt);
+    machine.type(half);
+    await machine.expect(half);
+    await machine.qmp('stop');
+    await machine.qmp('migrate', { uri: `file:${file}` });
+    same((await machine.qmp('query-migrate')).status, 'completed');
+    return await machine.quit();
+  } finally {
+    machine.kill();
+  }
+}
+
+/**
+ * Takes a machine up again, and types at it.
+ * @param {string} id
+ * @param {Trip} trip
+ * @param {string} file
+ * @param {string} hash that it must have
+ */
+async function comeHome(id, { more, after: [type, answer] }, file, hash) {
+  if (!program) throw new Error('there is no native program: cargo build -p tinamou');
+  const args = [...machineArgs(id, more), '-incoming', `file:${file}`];
+  const still = new NativeMachine(program, [...args, '-S']);
+  try {
+    same(await still.quit(), hash);
+  } finally {
+    still.kill();
+  }
+  const machine = new NativeMachine(program, [...args, '-S']);
+  try {
+    await machine.qmp('cont');
+    machine.type(type);
+    await machine.expect(answer);
+    await machine.quit();
+  } finally {
+    machine.kill();
+  }
+}
+
+try {
+  /** @type {{ guests: { id: string }[] }} */
+  const { guests } = JSON.parse(fs.readFileSync(new URL('../../www/guests/index.json', import.meta.url), 'utf8'));
+  const wanted = process.argv.slice(2);
+  const there = (/** @type {string} */ id) => guests.some((g) => g.id === id) && (!wanted.length || wanted.includes(id));
+  for (const [id, trip] of Object.entries(TRIPS).filter(([id]) => there(id))) {
+    const file = path.join(folder, id);
+    let hash = '';
+    await test(`snapshots: ${id} departs`, async () => {
+      hash = await depart(id, trip, file);
+      console.log(`        ${(fs.statSync(file).size / 1024).toFixed(0)} KiB`);
+    });
+    for (const [host, visit] of Object.entries(hosts)) {
+      await test(`snapshots: ${id}, ${host}, and home`, async () => {
+        if (!hash) throw new Error('it did not depart');
+        const seen = await visit(id, file, trip);
+        same(seen.hash, hash);
+        same(seen.status, 'running');
+        same(seen.refused, 'this is not a snapshot');
+        for (const same_ of [seen.unchanged, seen.otherHash, seen.restored]) same(same_, seen.laterHash);
+        console.log(`        there after ${seen.hashedMs.toFixed(0)} ms, answered after ${seen.answeredMs.toFixed(0)} ms, ` +
+          `saved in ${seen.pausedMs.toFixed(0)} ms`);
+        fs.writeFileSync(`${file}-${host}`, Buffer.from(seen.sent, 'base64'));
+        await comeHome(id, trip, `${file}-${host}`, seen.laterHash);
+      });
+    }
+  }
+} finally {
+  server.close();
+  fs.rmSync(folder, { recursive: true });
+}
+close();

@@ -56,8 +56,36 @@
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
  * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none
+ * @property {{ in: { port: MessagePort }, out: void }} gdb a client of gdb's remote protocol has come to this port (transferred); the machine stops
+ * @property {{ in: { json: string, files: Record<string, Uint8Array> }, out: LabReport }} checkLab plays a lab on a machine of its own
  * @property {{ in: void, out: Stats }} stats
  * @property {{ in: void, out: string }} stateHash hash of the machine's whole state, in hex
+ */
+
+/**
+ * What came of a lab.
+ * @typedef {object} LabReport
+ * @property {string} title
+ * @property {boolean} passed
+ * @property {LabStep[]} steps
+ */
+
+/**
+ * What came of a step of a lab.
+ * @typedef {object} LabStep
+ * @property {string} title
+ * @property {boolean} passed
+ * @property {'reached' | 'limit' | 'shutdown' | 'reset' | 'stuck' | 'panic' | 'not run'} ended
+ * @property {number} insns instructions
+ * @property {number} virtual_ns virtual nanoseconds
+ * @property {string} serial what the first serial port sent
+ * @property {{ say: string, passed: boolean, found: string }[]} checks
+ * @property {string | null} hint
+ */
+
+/**
+ * What travels on a debugger's port: bytes of gdb's remote protocol both ways, as `Uint8Array`s of any size. null to the worker ends the
+ * session, null from it says that the machine is gone.
  */
 
 /**

@@ -4,7 +4,7 @@
  * touches the DOM, and holds no machine logic: what a slice does, and which command starts or stops slices, is the emulator's business.
  */
 
-import init, { Machine, features, takePanic, version } from './pkg/tinamou_web.js';
+import init, { LabRun, Machine, features, takePanic, version } from './pkg/tinamou_web.js';
 import { serve } from './protocol.js';
 
 /** Length of a slice that is aimed at, and what it must stay below, so that input and pause are answered at once. */
@@ -26,6 +26,8 @@ let machine = null;
 let state = 'off';
 /** QMP sessions: their ports, by the machine's number for them. @type {Map<number, MessagePort>} */
 const monitors = new Map();
+/** A debugger's port. @type {MessagePort | null} */
+let debuggerPort = null;
 /** @type {'wait' | 'warp'} */
 let idle = 'wait';
 let sliceInsns = FIRST_INSNS;
@@ -81,6 +83,13 @@ const emit = serve(/** @type {any} */ (self), {
   monitor({ port }) {
     openMonitor(present(), port);
   },
+  gdb({ port }) {
+    openDebugger(present(), port);
+  },
+  async checkLab({ json, files }) {
+    await ready;
+    return checkLab(json, files);
+  },
   input({ port, data }) {
     const to = present();
     wake();
@@ -115,6 +124,64 @@ function discard() {
   state = 'off';
   for (const port of monitors.values()) closePort(port);
   monitors.clear();
+  if (debuggerPort) closePort(debuggerPort);
+  debuggerPort = null;
+}
+
+/** @param {Machine} of @param {MessagePort} port */
+function openDebugger(of, port) {
+  if (debuggerPort || !of.gdbAttach()) throw new Error(debuggerPort ? 'there is a debugger already' : 'there is no machine yet');
+  debuggerPort = port;
+  port.onmessage = (ev) => {
+    if (machine !== of || debuggerPort !== port) return;
+    try {
+      // Virtual time has gone on while the guest slept.
+      wake();
+      if (ev.data === null) closeDebugger(of);
+      else of.gdbInput(ev.data);
+      if (settle(of)) schedule();
+    } catch (e) {
+      fail(e);
+    }
+  };
+  if (settle(of)) schedule();
+}
+
+/** @param {Machine} of */
+function closeDebugger(of) {
+  of.gdbDetach();
+  debuggerPort?.close();
+  debuggerPort = null;
+}
+
+/** @param {Machine} from */
+function sendToDebugger(from) {
+  if (!debuggerPort) return;
+  const data = from.takeGdbOutput();
+  if (data.length) debuggerPort.postMessage(data, [data.buffer]);
+}
+
+/**
+ * Plays a lab to its end, in slices that let other messages through.
+ * @param {string} json
+ * @param {Record<string, Uint8Array>} files
+ * @returns {Promise<import('./protocol.js').LabReport>}
+ */
+async function checkLab(json, files) {
+  const run = new LabRun(json, files);
+  try {
+    let insns = FIRST_INSNS;
+    for (let done = false; !done; ) {
+      const start = performance.now();
+      done = run.work(insns);
+      const spent = performance.now() - start;
+      insns = spent > SLICE_MS ? Math.max(MIN_INSNS, Math.floor(insns / 2)) : Math.min(MAX_INSNS, insns * 2);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return JSON.parse(run.report());
+  } finally {
+    run.free();
+  }
 }
 
 /** @param {MessagePort} port */
@@ -174,6 +241,7 @@ function settle(of) {
   sendOutput(of);
   for (const name of of.takeWritten()) emit('file', { name });
   sendReplies(of);
+  sendToDebugger(of);
   const before = state;
   state = /** @type {import('./protocol.js').RunState} */ (of.status);
   if (of.ended !== undefined) {

@@ -8,6 +8,7 @@ mod disks;
 mod firmware;
 mod gdb;
 mod host;
+mod labs;
 mod logfile;
 mod native;
 mod options;
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     if let Some((target, skip)) = user::target(&args) {
         return user::main(target, args.into_iter().skip(skip).collect());
+    }
+    if args.get(1).is_some_and(|word| word == "lab") {
+        return labs::main(&args[2..]);
     }
     let args: Vec<String> = std::env::args_os()
         .map(|a| a.to_string_lossy().into_owned())

@@ -7,12 +7,15 @@
 #![cfg(target_arch = "wasm32")]
 
 mod error;
+mod gdb;
 mod host;
+mod lab;
 mod machine;
 mod options;
 mod panic;
 mod user;
 
+pub use lab::LabRun;
 pub use machine::Machine;
 pub use panic::take_panic;
 pub use user::Program;

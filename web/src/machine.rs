@@ -1,6 +1,7 @@
 //! The handle that JavaScript holds: each method is one call of the machine or its controller, and the conversion of its arguments.
 
 use js_sys::{Object, Reflect, Uint8Array};
+use tinamou_control::gdb::Stub;
 use tinamou_control::{Controller, MonitorId, RunState, Start};
 use tinamou_machine::clock::Pace;
 use tinamou_machine::{SliceEnd, Stats};
@@ -80,8 +81,10 @@ extern "C" {
 /// A machine, its run state and its monitors.
 #[wasm_bindgen]
 pub struct Machine {
-    ctl: Controller,
-    host: WebHost,
+    pub(crate) ctl: Controller,
+    pub(crate) host: WebHost,
+    /// A debugger's end.
+    pub(crate) gdb: Stub,
     /// Keeps virtual time with real time.
     pace: Pace,
     /// Instructions and virtual nanoseconds of the last slice.
@@ -113,6 +116,7 @@ impl Machine {
         Ok(Machine {
             ctl,
             host,
+            gdb: Stub::default(),
             pace: Pace::default(),
             ran: (0, 0),
             closed: Vec::new(),
@@ -130,10 +134,13 @@ impl Machine {
         if !self.ctl.runs() {
             return slice_end("stopped", before, None);
         }
-        let end = machine.run_slice(insns as u64);
+        let end = self.gdb.run(machine, insns as u64);
         let after = (machine.icount(), machine.now_ns());
-        self.ran = (after.0 - before.0, after.1 - before.1);
+        if end != SliceEnd::Debug {
+            self.ran = (after.0 - before.0, after.1 - before.1);
+        }
         self.ctl.slice_ended(&self.host, end);
+        self.gdb_ended(end);
         let (kind, until_ns) = match end {
             SliceEnd::Budget => ("budget", None),
             SliceEnd::Halted { until_ns } => ("halted", until_ns),
@@ -199,6 +206,7 @@ impl Machine {
     pub fn monitor_input(&mut self, monitor: usize, text: &str) {
         self.ctl
             .input(MonitorId(monitor), text.as_bytes(), &mut self.host);
+        self.gdb_follow();
     }
 
     /// Replies and events for a QMP client since the last call, a line each.

@@ -3,7 +3,8 @@
 
 use crate::hmp;
 use crate::qmp::{
-    block, chardev, human, input, life, machine, memory, migration, objects, protocol, qom, setup,
+    block, chardev, debug, human, input, life, machine, memory, migration, objects, protocol, qom,
+    setup,
 };
 use crate::schema::Type::{Any, Bool, Enum, Int, List, Object, Str, U64};
 use crate::schema::{Command, Event, cmd, event, opt, req};
@@ -461,6 +462,45 @@ pub static COMMANDS: &[Command] = &[
     cmd("x-icount", machine::icount)
         .returns(Object(&ICOUNT_INFO))
         .doc("Instructions retired and virtual time."),
+    // What a debugger's view shows. Addresses are texts: numbers, `$` and a register's name, sums of these.
+    cmd("x-registers", debug::registers)
+        .returns(Object(&REGISTERS))
+        .features(&["unstable"])
+        .doc("The vCPU's registers by gdb's names, with the names that assembly programs use. Values are hexadecimal."),
+    cmd("x-memory-read", debug::memory_read)
+        .args(&[req("address", Str), req("size", Int), opt("physical", Bool)])
+        .returns(Object(&MEMORY_BYTES))
+        .features(&["unstable"])
+        .doc("Memory at a virtual or physical address, as hexadecimal digits, up to the first byte that is none. Devices are left alone.")
+        .errors("The address is none."),
+    cmd("x-memory-write", debug::memory_write)
+        .args(&[req("address", Str), req("data", Str), opt("physical", Bool)])
+        .features(&["unstable"])
+        .doc("Writes memory, rights notwithstanding.")
+        .errors("The address or the data are none; nothing answers there."),
+    cmd("x-disassemble", debug::disassemble)
+        .args(&[opt("address", Str), opt("count", Int), opt("physical", Bool)])
+        .returns(List(&Object(&DISASSEMBLY)))
+        .features(&["unstable"])
+        .doc("Instructions from an address on, the pc's if none is given.")
+        .errors("The address is none."),
+    cmd("x-translate", debug::translate)
+        .args(&[req("address", Str)])
+        .returns(Object(&TRANSLATION))
+        .features(&["unstable"])
+        .doc("How the MMU would translate an address now: which entries it looks at, and what is in them. Without any effect.")
+        .errors("The address is none."),
+    cmd("x-block", debug::block)
+        .args(&[opt("address", Str)])
+        .returns(Object(&CODE_BLOCK))
+        .features(&["unstable"])
+        .doc("The block of code at an address, the pc's if none is given: as IR, as IR after the passes, and as the WebAssembly module \
+             (hexadecimal) that it would be alone.")
+        .errors("There is no code."),
+    cmd("x-devices", debug::devices)
+        .returns(List(&Object(&DEVICE_STATE)))
+        .features(&["unstable"])
+        .doc("The board's devices, where they answer, and what they say of their registers."),
 ];
 
 /// All events.

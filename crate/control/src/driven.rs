@@ -6,6 +6,7 @@ use serde_json::Value;
 use tinamou_core::{BlockBackend, Gpa};
 use tinamou_machine::bus::MapRange;
 use tinamou_machine::devices::{Board, BoardConfig};
+use tinamou_machine::inspect::{Register, Shown};
 use tinamou_machine::snapshot::Saved;
 use tinamou_machine::{Machine, Stats};
 
@@ -33,6 +34,20 @@ pub trait Driven {
     fn read_memory(&self, at: Gpa, buf: &mut [u8]) -> bool;
     /// The instruction at a virtual (or physical) address: its length and its text.
     fn disassemble(&mut self, at: u64, physical: bool) -> (u32, String);
+    /// The registers, as gdb's description of the guest lists them.
+    fn list_registers(&mut self) -> Vec<Register>;
+    /// The program counter.
+    fn pc(&self) -> u64;
+    /// Whether the vCPU waits for an interrupt.
+    fn is_halted(&self) -> bool;
+    /// Reads memory at a virtual (or physical) address up to the first byte that is none; devices are left alone.
+    fn peek_memory(&mut self, at: u64, physical: bool, buf: &mut [u8]) -> usize;
+    /// Writes memory at a virtual (or physical) address, rights notwithstanding; false if part of it does not answer.
+    fn write_memory(&mut self, at: u64, physical: bool, data: &[u8]) -> bool;
+    /// How an access at the pc would translate an address.
+    fn explain(&mut self, va: u64) -> Vec<(String, String)>;
+    /// The block of code at a virtual address in all its forms; `None` where there is no code.
+    fn show_block(&mut self, at: u64) -> Option<Shown>;
     /// The CPU's physical address space.
     fn memory_map(&self) -> Vec<MapRange>;
     /// What a device of the board says about its state.
@@ -86,6 +101,31 @@ impl Driven for Machine {
     }
     fn disassemble(&mut self, at: u64, physical: bool) -> (u32, String) {
         Machine::disassemble(self, at, physical)
+    }
+    fn list_registers(&mut self) -> Vec<Register> {
+        Machine::list_registers(self)
+    }
+    fn pc(&self) -> u64 {
+        Machine::pc(self)
+    }
+    fn is_halted(&self) -> bool {
+        Machine::is_halted(self)
+    }
+    fn peek_memory(&mut self, at: u64, physical: bool, buf: &mut [u8]) -> usize {
+        Machine::peek_memory(self, at, physical, buf)
+    }
+    fn write_memory(&mut self, at: u64, physical: bool, data: &[u8]) -> bool {
+        if physical {
+            self.write_physical(at, data)
+        } else {
+            self.write_virtual(at, data)
+        }
+    }
+    fn explain(&mut self, va: u64) -> Vec<(String, String)> {
+        Machine::explain(self, va)
+    }
+    fn show_block(&mut self, at: u64) -> Option<Shown> {
+        Machine::show_block(self, at)
     }
     fn memory_map(&self) -> Vec<MapRange> {
         self.bus().map_ranges()

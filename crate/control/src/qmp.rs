@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod chardev;
+pub mod debug;
 pub mod human;
 pub mod input;
 pub mod life;

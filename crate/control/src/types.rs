@@ -101,6 +101,30 @@ macro_rules! objects {
 use Type::{Enum as E, Object as O};
 
 objects! {
+    /// A register: `number` is gdb's, `alias` what assembly programs call it.
+    REGISTER = "XRegister" {
+        req "name" Str, opt "alias" Str, opt "number" Int, req "group" Str, req "bits" Int, req "value" Str,
+    };
+    /// The vCPU's registers.
+    REGISTERS = "XRegisters" {
+        req "pc" Str, req "icount" Int, req "halted" Bool, req "address-digits" Int, req "registers" List(&O(&REGISTER)),
+    };
+    /// A piece of memory.
+    MEMORY_BYTES = "XMemory" { req "address" Str, req "data" Str };
+    /// An instruction.
+    DISASSEMBLY = "XInsn" { req "address" Str, req "data" Str, req "text" Str };
+    /// A step of a translation.
+    TRANSLATION_STEP = "XTranslationStep" { req "what" Str, req "found" Str };
+    /// How an address is translated.
+    TRANSLATION = "XTranslation" { req "address" Str, opt "physical" Str, req "steps" List(&O(&TRANSLATION_STEP)) };
+    /// A block of code in all its forms.
+    CODE_BLOCK = "XBlock" {
+        req "address" Str, req "insns" Int, req "bytes" Int, req "ir" Str, req "optimised" Str, req "module" Str,
+    };
+    /// Addresses, both included.
+    ADDRESS_RANGE = "XRange" { req "first" Str, req "last" Str };
+    /// A device of the board.
+    DEVICE_STATE = "XDevice" { req "name" Str, req "what" Str, req "ranges" List(&O(&ADDRESS_RANGE)), req "state" Str };
     /// A version's numbers.
     VERSION_TRIPLE = "VersionTriple" { req "major" Int, req "minor" Int, req "micro" Int };
     /// A version.

@@ -286,6 +286,14 @@ pub trait Guest {
     fn debug_translate(&self, _state: &State, _bus: &mut dyn PhysBus, _va: u64) -> Option<Gpa> {
         None
     }
+    /// The name that assembly programs use for a register of gdb's number, where it differs from gdb's.
+    fn debug_alias(&self, _number: u32) -> Option<&'static str> {
+        None
+    }
+    /// How an access at the pc would translate `va`, for people: what is looked at, and what is found there. Without any effect.
+    fn explain(&self, _state: &State, _bus: &mut dyn PhysBus, _va: u64) -> Vec<(String, String)> {
+        Vec::new()
+    }
     /// The MMU's entries, for people: a line each.
     fn tlb(&self) -> String {
         String::new()

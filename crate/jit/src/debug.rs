@@ -375,6 +375,11 @@ impl Vcpu {
         self.core.state.set_pc(self.debug_va(va));
     }
 
+    /// How the guest would translate `va`, for people.
+    pub fn explain(&self, bus: &mut dyn Platform, va: u64) -> Vec<(String, String)> {
+        self.guest.explain(&self.core.state, bus, va)
+    }
+
     /// Physical address behind a virtual one, without any effect on the guest.
     pub fn debug_translate(&self, bus: &mut dyn Platform, va: u64) -> Option<Gpa> {
         self.guest.debug_translate(&self.core.state, bus, va)

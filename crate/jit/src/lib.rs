@@ -11,6 +11,7 @@ pub mod engine;
 pub mod pages;
 pub mod platform;
 pub mod regions;
+pub mod show;
 pub mod softmmu;
 pub mod timing;
 pub mod trace;

@@ -10,7 +10,7 @@ pub mod debug;
 pub mod devices;
 pub mod history;
 pub mod image;
-mod inspect;
+pub mod inspect;
 pub mod machine;
 pub mod malta;
 pub mod snapshot;

@@ -23,7 +23,7 @@ use tinamou_machine::{Machine, SliceEnd};
 
 use packet::{Event, Link};
 
-pub use packet::PACKET_BYTES;
+pub use packet::{PACKET_BYTES, unhex};
 
 /// What is debugged, and what belongs to it besides the machine.
 pub trait Debuggee {

@@ -10,6 +10,7 @@ use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type, layout};
 
 use crate::cp0::{Sys, status};
 use crate::mode::Mode;
+use crate::regs::GPR_NAMES;
 use crate::{Mips, disas, fault, helpers, interrupts, lift};
 
 impl Guest for Mips {
@@ -179,6 +180,14 @@ impl Guest for Mips {
 
     fn debug_translate(&self, state: &State, _: &mut dyn PhysBus, va: u64) -> Option<Gpa> {
         self.debug_gpa(state, va)
+    }
+
+    fn debug_alias(&self, number: u32) -> Option<&'static str> {
+        GPR_NAMES.get(number as usize).copied()
+    }
+
+    fn explain(&self, state: &State, _: &mut dyn PhysBus, va: u64) -> Vec<(String, String)> {
+        self.explain_address(state, va)
     }
 
     fn tlb(&self) -> String {

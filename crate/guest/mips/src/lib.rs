@@ -22,6 +22,7 @@ pub mod cp0;
 pub mod decode;
 mod disas;
 mod exceptions;
+mod explain;
 pub mod fault;
 pub mod fpu;
 mod gdb;

@@ -63,11 +63,11 @@ impl Entry {
         self.mask as u64 | 0x1fff
     }
 
-    fn page_bytes(&self) -> u64 {
+    pub(crate) fn page_bytes(&self) -> u64 {
         (self.low() + 1) >> 1
     }
 
-    fn matches(&self, key: u64, asid: u8) -> bool {
+    pub(crate) fn matches(&self, key: u64, asid: u8) -> bool {
         key & !self.low() == self.vpn && (self.g || self.asid == asid)
     }
 
@@ -93,7 +93,7 @@ pub struct Mmu {
 }
 
 /// Where an address lies.
-enum Segment {
+pub(crate) enum Segment {
     Unmapped(u64),
     Mapped,
 }
@@ -150,7 +150,7 @@ impl Mips {
         self.get(state, self.regs.entryhi) as u8
     }
 
-    fn segment(&self, state: &State, va: u64, mmu: u8) -> Option<Segment> {
+    pub(crate) fn segment(&self, state: &State, va: u64, mmu: u8) -> Option<Segment> {
         let kernel = matches!(mmu, KERNEL | ERROR);
         let low = va as u32;
         if !self.model.wide || va == low as i32 as i64 as u64 {

@@ -147,6 +147,10 @@ impl Guest for X86 {
         disas::dump(self, state)
     }
 
+    fn explain(&self, state: &State, bus: &mut dyn PhysBus, va: u64) -> Vec<(String, String)> {
+        self.explain_address(state, bus, va)
+    }
+
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String) {
         let mut bytes = Vec::new();
         for i in 0..15 {

@@ -26,6 +26,7 @@ pub mod bus;
 mod debug;
 mod disas;
 mod exceptions;
+mod explain;
 mod far;
 pub mod fault;
 pub mod flags;

@@ -10,12 +10,12 @@ use crate::fault;
 use crate::sys::{cr0, cr4, efer};
 use crate::{Res, X86};
 
-const P: u64 = 1;
+pub(crate) const P: u64 = 1;
 const RW: u64 = 2;
 const US: u64 = 4;
 const A: u64 = 1 << 5;
 const D: u64 = 1 << 6;
-const PS: u64 = 1 << 7;
+pub(crate) const PS: u64 = 1 << 7;
 const GLOBAL: u64 = 1 << 8;
 const NX: u64 = 1 << 63;
 
@@ -29,7 +29,7 @@ struct Walk {
     leaf: (u64, u64, u32),
 }
 
-fn read(state: &State, bus: &mut dyn PhysBus, pa: u64, bytes: u32) -> u64 {
+pub(crate) fn read(state: &State, bus: &mut dyn PhysBus, pa: u64, bytes: u32) -> u64 {
     match bus.page(Gpa(pa)) {
         RamPage::Ram { arena, .. } => {
             let at = (arena & !0xfff) + (pa & 0xfff) as u32;
@@ -65,7 +65,7 @@ fn write(state: &State, bus: &mut dyn PhysBus, pa: u64, bytes: u32, v: u64) {
 }
 
 impl X86 {
-    fn a20(&self, pa: u64) -> u64 {
+    pub(crate) fn a20(&self, pa: u64) -> u64 {
         if self.sys.a20_off {
             pa & !(1 << 20)
         } else {

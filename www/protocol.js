@@ -57,6 +57,8 @@
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
  * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none
  * @property {{ in: { port: MessagePort }, out: void }} gdb a client of gdb's remote protocol has come to this port (transferred); the machine stops
+ * @property {{ in: { source: string, bigEndian: boolean }, out: { elf: Uint8Array<ArrayBuffer>, lines: Uint32Array } }} assemble a program for
+ * MIPS; `lines` has addresses and lines in turn
  * @property {{ in: { json: string, files: Record<string, Uint8Array> }, out: LabReport }} checkLab plays a lab on a machine of its own
  * @property {{ in: void, out: Stats }} stats
  * @property {{ in: void, out: string }} stateHash hash of the machine's whole state, in hex

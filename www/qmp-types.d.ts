@@ -87,10 +87,19 @@ export type VersionInfo = { 'qemu': VersionTriple; 'package': string };
 export type VersionTriple = { 'major': number; 'minor': number; 'micro': number };
 export type VsockSocketAddress = { 'cid': string; 'port': string };
 export type WatchdogAction = 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'debug' | 'none' | 'inject-nmi';
+export type XBlock = { 'address': string; 'insns': number; 'bytes': number; 'ir': string; 'optimised': string; 'module': string };
+export type XDevice = { 'name': string; 'what': string; 'ranges': Array<XRange>; 'state': string };
 export type XIcountInfo = { 'icount': number; 'virtual-ns': number; 'shift'?: number };
+export type XInsn = { 'address': string; 'data': string; 'text': string };
 export type XJitInfo = { 'insns': number; 'interpreted': number; 'lifted': number; 'blocks': number; 'regions': number; 'modules': number; 'module-bytes': number; 'calls': number; 'flushes': number; 'slow-accesses': number; 'exceptions': number };
+export type XMemory = { 'address': string; 'data': string };
+export type XRange = { 'first': string; 'last': string };
+export type XRegister = { 'name': string; 'alias'?: string; 'number'?: number; 'group': string; 'bits': number; 'value': string };
+export type XRegisters = { 'pc': string; 'icount': number; 'halted': boolean; 'address-digits': number; 'registers': Array<XRegister> };
 export type XSetupKind = 'text' | 'file' | 'size' | 'int' | 'bool' | 'choice';
 export type XSetupOption = { 'name': string; 'kind': XSetupKind; 'description': string; 'value'?: unknown; 'default'?: unknown; 'choices'?: Array<string> };
+export type XTranslation = { 'address': string; 'physical'?: string; 'steps': Array<XTranslationStep> };
+export type XTranslationStep = { 'what': string; 'found': string };
 export type YankInstance = { 'type': 'block-node'; 'node-name': string } | { 'type': 'chardev'; 'id': string };
 
 /** Commands: arguments and reply. */
@@ -263,6 +272,20 @@ export interface QmpCommands {
   'x-jit': { in: {  }; out: XJitInfo };
   /** Instructions retired and virtual time. */
   'x-icount': { in: {  }; out: XIcountInfo };
+  /** The vCPU's registers by gdb's names, with the names that assembly programs use. Values are hexadecimal. */
+  'x-registers': { in: {  }; out: XRegisters };
+  /** Memory at a virtual or physical address, as hexadecimal digits, up to the first byte that is none. Devices are left alone. */
+  'x-memory-read': { in: { 'address': string; 'size': number; 'physical'?: boolean }; out: XMemory };
+  /** Writes memory, rights notwithstanding. */
+  'x-memory-write': { in: { 'address': string; 'data': string; 'physical'?: boolean }; out: Record<string, never> };
+  /** Instructions from an address on, the pc's if none is given. */
+  'x-disassemble': { in: { 'address'?: string; 'count'?: number; 'physical'?: boolean }; out: Array<XInsn> };
+  /** How the MMU would translate an address now: which entries it looks at, and what is in them. Without any effect. */
+  'x-translate': { in: { 'address': string }; out: XTranslation };
+  /** The block of code at an address, the pc's if none is given: as IR, as IR after the passes, and as the WebAssembly module (hexadecimal) that it would be alone. */
+  'x-block': { in: { 'address'?: string }; out: XBlock };
+  /** The board's devices, where they answer, and what they say of their registers. */
+  'x-devices': { in: {  }; out: Array<XDevice> };
 }
 
 /** Events and their data. */

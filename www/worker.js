@@ -4,7 +4,7 @@
  * touches the DOM, and holds no machine logic: what a slice does, and which command starts or stops slices, is the emulator's business.
  */
 
-import init, { LabRun, Machine, features, takePanic, version } from './pkg/tinamou_web.js';
+import init, { LabRun, Machine, assemble, features, takePanic, version } from './pkg/tinamou_web.js';
 import { serve } from './protocol.js';
 
 /** Length of a slice that is aimed at, and what it must stay below, so that input and pause are answered at once. */
@@ -85,6 +85,15 @@ const emit = serve(/** @type {any} */ (self), {
   },
   gdb({ port }) {
     openDebugger(present(), port);
+  },
+  async assemble({ source, bigEndian }) {
+    await ready;
+    const program = assemble(source, bigEndian);
+    try {
+      return { elf: /** @type {Uint8Array<ArrayBuffer>} */ (program.elf), lines: program.lines };
+    } finally {
+      program.free();
+    }
   },
   async checkLab({ json, files }) {
     await ready;

@@ -9,14 +9,15 @@ use tinamou_arena::Arena;
 use tinamou_jit::Tuning;
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::wasmtime::WasmtimeEngine;
-use tinamou_lab::{Lab, Report, Run};
+use tinamou_lab::{Lab, Report, Run, asm};
+use tinamou_machine::Config;
 
 use crate::host::why;
 
 const USAGE: &str = "usage: tinamou lab check DIR [--answer FILE] [--junit FILE] [--interpret]
 
 Plays the lab in DIR (lab.json) and checks its steps.
-  --answer FILE   the program to check, in place of the lab's own
+  --answer FILE   the program to check, in place of the lab's own; a source (.s) is assembled
   --junit FILE    write the verdict as JUnit XML
   --interpret     do not compile: slower, the same verdict
 ";
@@ -66,6 +67,22 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|e| format!("'{}': {}", path.display(), why(&e)))
 }
 
+/// A program: assembled, if it is a source.
+fn program(path: &Path, lab: &Lab) -> Result<Vec<u8>, String> {
+    let bytes = read(path)?;
+    let source = path.extension().is_some_and(|e| e == "s" || e == "S");
+    if !source {
+        return Ok(bytes);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| format!("'{}' is no text", path.display()))?;
+    let big_endian = Config::target(&lab.machine.target).is_some_and(|t| t.big_endian);
+    let done = asm::assemble(&text, big_endian, asm::ORIGIN);
+    done.map(|p| p.elf).map_err(|errors| {
+        let line = |e: &asm::AsmError| format!("{}:{}: {}", path.display(), e.line, e.what);
+        errors.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
+}
+
 fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {
     match WasmtimeEngine::new(arena, 1) {
         Ok(engine) => Ok(Box::new(engine)),
@@ -77,7 +94,10 @@ fn check(args: &Args) -> Result<Report, String> {
     let text = read(&args.folder.join("lab.json"))?;
     let text = String::from_utf8(text).map_err(|_| "lab.json is no text")?;
     let lab = Lab::parse(&text).map_err(|e| e.to_string())?;
-    let answer = args.answer.as_deref().map(read).transpose()?;
+    let answer = match args.answer.as_deref() {
+        Some(path) => Some(program(path, &lab)?),
+        None => None,
+    };
     let kernel = lab.files.kernel.clone();
     let file = |name: &str| match &answer {
         Some(answer) if kernel.as_deref() == Some(name) => Some(answer.clone()),

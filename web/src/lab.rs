@@ -4,7 +4,7 @@ use js_sys::{Object, Reflect, Uint8Array};
 use tinamou_jit::Tuning;
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
-use tinamou_lab::{Lab, Run};
+use tinamou_lab::{Lab, Run, asm};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -48,5 +48,45 @@ impl LabRun {
     /// What came of it so far: `LabReport` of `www/protocol.js`, as JSON.
     pub fn report(&self) -> Result<String, JsValue> {
         serde_json::to_string(&self.run.report()).map_err(|e| error::to_js(&e))
+    }
+}
+
+/// Assembles a program for MIPS.
+///
+/// # Errors
+/// A JS `Error`: a line `LINE: what is wrong` each.
+#[wasm_bindgen]
+pub fn assemble(source: &str, big_endian: bool) -> Result<Assembled, JsValue> {
+    match asm::assemble(source, big_endian, asm::ORIGIN) {
+        Ok(program) => Ok(Assembled { program }),
+        Err(all) => {
+            let lines: Vec<String> = all
+                .iter()
+                .map(|e| format!("{}: {}", e.line, e.what))
+                .collect();
+            Err(js_sys::Error::new(&lines.join("\n")).into())
+        }
+    }
+}
+
+/// An assembled program.
+#[wasm_bindgen]
+pub struct Assembled {
+    program: asm::Program,
+}
+
+#[wasm_bindgen]
+impl Assembled {
+    /// It as an ELF file.
+    #[wasm_bindgen(getter)]
+    pub fn elf(&self) -> Uint8Array {
+        Uint8Array::from(self.program.elf.as_slice())
+    }
+
+    /// Addresses of its instructions, and the lines they come from, in turn.
+    #[wasm_bindgen(getter)]
+    pub fn lines(&self) -> Vec<u32> {
+        let pair = |(at, line): &(u32, usize)| [*at, *line as u32];
+        self.program.lines.iter().flat_map(pair).collect()
     }
 }

@@ -15,7 +15,7 @@ mod options;
 mod panic;
 mod user;
 
-pub use lab::LabRun;
+pub use lab::{Assembled, LabRun, assemble};
 pub use machine::Machine;
 pub use panic::take_panic;
 pub use user::Program;

@@ -180,7 +180,8 @@ impl Run {
         {
             return Some("limit");
         }
-        let quantum = QUANTUM - self.machine.icount() % QUANTUM;
+        let before = self.machine.icount();
+        let quantum = QUANTUM - before % QUANTUM;
         let end = self.machine.run_slice(quantum.min(left));
         for port in 1..self.machine.bus().board().consoles {
             self.machine.take_serial_output(port);
@@ -211,7 +212,9 @@ impl Run {
                 return None;
             }
         }
-        if self.machine.icount().is_multiple_of(QUANTUM) && self.has_said(step) {
+        // A branch and its delay slot are one: the boundary may be passed by an instruction.
+        let passed = self.machine.icount() / QUANTUM > before / QUANTUM;
+        if passed && self.has_said(step) {
             return Some("reached");
         }
         None
@@ -320,6 +323,9 @@ impl Run {
                 .map(|gpa| gpa.0)
                 .ok_or_else(|| format!("{va:#x} is not mapped"));
         }
+        if check.insns {
+            return Ok(self.machine.icount() - self.now.from.0);
+        }
         let place = check.memory.as_ref().ok_or("it looks at nothing")?;
         let at = self.symbols.value(place)?;
         let bytes = check.bytes.unwrap_or(4) as usize;
@@ -358,7 +364,7 @@ fn describe(check: &Check) -> String {
         (Some(name), ..) => name.clone(),
         (_, Some(va), _) => format!("the physical address of {}", place(va)),
         (_, _, Some(at)) => format!("memory at {}", place(at)),
-        _ => "nothing".into(),
+        _ => "the number of instructions".into(),
     };
     if let Some(text) = &check.text {
         return format!("{what} holds {text:?}");

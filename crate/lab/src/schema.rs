@@ -129,8 +129,8 @@ pub struct Step {
     pub checks: Vec<Check>,
 }
 
-/// How far a step runs.
-#[derive(Clone, Debug, Deserialize)]
+/// How far a step runs. Without an end it runs `insns` instructions; a step without this runs none.
+#[derive(Clone, Default, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSpec {
     /// Up to this.
@@ -143,15 +143,6 @@ pub struct RunSpec {
 
 fn step_insns() -> u64 {
     STEP_INSNS
-}
-
-impl Default for RunSpec {
-    fn default() -> RunSpec {
-        RunSpec {
-            until: None,
-            insns: 0,
-        }
-    }
 }
 
 /// What ends a step.
@@ -197,6 +188,9 @@ pub struct Check {
     /// A virtual address whose physical address is looked at.
     #[serde(default)]
     pub translate: Option<Place>,
+    /// The step's instructions (`true`).
+    #[serde(default)]
+    pub insns: bool,
     /// Text that the first serial port sent in this step.
     #[serde(default)]
     pub serial: Option<String>,
@@ -227,6 +221,7 @@ impl Check {
             + usize::from(self.memory.is_some())
             + usize::from(self.translate.is_some())
             + usize::from(self.serial.is_some())
+            + usize::from(self.insns)
     }
 
     fn relations(&self) -> usize {
@@ -236,7 +231,9 @@ impl Check {
 
     fn validate(&self) -> Result<(), String> {
         if self.subjects() != 1 {
-            return Err("a check looks at one of register, memory, translate, serial".into());
+            return Err(
+                "a check looks at one of register, memory, translate, insns, serial".into(),
+            );
         }
         if self.serial.is_some() {
             return match self.relations() {

@@ -156,6 +156,9 @@ fn reports_are_xml() {
     );
 }
 
+/// Something done to a good lab.
+type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
+
 #[test]
 fn broken_labs_are_refused() {
     let good: serde_json::Value = serde_json::from_str(&text("www/labs/hello/lab.json")).unwrap();
@@ -164,7 +167,7 @@ fn broken_labs_are_refused() {
         change(&mut lab);
         Lab::parse(&lab.to_string()).unwrap_err().to_string()
     };
-    let cases: [(&dyn Fn(&mut serde_json::Value), &str); 9] = [
+    let cases: [(Change<'_>, &str); 9] = [
         (&|l| l["frob"] = 1.into(), "unknown field `frob`"),
         (
             &|l| l["machine"]["target"] = "vax".into(),

@@ -1,4 +1,4 @@
-//! Programs of tests/user under the user mode, in both tiers, beside what QEMU's printed (tests/user/golden.sh).
+//! Programs of tests/user under the user mode, in both tiers, beside what QEMU's or Linux itself printed (tests/user/golden.sh).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,9 +16,14 @@ fn run(arch: &str, options: &[&str], program: &str, args: &[&str]) -> Output {
     c.env_clear().env("T", "1").output().unwrap()
 }
 
-/// Runs a program and compares its output and status with what QEMU gave.
+/// Runs a program and compares its output and status with what was recorded.
 fn check(program: &str, args: &[&str], status: i32) {
-    for arch in ["mipsel", "mips", "mips64el"] {
+    let all = ["mipsel", "mips", "mips64el", "i386", "x86_64"];
+    check_on(&all, program, args, status);
+}
+
+fn check_on(archs: &[&str], program: &str, args: &[&str], status: i32) {
+    for arch in archs {
         for options in [&[][..], &["-interp", "-icount"]] {
             let golden = std::fs::read_to_string(
                 top()
@@ -67,6 +72,11 @@ fn threads() {
 #[test]
 fn sockets_and_system_v_ipc() {
     check("ipc", &["a", "b c"], 0);
+}
+
+#[test]
+fn traps_flags_and_segments_of_x86() {
+    check_on(&["i386", "x86_64"], "x86", &[], 0);
 }
 
 #[test]

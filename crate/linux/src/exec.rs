@@ -330,6 +330,11 @@ pub fn load(
         .iter()
         .find(|s| s.kind == PT_GNU_STACK)
         .is_none_or(|s| s.flags & 1 != 0);
+    let noted = elf.segments.iter().any(|s| s.kind == PT_GNU_STACK);
+    if !noted && abi.long == 4 {
+        // Programs of before the note: what can be read can be executed.
+        space.read_implies_exec = true;
+    }
     let stack_prot = prot::READ | prot::WRITE | if exec_stack { prot::EXEC } else { 0 };
     space.map(top - stack_bytes, Vma::anon(top, stack_prot, "[stack]"));
     space.mmap_top = top - stack_bytes - (1 << 20);

@@ -39,25 +39,69 @@ pub struct Shared {
     pub errors: RefCell<Vec<String>>,
 }
 
+impl Shared {
+    /// The memory behind an address of the space in force.
+    ///
+    /// # Errors
+    /// A fault with [`PAGE_FAULT`].
+    pub fn translate(
+        &self,
+        state: &State,
+        va: u64,
+        access: Access,
+    ) -> Result<Translation, Fault> {
+        let need = match access {
+            Access::Read => prot::READ,
+            Access::Write => prot::WRITE,
+            Access::Fetch => prot::EXEC,
+        };
+        let space = self.space.borrow().clone();
+        let mut space = space.borrow_mut();
+        let hit = space.fault(va, need).map_err(|m| Fault {
+            code: PAGE_FAULT | need,
+            va,
+            info: info_of(m),
+        })?;
+        if hit.moved {
+            state.write32(layout::CODE_GEN, space.generation);
+            state.write32(
+                layout::PENDING,
+                state.read32(layout::PENDING) | pending::LEAVE,
+            );
+        }
+        Ok(Translation {
+            gpa: Gpa((hit.frame as u64) | va & 0xfff),
+            cache_read: hit.read,
+            cache_write: access == Access::Write,
+            fixed: false,
+        })
+    }
+}
+
 /// What a CPU does differently in user mode.
 pub trait UserCpu: Guest {
     /// Puts a reset vCPU into user mode.
     fn enter(&mut self, state: &State);
-    /// An exception goes to the kernel.
-    fn raising(&mut self, state: &State, fault: &Fault);
+    /// An exception of the instruction at `pc` goes to the kernel; gives the pc that is told.
+    fn raising(&mut self, state: &State, fault: &Fault, pc: u64, note: u64) -> u64;
+    /// An exception that waits between two instructions.
+    fn take_trap(&mut self, _state: &State) -> Option<Fault> {
+        None
+    }
     /// A helper that has nothing to do here.
     fn is_nop(&self, id: HelperId) -> bool;
 }
 
 /// A CPU in user mode.
 pub struct UserGuest<C> {
-    cpu: C,
+    /// Shared with the [`crate::arch::Arch`] of CPUs whose registers are not all slots.
+    cpu: Rc<RefCell<C>>,
     shared: Rc<Shared>,
 }
 
 impl<C: UserCpu> UserGuest<C> {
     /// `cpu` running in `shared`'s address space.
-    pub fn new(cpu: C, shared: Rc<Shared>) -> UserGuest<C> {
+    pub fn new(cpu: Rc<RefCell<C>>, shared: Rc<Shared>) -> UserGuest<C> {
         UserGuest { cpu, shared }
     }
 }
@@ -83,32 +127,33 @@ pub fn miss_of(info: u64) -> Miss {
 
 impl<C: UserCpu> Guest for UserGuest<C> {
     fn name(&self) -> &'static str {
-        self.cpu.name()
+        self.cpu.borrow().name()
     }
 
     fn slots(&self) -> Rc<SlotTable> {
-        self.cpu.slots()
+        self.cpu.borrow().slots()
     }
 
     fn helpers(&self) -> &'static [HelperDesc] {
-        self.cpu.helpers()
+        self.cpu.borrow().helpers()
     }
 
     fn va_type(&self) -> Type {
-        self.cpu.va_type()
+        self.cpu.borrow().va_type()
     }
 
     fn reset(&mut self, state: &State) {
-        self.cpu.reset(state);
-        self.cpu.enter(state);
+        let mut cpu = self.cpu.borrow_mut();
+        cpu.reset(state);
+        cpu.enter(state);
     }
 
     fn mode(&self, state: &State) -> u32 {
-        self.cpu.mode(state)
+        self.cpu.borrow().mode(state)
     }
 
     fn mmu_index(&self, mode: u32) -> u8 {
-        self.cpu.mmu_index(mode)
+        self.cpu.borrow().mmu_index(mode)
     }
 
     fn lift(
@@ -118,7 +163,7 @@ impl<C: UserCpu> Guest for UserGuest<C> {
         mode: u32,
         max_insns: u32,
     ) -> Result<Block, Fault> {
-        self.cpu.lift(code, pc, mode, max_insns)
+        self.cpu.borrow().lift(code, pc, mode, max_insns)
     }
 
     fn translate(
@@ -129,59 +174,44 @@ impl<C: UserCpu> Guest for UserGuest<C> {
         access: Access,
         _mmu: u8,
     ) -> Result<Translation, Fault> {
-        let need = match access {
-            Access::Read => prot::READ,
-            Access::Write => prot::WRITE,
-            Access::Fetch => prot::EXEC,
-        };
-        let space = self.shared.space.borrow().clone();
-        let mut space = space.borrow_mut();
-        let hit = space.fault(va, need).map_err(|m| Fault {
-            code: PAGE_FAULT | need,
-            va,
-            info: info_of(m),
-        })?;
-        if hit.moved {
-            state.write32(layout::CODE_GEN, space.generation);
-            state.write32(
-                layout::PENDING,
-                state.read32(layout::PENDING) | pending::LEAVE,
-            );
-        }
-        Ok(Translation {
-            gpa: Gpa((hit.frame as u64) | va & 0xfff),
-            cache_read: hit.read,
-            cache_write: access == Access::Write,
-            fixed: false,
-        })
+        self.shared.translate(state, va, access)
     }
 
     fn misaligned(&self, va: u64, access: Access) -> Fault {
-        self.cpu.misaligned(va, access)
+        self.cpu.borrow().misaligned(va, access)
     }
 
     fn bus_error(&self, va: u64, access: Access) -> Option<Fault> {
-        self.cpu.bus_error(va, access)
+        self.cpu.borrow().bus_error(va, access)
     }
 
     fn raise(&mut self, cx: &mut dyn Cx, fault: Fault, pc: u64, note: u64) {
-        self.cpu.raising(cx.state(), &fault);
+        let pc = self
+            .cpu
+            .borrow_mut()
+            .raising(cx.state(), &fault, pc, note);
         cx.state().set_pc(pc);
         self.shared.event.set(Some(Event { fault, pc, note }));
     }
 
     fn helper(&mut self, cx: &mut dyn Cx, id: HelperId, args: [u64; 3]) -> Result<u64, Stop> {
-        if self.cpu.is_nop(id) {
+        let mut cpu = self.cpu.borrow_mut();
+        if cpu.is_nop(id) {
             return Ok(0);
         }
-        self.cpu.helper(cx, id, args)
+        cpu.helper(cx, id, args)
     }
 
     fn set_irq(&mut self, _pin: u32, _level: bool) {}
 
     fn timer(&mut self, _cx: &mut dyn Cx) {}
 
-    fn take_interrupt(&mut self, _cx: &mut dyn Cx) -> bool {
+    fn take_interrupt(&mut self, cx: &mut dyn Cx) -> bool {
+        let state = cx.state();
+        if let Some(fault) = self.cpu.borrow_mut().take_trap(state) {
+            let pc = state.pc();
+            self.shared.event.set(Some(Event { fault, pc, note: 0 }));
+        }
         false
     }
 
@@ -190,31 +220,32 @@ impl<C: UserCpu> Guest for UserGuest<C> {
     }
 
     fn is_halted(&self) -> bool {
-        false
+        // A trap was taken: nothing runs before the kernel has seen it.
+        self.shared.event.get().is_some()
     }
 
     fn exception_name(&self, code: u32) -> String {
         if code & PAGE_FAULT != 0 {
             "page fault".into()
         } else {
-            self.cpu.exception_name(code)
+            self.cpu.borrow().exception_name(code)
         }
     }
 
     fn dump(&self, state: &State) -> String {
-        self.cpu.dump(state)
+        self.cpu.borrow().dump(state)
     }
 
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String) {
-        self.cpu.disassemble(code, pc, mode)
+        self.cpu.borrow().disassemble(code, pc, mode)
     }
 
     fn save(&self, out: &mut Vec<u8>) {
-        self.cpu.save(out);
+        self.cpu.borrow().save(out);
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.cpu.load(bytes)
+        self.cpu.borrow_mut().load(bytes)
     }
 }
 

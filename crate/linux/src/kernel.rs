@@ -257,10 +257,7 @@ impl Kernel {
         };
         k.fresh = k.save_slots();
         *k.procs.version.borrow_mut() = k.config.release.clone();
-        *k.procs.cpuinfo.borrow_mut() = format!(
-            "system type\t\t: tinamou\nprocessor\t\t: 0\ncpu model\t\t: {}\n\n",
-            k.arch.abi().machine
-        );
+        *k.procs.cpuinfo.borrow_mut() = k.arch.cpuinfo();
         Ok(k)
     }
 
@@ -286,13 +283,20 @@ impl Kernel {
         let (at, n) = self.slot_range();
         let mut buf = vec![0; n];
         self.frames.arena.read_bytes(at, &mut buf);
+        self.arch.save_thread(&mut buf);
         buf
+    }
+
+    fn load_slots(&self, regs: &[u8]) {
+        let (at, n) = self.slot_range();
+        let (slots, more) = regs.split_at(n.min(regs.len()));
+        self.frames.arena.write_bytes(at, slots);
+        self.arch.load_thread(more);
     }
 
     /// Registers as in a fresh process.
     pub fn clear_registers(&mut self) {
-        let (at, _) = self.slot_range();
-        self.frames.arena.write_bytes(at, &self.fresh);
+        self.load_slots(&self.fresh);
     }
 
     /// The running thread.
@@ -652,11 +656,10 @@ impl Kernel {
             return;
         }
         self.save_loaded();
-        let (at, _) = self.slot_range();
         let Some(task) = self.tasks.get(&tid) else {
             return;
         };
-        self.frames.arena.write_bytes(at, &task.regs);
+        self.load_slots(&task.regs);
         self.vcpu.state().set_pc(task.pc);
         let other = !Rc::ptr_eq(&self.shared.space.borrow(), &task.mm);
         if other {

@@ -191,7 +191,11 @@ impl Kernel {
             self.arch.set_sp(self.vcpu.state(), b.sp);
         }
         if let Some(tls) = b.tls {
-            self.arch.set_tls(self.vcpu.state(), tls);
+            let mm = self.mm();
+            // clone has looked at it.
+            let _ = self
+                .arch
+                .set_clone_tls(self.vcpu.state(), &mut mm.borrow_mut(), tls);
         }
         if b.set_tid != 0 {
             let _ = self.put_u32(b.set_tid, tid);

@@ -1,7 +1,7 @@
 /* Unix sockets and System V IPC. */
 #include "sys.h"
 #include <linux/ipc.h>
-#if _MIPS_SIM == _ABIO32
+#ifndef __LP64__
 static long semget_(long key, int n, int f) { return S(ipc, 2, key, n, f, 0, 0); }
 static long semop_(int id, void *ops, int n) { return S(ipc, 1, id, n, 0, ops, 0); }
 static long semctl_(int id, int n, int cmd, ul arg) { return S(ipc, 3, id, n, cmd, &arg, 0); }
@@ -59,7 +59,7 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     num("none", msgrcv_(q, &r, 16, 0, 04000));
     num("remove", msgctl_(q, 0));
     int s[2];
-    num("socketpair", S(socketpair, 1, 2, 0, s));
+    num("socketpair", S(socketpair, 1, STREAM, 0, s));
     pid = fork();
     if (!pid) {
         S(close, s[0]);
@@ -73,16 +73,16 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     num("received", total);
     num("end", k);
     wait_for(pid);
-    S(socketpair, 1, 1, 0, s);
+    S(socketpair, 1, DGRAM, 0, s);
     S(write, s[0], "ab", 2); S(write, s[0], "c", 1);
     num("datagram", S(read, s[1], buf, 10));
     num("datagram", S(read, s[1], buf, 10));
     struct { unsigned short family; char path[14]; } a = {1, "\0tinamou-test"};
-    int l = S(socket, 1, 2, 0), c = S(socket, 1, 2, 0);
+    int l = S(socket, 1, STREAM, 0), c = S(socket, 1, STREAM, 0);
     num("refused", S(connect, c, &a, 15));
     num("bind", S(bind, l, &a, 15) + S(listen, l, 5));
     num("connect", S(connect, c, &a, 15));
-    int d = S(accept, l, 0, 0);
+    int d = S(accept4, l, 0, 0, 0);
     S(write, c, "hi", 2);
     num("accepted", S(read, d, buf, 10));
     S(shutdown, c, 1);

@@ -38,11 +38,10 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     num("bad address", (long)map((void *)0x1001, 0x1000, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1));
     num("no length", (long)map(0, 0, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1));
     num("huge", (long)map(0, ~0ul << 12, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1));
-    /* jr ra; addiu v0, zero, n */
-    unsigned *code = (unsigned *)map(0, 0x1000, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    unsigned char *code = (unsigned char *)map(0, 0x1000, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     int sum = 0;
     for (int i = 0; i < 20; i++) {
-        code[0] = 0x03e00008; code[1] = 0x24020000 | i;
+        CODE_THAT_GIVES(code, i);
         sum += ((int (*)(void))code)();
     }
     num("changed code", sum);

@@ -2,7 +2,7 @@
 #include "sys.h"
 static volatile int hits, order[8];
 static char stack[16384] __attribute__((aligned(16)));
-static volatile unsigned long fault_at, resume_at;
+static volatile unsigned long fault_at;
 static void count(int sig) { order[hits & 7] = sig; hits++; }
 static void info(int sig, siginfo_t *i, void *u)
 {
@@ -14,7 +14,7 @@ static void fault(int sig, siginfo_t *i, void *u)
     struct ucontext *c = u;
     num("fault", sig); num("code", i->si_code);
     num("address", (unsigned long)i->si_addr == fault_at);
-    c->uc_mcontext.sc_pc += 4;
+    SKIP(c);
 }
 static void on_stack(int sig) { char c; num("on stack", &c > stack && &c < stack + sizeof stack); }
 static void nested(int sig) { hits++; if (hits < 4) S(kill, self(), SIGUSR2); }
@@ -25,13 +25,13 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     on_signal(SIGUSR1, count, 0);
     S(kill, me, SIGUSR1);
     num("hits", hits);
-    unsigned long set[16 / sizeof(long)] = {1ul << (SIGUSR1 - 1)}, old[16 / sizeof(long)];
-    S(rt_sigprocmask, SIG_BLOCK, set, old, 16);
+    unsigned long set[SET_BYTES / sizeof(long)] = {1ul << (SIGUSR1 - 1)}, old[SET_BYTES / sizeof(long)];
+    S(rt_sigprocmask, SIG_BLOCK, set, old, SET_BYTES);
     S(kill, me, SIGUSR1); S(kill, me, SIGUSR1);
     num("blocked", hits);
-    S(rt_sigpending, old, 16);
+    S(rt_sigpending, old, SET_BYTES);
     num("pending", old[0] == set[0]);
-    S(rt_sigprocmask, SIG_UNBLOCK, set, 0, 16);
+    S(rt_sigprocmask, SIG_UNBLOCK, set, 0, SET_BYTES);
     num("once", hits);
     on_signal(SIGUSR2, info, SA_SIGINFO);
     S(kill, me, SIGUSR2);
@@ -41,16 +41,15 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     on_signal(SIGFPE, fault, SA_SIGINFO);
     on_signal(SIGILL, fault, SA_SIGINFO);
     fault_at = 0x10;
-    __asm__ volatile(".set push\n.set noreorder\n li $8, 0x10\n lw $9, 0($8)\n nop\n.set pop" ::: "$8", "$9", "memory");
+    LOAD_FROM_16;
     fault_at = (unsigned long)run & ~0xffful;
-    __asm__ volatile(".set push\n.set noreorder\n sw $0, 0(%0)\n nop\n.set pop" ::"r"(fault_at) : "memory");
-    fault_at = 0;
-    __asm__ volatile(".set push\n.set noreorder\n li $8, 0\n teq $8, $0, 7\n nop\n.set pop" ::: "$8", "memory");
+    STORE_TO(fault_at);
+    DIVIDE_BY_ZERO;
     hits = 0;
     on_signal(SIGUSR2, nested, SA_NODEFER);
     S(kill, me, SIGUSR2);
     num("nested", hits);
-    struct { void *sp; size_t size; int flags; } ss = {stack, sizeof stack, 0};
+    stack_t ss = {.ss_sp = stack, .ss_size = sizeof stack};
     num("sigaltstack", S(sigaltstack, &ss, 0));
     on_signal(SIGUSR1, on_stack, SA_ONSTACK);
     S(kill, me, SIGUSR1);

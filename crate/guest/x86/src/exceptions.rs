@@ -434,6 +434,13 @@ impl X86 {
             1 => Source::Int1,
             _ => Source::Trap,
         };
+        if self.user.is_some() {
+            return Err(Fault {
+                va: next,
+                ..fault(fault::SOFT | what & 0xff)
+            }
+            .into());
+        }
         let ip = self.ip_of(&state, next);
         self.interrupt(cx, what & 0xff, source, None, ip, false)
     }

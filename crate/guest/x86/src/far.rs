@@ -1,6 +1,6 @@
 //! Far jumps, calls and returns, IRET, and the fast system calls (SDM volume 2 and volume 3, chapter 5; APM volume 2, chapter 6).
 
-use tinamou_ir::guest::{Cx, State};
+use tinamou_ir::guest::{Cx, Fault, State};
 
 use crate::fault::{self, fault, gp, with};
 use crate::flags;
@@ -572,6 +572,13 @@ impl X86 {
         let state = cx.state().clone();
         if self.sys.efer & efer::SCE == 0 || !self.pe() || self.vm(&state) {
             return Err(fault(fault::UD).into());
+        }
+        if self.user.is_some() {
+            return Err(Fault {
+                va: next,
+                ..fault(fault::SYSCALL)
+            }
+            .into());
         }
         let sel = (self.sys.star >> 32) as u16;
         let f = self.eflags(&state);

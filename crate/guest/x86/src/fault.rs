@@ -36,6 +36,11 @@ pub const AC: u32 = 17 | HAS_ERROR;
 /// SIMD floating-point exception.
 pub const XM: u32 = 19;
 
+/// A software interrupt in user mode: the vector in bits 0 to 7, the address of the next instruction in `va`.
+pub const SOFT: u32 = 1 << 9;
+/// SYSCALL in user mode; the address of the next instruction in `va`.
+pub const SYSCALL: u32 = 1 << 10;
+
 /// An error code is pushed.
 pub const HAS_ERROR: u32 = 1 << 8;
 

@@ -74,6 +74,9 @@ impl Guest for X86 {
         access: Access,
         mmu: u8,
     ) -> Result<Translation, Fault> {
+        if let Some(user) = &self.user {
+            return (user.translate)(state, va, access);
+        }
         let mut t = self.map(state, bus, va, access, mmu)?;
         if self.sys.dr7 & 0xff != 0 {
             self.watch(state, va, access);

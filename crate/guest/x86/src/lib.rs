@@ -2,7 +2,8 @@
 //!
 //! Rooms: `lift` (what instructions mean, as IR; decoding is iced-x86's), `regs` (slots), `mode` (the mode word), `flags`, `sys` (control
 //! registers), `seg` (segments and descriptors), `stack`, `far` (far transfers and system calls), `exceptions`, `task`, `mmu`, `debug`, `io`,
-//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `state` (save and load), `bus` (cycles other than memory). Sources:
+//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `state` (save and load), `bus` (cycles other than memory), `user` (programs without a
+//! kernel below). Sources:
 //! Intel's Software Developer's Manual (SDM), volumes 1 to 4, and AMD's Architecture Programmer's Manual (APM), volumes 1 to 5.
 //!
 //! Missing: AVX, 3DNow!, XSAVE; SVM
@@ -46,6 +47,7 @@ mod state;
 mod string;
 pub mod sys;
 mod task;
+pub mod user;
 
 #[cfg(test)]
 mod tests;
@@ -74,6 +76,8 @@ pub struct X86 {
     pub fpu: fpu::Fpu,
     /// The low half of the decimal that FBSTP stores, between its two helpers.
     decimal: Option<u64>,
+    /// User mode: who finds memory and descriptors.
+    pub user: Option<user::User>,
 }
 
 impl X86 {
@@ -89,6 +93,7 @@ impl X86 {
             sys: sys::Sys::default(),
             fpu: fpu::Fpu::default(),
             decimal: None,
+            user: None,
         }
     }
 

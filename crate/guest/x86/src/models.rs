@@ -243,6 +243,13 @@ impl CpuModel {
         self.has(LM)
     }
 
+    /// The same without 64-bit mode, for programs of 32 bits.
+    pub fn without_long_mode(&mut self) {
+        for f in [LM, LAHF, SYSCALL] {
+            self.bits[f as usize / 32] &= !(1 << (f % 32));
+        }
+    }
+
     /// EFER exists.
     pub fn has_efer(&self) -> bool {
         self.has(SYSCALL) || self.has(LM) || self.has(NX)

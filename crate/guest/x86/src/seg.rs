@@ -223,6 +223,9 @@ impl X86 {
 
     /// The descriptor of a selector that is not null; `None` beyond its table.
     pub(crate) fn descriptor(&mut self, cx: &mut dyn Cx, sel: u16) -> Res<Option<Descriptor>> {
+        if let Some(user) = &self.user {
+            return Ok(user.descriptor(sel));
+        }
         let (base, limit) = if sel & 4 != 0 {
             if self.sys.ldtr.sel & !3 == 0 || self.sys.ldtr.attr & P == 0 {
                 return Ok(None);
@@ -251,7 +254,7 @@ impl X86 {
 
     /// Sets the accessed bit.
     pub(crate) fn set_accessed(&mut self, cx: &mut dyn Cx, d: &Descriptor) -> Res<()> {
-        if d.hi & 1 << 8 != 0 {
+        if d.hi & 1 << 8 != 0 || self.user.is_some() {
             return Ok(());
         }
         self.write_table(cx, d.at.wrapping_add(5), 1, (d.hi >> 8 & 0xff | A) as u64)

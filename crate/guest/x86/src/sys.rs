@@ -347,7 +347,7 @@ impl X86 {
     }
 
     /// EFLAGS in full.
-    pub(crate) fn eflags(&self, state: &State) -> u32 {
+    pub fn eflags(&self, state: &State) -> u32 {
         let r = &self.regs;
         let recipe = flags::eval(
             self.get(state, r.cc_op) as u32,
@@ -363,7 +363,7 @@ impl X86 {
     }
 
     /// Sets EFLAGS in full.
-    pub(crate) fn set_eflags(&self, state: &State, f: u32) {
+    pub fn set_eflags(&self, state: &State, f: u32) {
         let r = &self.regs;
         self.set(state, r.cc_op, (flags::FLAGS << 2 | 2) as u64);
         self.set(state, r.cc_a, (f & flags::RECIPE) as u64);

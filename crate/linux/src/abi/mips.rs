@@ -313,6 +313,7 @@ pub fn abi(flavour: Flavour, big_endian: bool) -> Abi {
         read_implies_exec: true,
         hwcap: 0,
         pipe_in_registers: true,
-        ipc_64_always: true,
+        clone_tls_last: false,
+        ipc_time_pairs: (false, false),
     }
 }

@@ -4,6 +4,7 @@
 pub mod layout;
 pub mod mips;
 pub mod signals;
+pub mod x86;
 
 use crate::errno::Errno;
 use layout::StatField;
@@ -97,8 +98,10 @@ pub struct Abi {
     pub hwcap: u64,
     /// pipe() gives the second descriptor in a register.
     pub pipe_in_registers: bool,
-    /// IPC_64 is implied in semctl and its like (no flag in the command).
-    pub ipc_64_always: bool,
+    /// clone's last argument is the thread pointer, before it the address for the thread's number.
+    pub clone_tls_last: bool,
+    /// Times of `shmid64_ds` and `semid64_ds` are followed by a word, for their upper half or for nothing.
+    pub ipc_time_pairs: (bool, bool),
 }
 
 /// Numbers of `fcntl` commands that differ.

@@ -372,6 +372,13 @@ impl Arch for MipsArch {
         self.set(st, self.regs.userlocal, v);
     }
 
+    fn cpuinfo(&self) -> String {
+        format!(
+            "system type\t\t: tinamou\nprocessor\t\t: 0\ncpu model\t\t: {}\n\n",
+            self.abi.machine
+        )
+    }
+
     fn clear_exclusive(&self, st: &State) {
         self.set(st, self.regs.llbit, 0);
     }
@@ -463,10 +470,11 @@ impl UserCpu for Mips {
         self.start_user(state, self.model.wide, self.model.wide);
     }
 
-    fn raising(&mut self, state: &State, fault: &Fault) {
+    fn raising(&mut self, state: &State, fault: &Fault, pc: u64, _note: u64) -> u64 {
         if fault.code & PAGE_FAULT == 0 {
             self.note_fpu(state, fault);
         }
+        pc
     }
 
     fn is_nop(&self, id: HelperId) -> bool {

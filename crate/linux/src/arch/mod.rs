@@ -1,12 +1,13 @@
 //! What differs between instruction sets: registers at system calls, what a fault means, signal frames.
 
 pub mod mips;
+pub mod x86;
 
 use tinamou_ir::guest::State;
 
 use crate::abi::Abi;
 use crate::abi::signals::Sig;
-use crate::errno::Res;
+use crate::errno::{ENOSYS, Res};
 use crate::guest::Event;
 use crate::mem::Space;
 
@@ -79,6 +80,35 @@ pub trait Arch {
     fn start(&self, st: &State, pc: u64, sp: u64);
     /// Sets the thread pointer.
     fn set_tls(&self, st: &State, v: u64);
+    /// Sets the thread pointer as clone's argument says it.
+    ///
+    /// # Errors
+    /// EFAULT, EINVAL, where the argument is a structure in memory.
+    fn set_clone_tls(&self, st: &State, _space: &mut Space, v: u64) -> Res<()> {
+        self.set_tls(st, v);
+        Ok(())
+    }
+    /// set_thread_area, or get_thread_area if `get`.
+    ///
+    /// # Errors
+    /// EFAULT, EINVAL, ESRCH.
+    fn thread_area(&self, st: &State, _space: &mut Space, at: u64, get: bool) -> Res<()> {
+        if get {
+            return Err(ENOSYS);
+        }
+        self.set_tls(st, at);
+        Ok(())
+    }
+    /// The base of FS or (`gs`) GS, and its new value, where instructions do not set it.
+    fn segment_base(&self, _st: &State, _gs: bool, _set: Option<u64>) -> Option<u64> {
+        None
+    }
+    /// Appends what a thread has beside the vCPU's slots.
+    fn save_thread(&self, _out: &mut Vec<u8>) {}
+    /// Takes what `save_thread` gave.
+    fn load_thread(&self, _bytes: &[u8]) {}
+    /// Text of /proc/cpuinfo.
+    fn cpuinfo(&self) -> String;
     /// Forgets a load-linked: another thread ran.
     fn clear_exclusive(&self, st: &State);
     /// The code that signal handlers return to.

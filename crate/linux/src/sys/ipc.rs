@@ -139,6 +139,16 @@ fn perm<T>(o: &mut Out<'_>, x: &Object<T>) {
         .long(0);
 }
 
+/// Times, each with a word behind it if `pairs`.
+fn times(o: &mut Out<'_>, pairs: bool, list: &[u64]) {
+    for &t in list {
+        o.long(t);
+        if pairs {
+            o.long(0);
+        }
+    }
+}
+
 fn set_perm<T>(k: &mut Kernel, list: fn(&mut Ipc) -> &mut Vec<Object<T>>, id: i32, at: u64) -> Sys {
     let b = k.get(at, 24)?;
     let mut i = In::new(k.abi(), &b);
@@ -277,11 +287,9 @@ pub(super) fn shmctl(k: &mut Kernel, id: i32, cmd: u32, at: u64) -> Sys {
             let s = find(&mut k.ipc.shm, id)?;
             let mut o = Out::new(abi.abi());
             perm(&mut o, s);
-            o.long(s.body.bytes)
-                .long(0)
-                .long(0)
-                .long(s.ctime)
-                .i32(s.body.cpid)
+            o.long(s.body.bytes);
+            times(&mut o, abi.abi().ipc_time_pairs.0, &[0, 0, s.ctime]);
+            o.i32(s.body.cpid)
                 .i32(s.body.lpid)
                 .long(s.body.attached as u64)
                 .long(0)
@@ -474,11 +482,8 @@ pub(super) fn semctl(k: &mut Kernel, id: i32, n: u32, cmd: u32, arg: u64) -> Sys
         STAT => {
             let mut o = Out::new(abi.abi());
             perm(&mut o, s);
-            o.long(s.body.otime)
-                .long(s.ctime)
-                .long(count as u64)
-                .long(0)
-                .long(0);
+            times(&mut o, abi.abi().ipc_time_pairs.1, &[s.body.otime, s.ctime]);
+            o.long(count as u64).long(0).long(0);
             let b = o.done();
             k.put(arg, &b)?;
             0

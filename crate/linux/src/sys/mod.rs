@@ -7,6 +7,7 @@ pub mod ipc;
 pub mod lock;
 pub mod mm;
 pub mod net;
+mod old;
 pub mod path;
 pub mod poll;
 pub mod process;
@@ -264,7 +265,7 @@ syscalls! {
         exit_group(code Int);
         fork();
         vfork();
-        clone(flags Size, sp Ptr, ptid Ptr, tls Ptr, ctid Ptr);
+        clone(flags Size, sp Ptr, ptid Ptr, fourth Ptr, fifth Ptr);
         clone3(args Ptr, size Size);
         execve(path Path, argv Ptr, envp Ptr);
         execveat(dir Fd, path Path, argv Ptr, envp Ptr, flags Flags);
@@ -352,6 +353,33 @@ syscalls! {
         signalfd(fd Fd, mask Ptr, size Size);
         signalfd4(fd Fd, mask Ptr, size Size, flags Flags);
         restart_syscall();
+    }
+    old: {
+        socketcall(call Uint, args Ptr);
+        old_mmap(args Ptr);
+        old_select(args Ptr);
+        sigsuspend3(a Int, b Int, mask Ptr);
+        signal(sig Sig, handler Ptr);
+        sgetmask();
+        ssetmask(mask Uint);
+        fadvise64_32(fd Fd, at Off, bytes Size, advice Int);
+        chown16(path Path, uid Uint, gid Uint);
+        lchown16(path Path, uid Uint, gid Uint);
+        fchown16(fd Fd, uid Uint, gid Uint);
+        setreuid16(r Uint, e Uint);
+        setregid16(r Uint, e Uint);
+        setresuid16(r Uint, e Uint, s Uint);
+        setresgid16(r Uint, e Uint, s Uint);
+        getresuid16(r Ptr, e Ptr, s Ptr);
+        getresgid16(r Ptr, e Ptr, s Ptr);
+        getgroups16(count Int, list Ptr);
+        setgroups16(count Int, list Ptr);
+        get_thread_area(at Ptr);
+        arch_prctl(op Uint, at Ptr);
+        modify_ldt(func Int, at Ptr, bytes Size);
+        iopl(level Uint);
+        ioperm(from Size, count Size, on Int);
+        umount(path Path);
     }
     time: {
         time(to Ptr);

@@ -56,7 +56,12 @@ fn wait_vfork() -> Stop {
     wait_for(Vec::new(), None)
 }
 
-pub(super) fn clone(k: &mut Kernel, flags: u64, sp: u64, ptid: u64, tls: u64, ctid: u64) -> Sys {
+pub(super) fn clone(k: &mut Kernel, flags: u64, sp: u64, ptid: u64, fourth: u64, fifth: u64) -> Sys {
+    let (tls, ctid) = if k.abi().clone_tls_last {
+        (fifth, fourth)
+    } else {
+        (fourth, fifth)
+    };
     spawn(k, flags & !0xff, (flags & 0xff) as u32, sp, ptid, ctid, tls)
 }
 
@@ -747,7 +752,9 @@ pub(super) fn personality(_k: &mut Kernel, _persona: u32) -> Sys {
 }
 
 pub(super) fn set_thread_area(k: &mut Kernel, at: u64) -> Sys {
-    k.arch.set_tls(k.vcpu.state(), at);
+    let mm = k.mm();
+    k.arch
+        .thread_area(k.vcpu.state(), &mut mm.borrow_mut(), at, false)?;
     Ok(0)
 }
 

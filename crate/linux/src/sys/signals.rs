@@ -58,11 +58,10 @@ fn do_action(k: &mut Kernel, sig: u32, new: u64, old: u64, old_call: bool) -> Sy
     } else {
         None
     };
+    let current = k.task().actions.borrow()[sig as usize];
     if wanted.is_some() && untouchable(k.abi().meaning(sig)) {
         return Err(EINVAL.into());
     }
-    let actions = k.task().actions.clone();
-    let current = actions.borrow()[sig as usize];
     if old != 0 {
         let abi = k.abi();
         let mut o = Out::new(abi);
@@ -85,15 +84,25 @@ fn do_action(k: &mut Kernel, sig: u32, new: u64, old: u64, old_call: bool) -> Sy
         k.put(old, &b)?;
     }
     if let Some(a) = wanted {
-        actions.borrow_mut()[sig as usize] = a;
-        // What is now ignored is not pending any more.
-        let dflt = k.abi().meaning(sig).default();
-        if a.handler == 1 || a.handler == 0 && dflt == crate::abi::signals::Default::Ignore {
-            k.group().pending.borrow_mut().drop_set(bit(sig));
-            k.task().pending.drop_set(bit(sig));
-        }
+        replace(k, sig, a)?;
     }
     Ok(0)
+}
+
+/// Sets a signal's action; gives the handler before.
+pub(super) fn replace(k: &mut Kernel, sig: u32, a: Action) -> Sys {
+    if sig == 0 || sig > k.abi().signal_max() || untouchable(k.abi().meaning(sig)) {
+        return Err(EINVAL.into());
+    }
+    let actions = k.task().actions.clone();
+    let before = core::mem::replace(&mut actions.borrow_mut()[sig as usize], a);
+    // What is now ignored is not pending any more.
+    let dflt = k.abi().meaning(sig).default();
+    if a.handler == 1 || a.handler == 0 && dflt == crate::abi::signals::Default::Ignore {
+        k.group().pending.borrow_mut().drop_set(bit(sig));
+        k.task().pending.drop_set(bit(sig));
+    }
+    Ok(before.handler)
 }
 
 fn set_size(k: &Kernel, size: u64) -> Res<()> {
@@ -236,6 +245,17 @@ fn forever() -> Stop {
 pub(super) fn rt_sigsuspend(k: &mut Kernel, mask: u64, size: u64) -> Sys {
     set_size(k, size)?;
     k.wait_mask(mask, size)?;
+    Err(forever())
+}
+
+/// Waits for a signal with another mask, whose first word is `low`.
+pub(super) fn suspend(k: &mut Kernel, low: u128) -> Sys {
+    let set = k.blockable(low);
+    let t = k.task();
+    if t.saved_mask.is_none() {
+        t.saved_mask = Some(t.blocked);
+        t.blocked = set;
+    }
     Err(forever())
 }
 

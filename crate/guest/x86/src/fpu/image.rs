@@ -27,7 +27,7 @@ pub mod what {
 
 impl super::Fpu {
     /// The tag word in its old form.
-    fn tag_word(&self) -> u16 {
+    pub fn tag_word(&self) -> u16 {
         let mut w = 0;
         for i in 0..8 {
             let tag = if self.full >> i & 1 == 0 {
@@ -44,7 +44,8 @@ impl super::Fpu {
         w
     }
 
-    fn set_tag_word(&mut self, w: u16) {
+    /// Sets the tags from it.
+    pub fn set_tag_word(&mut self, w: u16) {
         self.full = (0..8).fold(0, |f, i| f | if w >> (2 * i) & 3 == 3 { 0 } else { 1 << i });
     }
 

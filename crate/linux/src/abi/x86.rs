@@ -1,0 +1,133 @@
+//! x86: i386 and x86-64 (linux/arch/x86/include/uapi/asm and asm-generic: the headers' numbers, which are the common ones inside).
+
+use super::layout::StatField::{self, *};
+use super::signals::{COMMON, SaFlags};
+use super::{Abi, FcntlNumbers};
+
+static STAT_32: &[StatField] = &[
+    Dev(4),
+    Ino(4),
+    Mode(2),
+    Nlink(2),
+    Uid(2),
+    Gid(2),
+    Rdev(4),
+    Size(4),
+    Blksize(4),
+    Blocks(4),
+    Atime(4),
+    AtimeNs(4),
+    Mtime(4),
+    MtimeNs(4),
+    Ctime(4),
+    CtimeNs(4),
+    Pad(8),
+];
+static STAT64_32: &[StatField] = &[
+    Dev(8),
+    Pad(4),
+    // The lower half of the number; the whole stands at the end.
+    Ino(4),
+    Mode(4),
+    Nlink(4),
+    Uid(4),
+    Gid(4),
+    Rdev(8),
+    Pad(4),
+    Size(8),
+    Blksize(4),
+    Blocks(8),
+    Atime(4),
+    AtimeNs(4),
+    Mtime(4),
+    MtimeNs(4),
+    Ctime(4),
+    CtimeNs(4),
+    Ino(8),
+];
+static STAT_64: &[StatField] = &[
+    Dev(8),
+    Ino(8),
+    Nlink(8),
+    Mode(4),
+    Uid(4),
+    Gid(4),
+    Pad(4),
+    Rdev(8),
+    Size(8),
+    Blksize(8),
+    Blocks(8),
+    Atime(8),
+    AtimeNs(8),
+    Mtime(8),
+    MtimeNs(8),
+    Ctime(8),
+    CtimeNs(8),
+    Pad(24),
+];
+
+/// i386, or x86-64 if `wide`. `hwcap` is leaf 1's EDX of CPUID.
+pub fn abi(wide: bool, hwcap: u64) -> Abi {
+    Abi {
+        name: if wide { "x86_64" } else { "i386" },
+        machine: if wide { "x86_64" } else { "i686" },
+        platform: if wide { "x86_64" } else { "i686" },
+        long: if wide { 8 } else { 4 },
+        big_endian: false,
+        align64: if wide { 8 } else { 4 },
+        pairs: !wide,
+        pairs_aligned: false,
+        syscalls: if wide {
+            include_str!("x86_64.tbl")
+        } else {
+            include_str!("x86_32.tbl")
+        },
+        syscall_base: 0,
+        errno: |e| e.0,
+        signals: COMMON,
+        sigset_bytes: 8,
+        sigaction_flags_first: false,
+        sigaction_restorer: true,
+        siginfo_code_first: false,
+        stack_size_first: false,
+        sig_block: 0,
+        sa: SaFlags {
+            siginfo: 4,
+            onstack: 0x0800_0000,
+            restart: 0x1000_0000,
+            nodefer: 0x4000_0000,
+            resethand: 0x8000_0000,
+            nocldstop: 1,
+            nocldwait: 2,
+            restorer: 0x0400_0000,
+        },
+        open_flags: &[],
+        map_flags: &[],
+        fcntl: FcntlNumbers {
+            locks: [5, 6, 7],
+            locks64: if wide { [u32::MAX; 3] } else { [12, 13, 14] },
+            own: [8, 9],
+        },
+        rlimits: [7, 9, 5, 6, 8],
+        rlim_infinity: if wide { u64::MAX } else { 0xffff_ffff },
+        sock_stream_dgram: (1, 2),
+        sol_socket: 1,
+        so: &[],
+        ioctls: &[],
+        nccs: 19,
+        cc: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+        lflags: &[],
+        stat: if wide { STAT_64 } else { STAT_32 },
+        stat64: if wide { &[] } else { STAT64_32 },
+        epoll_packed: wide,
+        statfs_mips: false,
+        flock_mips: false,
+        task_size: if wide { 0x7fff_ffff_f000 } else { 0xc000_0000 },
+        pie_base: if wide { 0x5555_5555_4000 } else { 0x5655_5000 },
+        read_implies_exec: false,
+        hwcap,
+        pipe_in_registers: false,
+        clone_tls_last: wide,
+        ipc_time_pairs: (!wide, true),
+    }
+}

@@ -1,0 +1,700 @@
+//! x86: i386 and x86-64. Frames as linux/arch/x86/kernel/signal*.c and uapi/asm/{sigcontext,ucontext}.h lay them out, with the FXSAVE image as
+//! the FPU's state (no XSAVE header). There is no vDSO.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tinamou_ir::guest::{Fault, State};
+use tinamou_ir::{HelperId, Slot};
+use tinamou_softfloat::F80;
+use tinamou_x86::regs::{AX, BP, BX, CS, CX, DI, DS, DX, ES, FS, GS, Regs, SI, SP, SS};
+use tinamou_x86::user::{CODE32, CODE64, DATA};
+use tinamou_x86::{X86, fault, flags};
+
+use super::{Arch, Frame, Meaning, Restored};
+use crate::abi::layout::{In, Out};
+use crate::abi::signals::Sig;
+use crate::abi::{Abi, x86};
+use crate::errno::{EFAULT, EINVAL, Res};
+use crate::guest::{Event, PAGE_FAULT, UserCpu, miss_of};
+use crate::mem::space::{Miss, Space, prot};
+
+/// si_code of signals from the kernel.
+const SI_KERNEL: i32 = 0;
+/// Bytes of the FXSAVE image.
+const FX: usize = 512;
+/// Bytes of the older image in front of it in frames of i386.
+const FSAVE: usize = 112;
+/// Flags a frame gives back (FIX_EFLAGS).
+const RESTORED: u32 = flags::ARITH | flags::AC | flags::DF | flags::TF | flags::RF;
+/// Order of registers in a 64-bit sigcontext.
+const ORDER64: [usize; 16] = [8, 9, 10, 11, 12, 13, 14, 15, DI, SI, BP, BX, DX, AX, CX, SP];
+/// uc_flags: SS is there and is to be taken as it is.
+const UC_SS: u64 = 6;
+
+/// x86 with an ABI.
+pub struct X86Arch {
+    abi: Abi,
+    wide: bool,
+    cpu: Rc<RefCell<X86>>,
+    regs: Rc<Regs>,
+    /// Vector, error code and address of the last fault, for frames.
+    last: Cell<(u32, u32, u64)>,
+}
+
+impl X86Arch {
+    /// For this CPU.
+    pub fn new(cpu: &Rc<RefCell<X86>>) -> X86Arch {
+        let (wide, regs, hwcap) = {
+            let c = cpu.borrow();
+            (c.wide, c.regs.clone(), c.model.bits[0])
+        };
+        X86Arch {
+            abi: x86::abi(wide, hwcap as u64),
+            wide,
+            cpu: cpu.clone(),
+            regs,
+            last: Cell::default(),
+        }
+    }
+
+    fn get(&self, st: &State, slot: Slot) -> u64 {
+        st.slot(&self.regs.table, slot)
+    }
+
+    fn x(&self, st: &State, n: usize) -> u64 {
+        self.abi.ptr(self.get(st, self.regs.gpr[n]))
+    }
+
+    fn set_x(&self, st: &State, n: usize, v: u64) {
+        st.set_slot(&self.regs.table, self.regs.gpr[n], self.abi.ptr(v));
+    }
+
+    /// The FXSAVE image.
+    fn fx(&self, st: &State) -> Vec<u8> {
+        let mut b = self.cpu.borrow().fpu.to_fx();
+        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter().flatten() {
+            b.extend_from_slice(&self.get(st, *slot).to_le_bytes());
+        }
+        b.resize(FX, 0);
+        b
+    }
+
+    fn set_fx(&self, st: &State, b: &[u8]) -> Res<()> {
+        let head = b.get(..160).ok_or(EFAULT)?;
+        self.cpu.borrow_mut().fpu.from_fx(head, true);
+        let mut i = In::new(&self.abi, b);
+        i.skip(160);
+        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter().flatten() {
+            st.set_slot(&self.regs.table, *slot, i.u64()?);
+        }
+        Ok(())
+    }
+
+    /// The older image: environment, registers, status, and the mark that says an FXSAVE image follows.
+    fn fsave(&self) -> Vec<u8> {
+        let cpu = self.cpu.borrow();
+        let f = &cpu.fpu;
+        let mut o = Out::new(&self.abi);
+        for w in [f.cw, f.status(), f.tag_word()] {
+            o.u32(0xffff_0000 | w as u32);
+        }
+        o.u32(0).u32(0).u32(0).u32(0xffff_0000);
+        for i in 0..8 {
+            let r = f.regs[(f.top as usize + i) & 7];
+            o.bytes(&r.mantissa.to_le_bytes())
+                .bytes(&r.sign_exp.to_le_bytes());
+        }
+        o.bytes(&f.status().to_le_bytes()).bytes(&[0, 0]);
+        o.done()
+    }
+
+    fn set_fsave(&self, b: &[u8]) -> Res<()> {
+        let word = |at: usize| {
+            b.get(at..at + 2)
+                .map(|w| u16::from_le_bytes([w[0], w[1]]))
+                .ok_or(EFAULT)
+        };
+        let f = &mut self.cpu.borrow_mut().fpu;
+        f.cw = word(0)? & 0x1f7f | 0x40;
+        let status = word(4)?;
+        f.top = (status >> 11 & 7) as u8;
+        f.sw = status & !0x3800;
+        f.set_tag_word(word(8)?);
+        for i in 0..8 {
+            let at = 28 + 10 * i;
+            let mut mantissa = 0;
+            for n in 0..4 {
+                mantissa |= (word(at + 2 * n)? as u64) << (16 * n);
+            }
+            let n = (f.top as usize + i) & 7;
+            f.regs[n] = F80 {
+                sign_exp: word(at + 8)?,
+                mantissa,
+            };
+        }
+        f.summarise();
+        Ok(())
+    }
+
+    /// SIGFPE's code for exceptions that are not masked.
+    fn fpe(bits: u32) -> i32 {
+        match bits {
+            b if b & 1 != 0 => 7,
+            b if b & 4 != 0 => 3,
+            b if b & 8 != 0 => 4,
+            b if b & 0x12 != 0 => 5,
+            b if b & 0x20 != 0 => 6,
+            _ => 0,
+        }
+    }
+
+    /// `struct sigcontext`.
+    fn sigcontext(&self, st: &State, mask: u128, fp: u64) -> Vec<u8> {
+        let cpu = self.cpu.borrow();
+        let (trap, error, cr2) = self.last.get();
+        let fl = cpu.eflags(st);
+        let sel = |n: usize| cpu.selector(st, n);
+        let mut o = Out::new(&self.abi);
+        if self.wide {
+            for n in ORDER64 {
+                o.u64(self.x(st, n));
+            }
+            o.u64(st.pc()).u64(fl as u64);
+            o.u16(sel(CS)).u16(0).u16(0).u16(sel(SS));
+            o.u64(error as u64)
+                .u64(trap as u64)
+                .u64(mask as u64)
+                .u64(cr2)
+                .u64(fp)
+                .pad(64);
+            return o.done();
+        }
+        for n in [GS, FS, ES, DS] {
+            o.u32(sel(n) as u32);
+        }
+        for n in [DI, SI, BP, SP, BX, DX, CX, AX] {
+            o.u32(self.x(st, n) as u32);
+        }
+        o.u32(trap)
+            .u32(error)
+            .u32(st.pc() as u32)
+            .u32(sel(CS) as u32)
+            .u32(fl)
+            .u32(self.x(st, SP) as u32)
+            .u32(sel(SS) as u32)
+            .u32(fp as u32)
+            .u32(mask as u32)
+            .u32(cr2 as u32);
+        o.done()
+    }
+
+    /// Takes a sigcontext; gives the address of the FPU's state and the mask's first word.
+    fn restore(&self, st: &State, i: &mut In<'_>) -> Res<(u64, u64)> {
+        let cpu = self.cpu.borrow();
+        let set_flags = |f: u32| {
+            let old = cpu.eflags(st);
+            cpu.set_eflags(st, old & !RESTORED | f & RESTORED);
+        };
+        if self.wide {
+            for n in ORDER64 {
+                let v = i.u64()?;
+                self.set_x(st, n, v);
+            }
+            st.set_pc(i.u64()?);
+            set_flags(i.u64()? as u32);
+            // CS and SS are those of user mode whatever stands there.
+            i.skip(8 + 16);
+            let mask = i.u64()?;
+            i.skip(8);
+            return Ok((i.u64()?, mask));
+        }
+        for n in [GS, FS, ES, DS] {
+            cpu.load_selector(st, n, i.u32()? as u16);
+        }
+        for n in [DI, SI, BP, SP, BX, DX, CX, AX] {
+            let v = i.u32()? as u64;
+            self.set_x(st, n, v);
+        }
+        i.skip(8);
+        st.set_pc(i.u32()? as u64);
+        i.skip(4);
+        set_flags(i.u32()?);
+        i.skip(8);
+        let fp = i.u32()? as u64;
+        Ok((fp, i.u32()? as u64))
+    }
+
+    fn restore_fpu(&self, st: &State, space: &mut Space, at: u64) -> Res<()> {
+        if at == 0 {
+            self.cpu.borrow_mut().clear_fpu(st);
+            return Ok(());
+        }
+        let head = if self.wide { 0 } else { FSAVE };
+        let mut b = vec![0; head + FX];
+        space.read(at, &mut b)?;
+        self.set_fx(st, &b[head..])?;
+        if head != 0 {
+            self.set_fsave(&b)?;
+        }
+        Ok(())
+    }
+
+    /// A descriptor from `struct user_desc`: number of its entry, base, limit, flags. `None`: an empty one.
+    fn descriptor(base: u32, limit: u32, f: u32) -> u64 {
+        // Of the flags: 32-bit, contents (2), read-execute only, limit in pages, not present, usable.
+        let bit = |n: u32| f >> n & 1;
+        if base == 0 && limit == 0 && f & !0x40 == 0x28 {
+            return 0;
+        }
+        let lo = base << 16 | limit & 0xffff;
+        let hi = base & 0xff00_0000
+            | base >> 16 & 0xff
+            | limit & 0xf_0000
+            | (bit(3) ^ 1) << 9
+            | (f >> 1 & 3) << 10
+            | (bit(5) ^ 1) << 15
+            | bit(0) << 22
+            | bit(4) << 23
+            | bit(6) << 20
+            | 0x7100;
+        lo as u64 | (hi as u64) << 32
+    }
+
+    /// Sets a thread's descriptor; with entry -1 a free one is taken and told, where that is allowed.
+    fn set_area(&self, st: &State, space: &mut Space, at: u64, allocate: bool) -> Res<()> {
+        let mut b = [0; 16];
+        space.read(at, &mut b)?;
+        let mut i = In::new(&self.abi, &b);
+        let (entry, base, limit, f) = (i.u32()?, i.u32()?, i.u32()?, i.u32()?);
+        let mut cpu = self.cpu.borrow_mut();
+        let Some(user) = &cpu.user else {
+            return Err(EINVAL);
+        };
+        let first = user.tls_first;
+        let n = if entry == u32::MAX && allocate {
+            let free = (first..first + 3).find(|&n| user.gdt[n] == 0);
+            free.ok_or(crate::errno::ESRCH)?
+        } else {
+            entry as usize
+        };
+        if !(first..first + 3).contains(&n) {
+            return Err(EINVAL);
+        }
+        if entry == u32::MAX {
+            space.write(at, &(n as u32).to_le_bytes())?;
+        }
+        cpu.set_thread_descriptor(st, n, X86Arch::descriptor(base, limit, f));
+        Ok(())
+    }
+
+    fn get_area(&self, space: &mut Space, at: u64) -> Res<()> {
+        let mut b = [0; 4];
+        space.read(at, &mut b)?;
+        let n = u32::from_le_bytes(b) as usize;
+        let cpu = self.cpu.borrow();
+        let Some(user) = &cpu.user else {
+            return Err(EINVAL);
+        };
+        if !(user.tls_first..user.tls_first + 3).contains(&n) {
+            return Err(EINVAL);
+        }
+        let d = user.gdt[n];
+        let (lo, hi) = (d as u32, (d >> 32) as u32);
+        let f = if d == 0 {
+            0x28
+        } else {
+            hi >> 22 & 1
+                | (hi >> 10 & 3) << 1
+                | (hi >> 9 & 1 ^ 1) << 3
+                | (hi >> 23 & 1) << 4
+                | (hi >> 15 & 1 ^ 1) << 5
+                | (hi >> 20 & 1) << 6
+        };
+        let base = lo >> 16 | (hi & 0xff) << 16 | hi & 0xff00_0000;
+        let limit = lo & 0xffff | hi & 0xf_0000;
+        let b = Out::new(&self.abi)
+            .u32(n as u32)
+            .u32(base)
+            .u32(limit)
+            .u32(f)
+            .done();
+        space.write(at, &b)
+    }
+}
+
+impl Arch for X86Arch {
+    fn abi(&self) -> &Abi {
+        &self.abi
+    }
+
+    fn accepts(&self, machine: u16, _flags: u32, wide: bool, big_endian: bool) -> bool {
+        const EM_386: u16 = 3;
+        const EM_X86_64: u16 = 62;
+        !big_endian && wide == self.wide && machine == if wide { EM_X86_64 } else { EM_386 }
+    }
+
+    fn syscall_number(&self, st: &State) -> u32 {
+        self.x(st, AX) as u32
+    }
+
+    fn arg(&self, st: &State, n: usize) -> Result<u64, u64> {
+        let list = if self.wide {
+            [DI, SI, DX, 10, 8, 9]
+        } else {
+            [BX, CX, DX, SI, DI, BP]
+        };
+        Ok(list.get(n).map_or(0, |&r| self.x(st, r)))
+    }
+
+    fn set_result(&self, st: &State, result: Res<u64>) {
+        let v = match result {
+            Ok(v) => v,
+            Err(e) => (-(e.0 as i64)) as u64,
+        };
+        self.set_x(st, AX, v);
+    }
+
+    fn set_second(&self, _st: &State, _v: u64) {}
+
+    fn skip_syscall(&self, st: &State, event: &Event) {
+        let next = self.abi.ptr(event.fault.va);
+        if self.wide {
+            let f = self.cpu.borrow().eflags(st);
+            self.set_x(st, CX, next);
+            self.set_x(st, 11, f as u64);
+        }
+        st.set_pc(next);
+    }
+
+    fn restart_syscall(&self, st: &State, event: &Event, number: u32) {
+        st.set_pc(event.pc);
+        self.set_x(st, AX, number as u64);
+    }
+
+    fn meaning(&self, st: &State, space: &mut Space, event: &Event) -> Meaning {
+        let f: &Fault = &event.fault;
+        let pc = event.pc;
+        if f.code & fault::SYSCALL != 0 {
+            return Meaning::Syscall;
+        }
+        let kernel = |sig| Meaning::Signal(sig, SI_KERNEL, 0);
+        if f.code & fault::SOFT != 0 {
+            let vector = fault::vector(f.code);
+            match vector {
+                0x80 if !self.wide => return Meaning::Syscall,
+                3 | 4 => {
+                    st.set_pc(self.abi.ptr(f.va));
+                    self.last.set((vector, 0, self.last.get().2));
+                    return kernel(if vector == 3 { Sig::Trap } else { Sig::Segv });
+                }
+                1 => {
+                    st.set_pc(self.abi.ptr(f.va));
+                    self.last.set((1, 0, self.last.get().2));
+                    return Meaning::Signal(Sig::Trap, 1, self.abi.ptr(f.va));
+                }
+                _ => {
+                    self.last.set((13, vector * 8 + 2, self.last.get().2));
+                    return kernel(Sig::Segv);
+                }
+            }
+        }
+        if f.code & PAGE_FAULT != 0 && f.code & fault::HAS_ERROR == 0 {
+            let addr = self.abi.ptr(f.va);
+            let miss = miss_of(f.info);
+            if self.wide && (addr as i64) << 16 >> 16 != addr as i64 {
+                let code: Vec<u8> = (0..15)
+                    .map_while(|n| {
+                        let mut b = [0];
+                        space.read(pc.wrapping_add(n), &mut b).ok()?;
+                        Some(b[0])
+                    })
+                    .collect();
+                let stack = tinamou_x86::user::is_stack_access(&code);
+                let (vector, sig) = if stack {
+                    (12, Sig::Bus)
+                } else {
+                    (13, Sig::Segv)
+                };
+                self.last.set((vector, 0, self.last.get().2));
+                return kernel(sig);
+            }
+            let need = f.code & 7;
+            let error = 4
+                | (miss == Miss::Protected) as u32
+                | (need == prot::WRITE) as u32 * 2
+                | (need == prot::EXEC) as u32 * 16;
+            self.last.set((14, error, addr));
+            return match miss {
+                Miss::Unmapped => Meaning::Signal(Sig::Segv, 1, addr),
+                Miss::Protected => Meaning::Signal(Sig::Segv, 2, addr),
+                Miss::Beyond => Meaning::Signal(Sig::Bus, 2, addr),
+                Miss::Full => Meaning::Signal(Sig::Kill, 0, addr),
+            };
+        }
+        let vector = fault::vector(f.code);
+        let error = fault::error(f).unwrap_or(0);
+        self.last.set((vector, error, self.last.get().2));
+        match vector {
+            0 => Meaning::Signal(Sig::Fpe, 1, pc),
+            1 => {
+                // A single step, or a breakpoint: TRAP_TRACE, TRAP_HWBKPT.
+                let code = if f.info & 0x4000 != 0 { 2 } else { 4 };
+                Meaning::Signal(Sig::Trap, code, pc)
+            }
+            6 => Meaning::Signal(Sig::Ill, 2, pc),
+            11 | 12 => kernel(Sig::Bus),
+            16 | 19 => {
+                let cpu = self.cpu.borrow();
+                let bits = if vector == 16 {
+                    cpu.fpu.sw as u32 & !cpu.fpu.cw as u32
+                } else {
+                    cpu.fpu.mxcsr & !(cpu.fpu.mxcsr >> 7)
+                };
+                Meaning::Signal(Sig::Fpe, X86Arch::fpe(bits & 0x3f), pc)
+            }
+            // Linux does not tell the address.
+            17 => Meaning::Signal(Sig::Bus, 1, 0),
+            _ => kernel(Sig::Segv),
+        }
+    }
+
+    fn sp(&self, st: &State) -> u64 {
+        self.x(st, SP)
+    }
+
+    fn set_sp(&self, st: &State, v: u64) {
+        self.set_x(st, SP, v);
+    }
+
+    fn start(&self, st: &State, pc: u64, sp: u64) {
+        st.set_pc(pc);
+        self.set_x(st, SP, sp);
+    }
+
+    fn set_tls(&self, st: &State, v: u64) {
+        st.set_slot(&self.regs.table, self.regs.base[FS], v);
+    }
+
+    fn set_clone_tls(&self, st: &State, space: &mut Space, v: u64) -> Res<()> {
+        if self.wide {
+            self.set_tls(st, v);
+            return Ok(());
+        }
+        self.set_area(st, space, v, false)
+    }
+
+    fn thread_area(&self, st: &State, space: &mut Space, at: u64, get: bool) -> Res<()> {
+        if get {
+            return self.get_area(space, at);
+        }
+        self.set_area(st, space, at, true)
+    }
+
+    fn segment_base(&self, st: &State, gs: bool, set: Option<u64>) -> Option<u64> {
+        if !self.wide {
+            return None;
+        }
+        let n = if gs { GS } else { FS };
+        if let Some(v) = set {
+            self.cpu.borrow().load_selector(st, n, 0);
+            st.set_slot(&self.regs.table, self.regs.base[n], v);
+        }
+        Some(self.get(st, self.regs.base[n]))
+    }
+
+    fn save_thread(&self, out: &mut Vec<u8>) {
+        self.cpu.borrow().save_thread(out);
+    }
+
+    fn load_thread(&self, bytes: &[u8]) {
+        self.cpu.borrow_mut().load_thread(bytes);
+    }
+
+    fn cpuinfo(&self) -> String {
+        let cpu = self.cpu.borrow();
+        let m = &cpu.model;
+        let names: Vec<String> = tinamou_x86::models::feature::NAMES
+            .iter()
+            .filter(|(_, bit)| m.has(*bit))
+            .map(|(name, _)| name.replace(['-', '.'], "_"))
+            .collect();
+        format!(
+            "processor\t: 0\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\nmodel name\t: {}\nstepping\t: {}\nflags\t\t: {}\n\n",
+            m.vendor,
+            m.family,
+            m.model,
+            m.brand,
+            m.stepping,
+            names.join(" ")
+        )
+    }
+
+    fn clear_exclusive(&self, _st: &State) {}
+
+    fn trampoline(&self) -> Vec<u8> {
+        if self.wide {
+            // mov $15, %rax; syscall
+            return vec![0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05];
+        }
+        // pop %eax; mov $119, %eax; int $0x80; and mov $173, %eax; int $0x80
+        let mut code = vec![0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80];
+        code.extend([0xb8, 173, 0, 0, 0, 0xcd, 0x80]);
+        code
+    }
+
+    fn push_signal(&self, st: &State, space: &mut Space, f: &Frame<'_>) -> Res<()> {
+        let on_stack = self.x(st, SP) == f.sp;
+        let mut sp = f.sp;
+        if self.wide && on_stack {
+            // The red zone.
+            sp = sp.wrapping_sub(128);
+        }
+        let mut fp = sp.wrapping_sub(FX as u64) & !63;
+        let mut image = self.fx(st);
+        if !self.wide {
+            fp = self.abi.ptr(fp.wrapping_sub(FSAVE as u64));
+            image.splice(0..0, self.fsave());
+        }
+        space.write(fp, &image)?;
+        let sc = self.sigcontext(st, f.mask, fp);
+        let mut o = Out::new(&self.abi);
+        let (info, context);
+        if self.wide {
+            if f.restorer == 0 {
+                return Err(EFAULT);
+            }
+            o.u64(f.restorer).u64(UC_SS).u64(0);
+            o.u64(f.altstack.0)
+                .u32(f.altstack.1)
+                .u32(0)
+                .u64(f.altstack.2);
+            o.bytes(&sc).sigset(f.mask);
+            (context, info) = (8, o.buf.len());
+            o.bytes(f.info);
+        } else {
+            let restorer = if f.restorer != 0 {
+                f.restorer
+            } else {
+                f.trampoline + if f.siginfo { 8 } else { 0 }
+            };
+            o.u32(restorer as u32).u32(f.signal);
+            if f.siginfo {
+                (info, context) = (16, 16 + 128);
+                // Both addresses are known once the frame's is.
+                o.u32(0).u32(0).bytes(f.info).pad_to(context);
+                o.u32(0).u32(0);
+                o.u32(f.altstack.0 as u32)
+                    .u32(f.altstack.1)
+                    .u32(f.altstack.2 as u32);
+                o.bytes(&sc).sigset(f.mask).pad(8);
+            } else {
+                (info, context) = (0, 0);
+                o.bytes(&sc).pad(FSAVE + FX).u32((f.mask >> 32) as u32).pad(8);
+            }
+        }
+        let mut bytes = o.done();
+        let below = fp.wrapping_sub(bytes.len() as u64);
+        let base = if self.wide {
+            (below & !15).wrapping_sub(8)
+        } else {
+            self.abi.ptr((below.wrapping_add(4) & !15).wrapping_sub(4))
+        };
+        if !self.wide && f.siginfo {
+            bytes[8..12].copy_from_slice(&(base as u32 + info as u32).to_le_bytes());
+            bytes[12..16].copy_from_slice(&(base as u32 + context as u32).to_le_bytes());
+        }
+        space.write(base, &bytes)?;
+        let with = |at: usize| if at == 0 { 0 } else { base + at as u64 };
+        if self.wide {
+            self.set_x(st, DI, f.signal as u64);
+            self.set_x(st, SI, with(info));
+            self.set_x(st, DX, with(context));
+            self.set_x(st, AX, 0);
+        } else {
+            self.set_x(st, AX, f.signal as u64);
+            self.set_x(st, DX, with(info));
+            self.set_x(st, CX, with(context));
+        }
+        self.set_x(st, SP, base);
+        st.set_pc(self.abi.ptr(f.handler));
+        let mut cpu = self.cpu.borrow_mut();
+        let fl = cpu.eflags(st) & !(flags::DF | flags::RF | flags::TF);
+        cpu.set_eflags(st, fl);
+        if !self.wide {
+            for n in [DS, ES, SS] {
+                cpu.load_selector(st, n, DATA);
+            }
+            cpu.load_selector(st, CS, CODE32);
+        } else {
+            cpu.load_selector(st, CS, CODE64);
+        }
+        cpu.clear_fpu(st);
+        Ok(())
+    }
+
+    fn pop_signal(&self, st: &State, space: &mut Space, rt: bool) -> Res<Restored> {
+        let sp = self.sp(st);
+        if self.wide {
+            // The return took the first word.
+            let mut b = vec![0; 8 + 8 + 24 + 256 + 8];
+            space.read(sp, &mut b)?;
+            let mut i = In::new(&self.abi, &b);
+            i.skip(16);
+            let (at, fl, size) = (i.u64()?, i.u32()?, i.u64()?);
+            let (fp, _) = self.restore(st, &mut i)?;
+            // Behind the state's address are eight reserved words.
+            i.skip(64);
+            let mask = i.sigset()?;
+            self.restore_fpu(st, space, fp)?;
+            return Ok(Restored {
+                mask,
+                altstack: Some((at, fl, size)),
+            });
+        }
+        let (mut mask, fp, altstack);
+        if rt {
+            let mut b = vec![0; 16 + 128 + 20 + 88 + 8];
+            space.read(self.abi.ptr(sp.wrapping_sub(4)), &mut b)?;
+            let mut i = In::new(&self.abi, &b);
+            i.skip(16 + 128 + 8);
+            let (at, fl, size) = (i.u32()? as u64, i.u32()?, i.u32()? as u64);
+            (fp, _) = self.restore(st, &mut i)?;
+            i.skip(4);
+            mask = i.sigset()?;
+            altstack = Some((at, fl, size));
+        } else {
+            let mut b = vec![0; 8 + 88 + FSAVE + FX + 4];
+            space.read(self.abi.ptr(sp.wrapping_sub(8)), &mut b)?;
+            let mut i = In::new(&self.abi, &b);
+            i.skip(8);
+            let low;
+            (fp, low) = self.restore(st, &mut i)?;
+            i.skip(4 + FSAVE + FX);
+            mask = low as u128;
+            mask |= (i.u32()? as u128) << 32;
+            altstack = None;
+        }
+        self.restore_fpu(st, space, fp)?;
+        Ok(Restored { mask, altstack })
+    }
+}
+
+impl UserCpu for X86 {
+    fn enter(&mut self, state: &State) {
+        self.start_user(state);
+    }
+
+    fn raising(&mut self, state: &State, _fault: &Fault, pc: u64, note: u64) -> u64 {
+        // A fault of fetching a block's second page: its instruction is the one at the state's pc.
+        if note != 0 { state.pc() } else { pc }
+    }
+
+    fn take_trap(&mut self, state: &State) -> Option<Fault> {
+        X86::take_trap(self, state)
+    }
+
+    fn is_nop(&self, _id: HelperId) -> bool {
+        false
+    }
+}

@@ -124,7 +124,7 @@ await test('node: two runs and both tiers end in the same state', () => {
 await bindingTests();
 
 // Linux programs.
-for (const target of ['mipsel', 'mips', 'mips64el']) {
+for (const target of ['mipsel', 'mips', 'mips64el', 'i386', 'x86_64']) {
   for (const accel of ['jit', 'interp']) {
     await test(`node: programs for ${target}, ${accel}`, () => {
       for (const { name, args, code } of programs) {

@@ -23,7 +23,7 @@ use wasm_bindgen::{JsCast, JsValue};
 const TYPES: &str = r#"
 /** What `new Program` takes. */
 export interface ProgramOptions {
-  target: 'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'mipsn32el' | 'mipsn32';
+  target: 'i386' | 'x86_64' | 'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'mipsn32el' | 'mipsn32';
   /** The program's path and its arguments. */
   argv: string[];
   /** `NAME=value`. */

@@ -230,7 +230,8 @@ fn map(space: &mut Space, elf: &Elf, place: &Place, base: u64) -> Res<Loaded> {
         if end > bss {
             space.map(bss, Vma::anon(end, prot, ""));
         }
-        let zero = (va + s.file_bytes, file_end.min(va + s.bytes));
+        // To the end of the page, whatever the file has there: the dynamic loader allocates behind its own data.
+        let zero = (va + s.file_bytes, file_end);
         if s.bytes > s.file_bytes && s.file_bytes > 0 && zero.1 > zero.0 && prot & prot::WRITE != 0
         {
             space

@@ -44,12 +44,7 @@ impl Shared {
     ///
     /// # Errors
     /// A fault with [`PAGE_FAULT`].
-    pub fn translate(
-        &self,
-        state: &State,
-        va: u64,
-        access: Access,
-    ) -> Result<Translation, Fault> {
+    pub fn translate(&self, state: &State, va: u64, access: Access) -> Result<Translation, Fault> {
         let need = match access {
             Access::Read => prot::READ,
             Access::Write => prot::WRITE,
@@ -186,10 +181,7 @@ impl<C: UserCpu> Guest for UserGuest<C> {
     }
 
     fn raise(&mut self, cx: &mut dyn Cx, fault: Fault, pc: u64, note: u64) {
-        let pc = self
-            .cpu
-            .borrow_mut()
-            .raising(cx.state(), &fault, pc, note);
+        let pc = self.cpu.borrow_mut().raising(cx.state(), &fault, pc, note);
         cx.state().set_pc(pc);
         self.shared.event.set(Some(Event { fault, pc, note }));
     }

@@ -192,7 +192,7 @@ impl Kernel {
         }
         if let Some(tls) = b.tls {
             let mm = self.mm();
-            // clone has looked at it.
+            // A descriptor that cannot be read leaves the maker's.
             let _ = self
                 .arch
                 .set_clone_tls(self.vcpu.state(), &mut mm.borrow_mut(), tls);

@@ -331,8 +331,14 @@ impl Kernel {
                 .copied()
                 .unwrap_or_default();
             if self.config.strace {
+                let more = match p.detail {
+                    Detail::Fault { addr } => {
+                        format!(", si_addr={addr:#x}, pc={:#x}", self.vcpu.state().pc())
+                    }
+                    _ => String::new(),
+                };
                 self.host.log(&format!(
-                    "--- SIG{} {{si_signo={}, si_code={}}} ---",
+                    "--- SIG{} {{si_signo={}, si_code={}{more}}} ---",
                     sig.name(),
                     p.signal,
                     p.code

@@ -73,7 +73,10 @@ impl X86Arch {
     /// The FXSAVE image.
     fn fx(&self, st: &State) -> Vec<u8> {
         let mut b = self.cpu.borrow().fpu.to_fx();
-        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter().flatten() {
+        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }]
+            .iter()
+            .flatten()
+        {
             b.extend_from_slice(&self.get(st, *slot).to_le_bytes());
         }
         b.resize(FX, 0);
@@ -85,7 +88,10 @@ impl X86Arch {
         self.cpu.borrow_mut().fpu.from_fx(head, true);
         let mut i = In::new(&self.abi, b);
         i.skip(160);
-        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter().flatten() {
+        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }]
+            .iter()
+            .flatten()
+        {
             st.set_slot(&self.regs.table, *slot, i.u64()?);
         }
         Ok(())
@@ -422,8 +428,8 @@ impl Arch for X86Arch {
             let need = f.code & 7;
             let error = 4
                 | (miss == Miss::Protected) as u32
-                | (need == prot::WRITE) as u32 * 2
-                | (need == prot::EXEC) as u32 * 16;
+                | ((need == prot::WRITE) as u32) << 1
+                | ((need == prot::EXEC) as u32) << 4;
             self.last.set((14, error, addr));
             return match miss {
                 Miss::Unmapped => Meaning::Signal(Sig::Segv, 1, addr),
@@ -590,7 +596,10 @@ impl Arch for X86Arch {
                 o.bytes(&sc).sigset(f.mask).pad(8);
             } else {
                 (info, context) = (0, 0);
-                o.bytes(&sc).pad(FSAVE + FX).u32((f.mask >> 32) as u32).pad(8);
+                o.bytes(&sc)
+                    .pad(FSAVE + FX)
+                    .u32((f.mask >> 32) as u32)
+                    .pad(8);
             }
         }
         let mut bytes = o.done();

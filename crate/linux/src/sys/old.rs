@@ -17,7 +17,9 @@ fn words<const N: usize>(k: &mut Kernel, at: u64) -> Res<[u64; N]> {
 }
 
 pub(super) fn socketcall(k: &mut Kernel, call: u32, at: u64) -> Sys {
-    const COUNTS: [usize; 21] = [0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4];
+    const COUNTS: [usize; 21] = [
+        0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4,
+    ];
     let n = *COUNTS.get(call as usize).ok_or(EINVAL)?;
     let long = k.abi().long as usize;
     let b = k.get(at, n * long)?;

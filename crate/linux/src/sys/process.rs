@@ -56,7 +56,14 @@ fn wait_vfork() -> Stop {
     wait_for(Vec::new(), None)
 }
 
-pub(super) fn clone(k: &mut Kernel, flags: u64, sp: u64, ptid: u64, fourth: u64, fifth: u64) -> Sys {
+pub(super) fn clone(
+    k: &mut Kernel,
+    flags: u64,
+    sp: u64,
+    ptid: u64,
+    fourth: u64,
+    fifth: u64,
+) -> Sys {
     let (tls, ctid) = if k.abi().clone_tls_last {
         (fifth, fourth)
     } else {

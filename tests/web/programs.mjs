@@ -1,5 +1,7 @@
 // @ts-check
-/** Linux programs in the page's emulator: those of tests/user, beside what QEMU printed. */
+/** Linux programs in the page's emulator: those of tests/user, beside what QEMU or Linux itself printed. Runs in Node and in workers. */
+
+import { same } from './report.mjs';
 
 /**
  * Runs a program to its end and gives what it wrote and its wait status.
@@ -26,12 +28,41 @@ export function runProgram(Program, options) {
   throw new Error('it does not end');
 }
 
-/** Programs, their arguments and exit codes. */
-export const programs = [
+/** Programs, their arguments and exit codes; `x86` is for x86 alone. */
+const programs = [
   { name: 'start', args: ['a', 'b c'], code: 7 },
   { name: 'memory', args: ['a', 'b c'], code: 0 },
   { name: 'signals', args: ['a', 'b c'], code: 0 },
   { name: 'threads', args: ['a', 'b c'], code: 0 },
   { name: 'ipc', args: ['a', 'b c'], code: 0 },
   { name: 'files', args: ['/tmp'], code: 0 },
+  { name: 'x86', args: [], code: 0 },
 ];
+
+/**
+ * Runs all of them.
+ * @param {any} Program
+ * @param {(path: string) => Promise<Uint8Array>} load a file of `tests/user`
+ * @returns {Promise<{ name: string, error?: string }[]>}
+ */
+export async function programTests(Program, load) {
+  const results = [];
+  for (const target of ['mipsel', 'mips', 'mips64el', 'i386', 'x86_64']) {
+    for (const accel of ['jit', 'interp']) {
+      for (const { name, args, code } of programs) {
+        if (name === 'x86' && target.startsWith('mips')) continue;
+        const title = `${target}/${name}, ${accel}`;
+        try {
+          const files = { [`bin/${name}`]: await load(`images/${target}/${name}`) };
+          const result = runProgram(Program, { target, argv: [`/bin/${name}`, ...args], env: ['T=1'], files, accel });
+          same(result.out, new TextDecoder().decode(await load(`golden/${target}/${name}.txt`)));
+          same(String(result.status), String(code << 8));
+          results.push({ name: title });
+        } catch (e) {
+          results.push({ name: title, error: e instanceof Error ? e.message : String(e) });
+        }
+      }
+    }
+  }
+  return results;
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-/** All that runs in Chromium: the page's own tests, the engine suite, the guests in their worker. */
+/** All that runs in Chromium: the page's own tests, the engine suite, Linux programs, the guests in their worker. */
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,7 @@ try {
 
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
   await take(await report(`suite.html?files=${files.join(',')}`), 'chromium suite: ');
+  await take(await report('suite.html?worker=programs'), 'chromium: program ');
 
   // One Linux is enough here; the 64-bit one runs in Node.
   for (const session of sessions().filter((s) => s.guest !== 'debian-mips64el')) {

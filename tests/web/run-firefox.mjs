@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-/** What runs in Firefox: the engine suite and the lab guest, in pages that report by themselves. */
+/** What runs in Firefox: the engine suite, Linux programs and the lab guest, in pages that report by themselves. */
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +40,7 @@ const server = await startReporting({ '/suite/': `${ROOT}/build/web-suite/` });
 try {
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
   await take(await report(`suite.html?files=${files.join(',')}`), 'firefox suite: ');
+  await take(await report('suite.html?worker=programs'), 'firefox: program ');
   for (const session of sessions().filter((s) => s.guest !== 'debian-mips64el')) {
     await test(`firefox: ${session.guest}`, async () => {
       const config = encodeURIComponent(JSON.stringify(session.config ?? {}));

@@ -10,7 +10,7 @@ import { Drive } from './drive.js';
 import { golden, sessions, steps } from './guests.mjs';
 import { driveMachine } from './machine.js';
 import { Machine, make, Program } from './node.mjs';
-import { programs, runProgram } from './programs.mjs';
+import { programTests } from './programs.mjs';
 import { bindingTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { runSuite } from './suite.js';
@@ -124,18 +124,9 @@ await test('node: two runs and both tiers end in the same state', () => {
 await bindingTests();
 
 // Linux programs.
-for (const target of ['mipsel', 'mips', 'mips64el', 'i386', 'x86_64']) {
-  for (const accel of ['jit', 'interp']) {
-    await test(`node: programs for ${target}, ${accel}`, () => {
-      for (const { name, args, code } of programs) {
-        const image = fs.readFileSync(`${ROOT}/tests/user/images/${target}/${name}`);
-        const files = { [`bin/${name}`]: new Uint8Array(image) };
-        const result = runProgram(Program, { target, argv: [`/bin/${name}`, ...args], env: ['T=1'], files, accel });
-        same(result.out, fs.readFileSync(`${ROOT}/tests/user/golden/${target}/${name}.txt`, 'utf8'));
-        same(String(result.status), String(code << 8));
-      }
-    });
-  }
-}
+await take(
+  await programTests(Program, async (path) => new Uint8Array(fs.readFileSync(`${ROOT}/tests/user/${path}`))),
+  'node: program ',
+);
 
 close();

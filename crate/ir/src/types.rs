@@ -140,6 +140,8 @@ pub struct SlotDesc {
     pub offset: u32,
     /// Type.
     pub ty: Type,
+    /// Hidden state between the instructions of one block, such as a branch and its delay slot: dead where a block has ended.
+    pub transient: bool,
 }
 
 /// The guest's slots. Slots never overlap.
@@ -165,8 +167,16 @@ impl SlotTable {
             name: name.into(),
             offset: end.next_multiple_of(ty.bytes()),
             ty,
+            transient: false,
         });
         Slot((self.slots.len() - 1) as u16)
+    }
+
+    /// As [`SlotTable::push`], for a slot that is dead where a block has ended.
+    pub fn push_transient(&mut self, name: impl Into<String>, ty: Type) -> Slot {
+        let slot = self.push(name, ty);
+        self.slots[slot.0 as usize].transient = true;
+        slot
     }
 
     /// Bytes of vCPU state up to the end of the last slot.

@@ -6,6 +6,7 @@
 
 use tinamou_arena::{Arena, ArenaFull};
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
+use tinamou_ir::Slot;
 use tinamou_ir::guest::{Access, Fault, Guest, State, Stop};
 use tinamou_ir::interp::{self, Code, Outcome, Ran};
 use tinamou_ir::layout::{self, jump_cache, pending};
@@ -65,6 +66,8 @@ pub struct Vcpu {
     pub(crate) core: Core,
     /// The state again, to be read while the core is lent.
     state: State,
+    /// The guest's transient slots.
+    transient: Vec<Slot>,
     pub(crate) blocks: Blocks,
     pub(crate) regions: Option<Regions>,
     tuning: Tuning,
@@ -135,11 +138,18 @@ impl Vcpu {
             watches: None,
         };
         let translator = interp::Translator::default();
+        let table = guest.slots();
+        let transient = (0u16..)
+            .zip(&table.slots)
+            .filter(|(_, d)| d.transient)
+            .map(|(i, _)| Slot(i))
+            .collect();
         let regions = engine.map(Regions::new);
         Ok(Vcpu {
             guest,
             core,
             state,
+            transient,
             blocks: Blocks::default(),
             regions,
             tuning,
@@ -276,6 +286,10 @@ impl Vcpu {
         self.core.state.write64(layout::ICOUNT, icount);
         self.core.slice_budget = 0;
         self.core.state.write32(layout::BUDGET, 0);
+        // Dead between slices; what they hold depends on who ran last.
+        for &slot in &self.transient {
+            self.core.state.set_slot(&self.guest.slots(), slot, 0);
+        }
         end
     }
 

@@ -37,6 +37,13 @@ impl Bits {
         grown
     }
 
+    /// Takes all of `other` out.
+    pub fn subtract(&mut self, other: &Bits) {
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a &= !b;
+        }
+    }
+
     /// Takes out all from `first` on, and returns them.
     pub fn split_off(&mut self, first: usize) -> Bits {
         let mut out = vec![0; self.0.len()];

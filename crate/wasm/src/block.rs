@@ -17,6 +17,8 @@ use crate::values::{Home, Values};
 pub struct BlockCode<'f, 'a> {
     /// The function.
     pub f: &'f mut Func<'a>,
+    /// The node of the graph that it is emitted for.
+    node: usize,
     /// Number of the block in its region.
     pub index: u32,
     /// The block.
@@ -30,12 +32,13 @@ pub struct BlockCode<'f, 'a> {
     asked: bool,
 }
 
-/// Emits block number `index` of a region.
-pub fn emit(f: &mut Func<'_>, index: u32, block: &Block) {
+/// Emits block number `index` of a region for `node` of its graph.
+pub fn emit(f: &mut Func<'_>, node: usize, index: u32, block: &Block) {
     let values = Values::new(block, f.env.helpers);
-    let groups = std::mem::replace(&mut f.groups[index as usize], Groups::none());
+    let groups = f.groups[index as usize].clone();
     BlockCode {
         f,
+        node,
         index,
         block,
         values,
@@ -255,13 +258,15 @@ impl BlockCode<'_, '_> {
         self.push(inst.args[0]);
         if back == 0
             && !self.asked
-            && let Some(depth) = self.f.plain_edge(self.index, inst.imm)
+            && let Some(depth) = self.f.plain_edge(self.node, inst.imm)
         {
             self.f.i().br_if(depth);
             return;
         }
         self.f.open_if(BlockType::Empty);
-        self.f.edge(self.index, inst.imm, back, self.asked);
+        let dirty = self.f.end_of_block();
+        self.f.edge(self.node, inst.imm, back, self.asked);
+        self.f.go_on(dirty);
         self.f.close();
     }
 
@@ -281,20 +286,23 @@ impl BlockCode<'_, '_> {
     }
 
     fn terminator(&mut self, inst: &Inst) {
+        if inst.op != Op::Raise {
+            self.f.end_of_block();
+        }
         match inst.op {
-            Op::Jump => self.f.edge(self.index, inst.imm, 0, self.asked),
+            Op::Jump => self.f.edge(self.node, inst.imm, 0, self.asked),
             Op::Branch => {
                 self.push(inst.args[0]);
-                match self.f.plain_edge(self.index, inst.imm) {
+                match self.f.plain_edge(self.node, inst.imm) {
                     Some(depth) if !self.asked => {
                         self.f.i().br_if(depth);
-                        self.f.edge(self.index, inst.aux, 0, false);
+                        self.f.edge(self.node, inst.aux, 0, false);
                     }
                     _ => {
                         self.f.open_if(BlockType::Empty);
-                        self.f.edge(self.index, inst.imm, 0, self.asked);
+                        self.f.edge(self.node, inst.imm, 0, self.asked);
                         self.f.i().else_();
-                        self.f.edge(self.index, inst.aux, 0, self.asked);
+                        self.f.edge(self.node, inst.aux, 0, self.asked);
                         self.f.close();
                     }
                 }

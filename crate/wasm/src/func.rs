@@ -27,6 +27,8 @@ const EXIT_BITS: u32 = 20;
 const MAX_GIVE_BACK: u32 = (1 << (32 - EXIT_BITS)) - 1;
 /// Functions of the same module that the common exit calls directly; further ones are called through the table.
 const MAX_DIRECT: usize = 4;
+/// Cases besides the first one that are compared one by one; for more there is a jump table.
+const MAX_COMPARED: usize = 3;
 
 /// Parameter: arena offset of the vCPU's state.
 pub const VCPU: u32 = 0;
@@ -65,6 +67,8 @@ pub struct Func<'a> {
     graph: Graph,
     /// Slots changed in their locals and not yet in the state, where code is being emitted.
     dirty: Bits,
+    /// Slots that are dead where a block has ended.
+    transient: Bits,
     /// By block.
     pub groups: Vec<Groups>,
     shared: &'a mut Shared,
@@ -101,12 +105,19 @@ pub fn compile(
         .map(|b| Groups::new(b, env.helpers))
         .collect();
     let count = env.slots.slots.len();
-    let slots = live::slots(region, count, env.helpers, &graph.checked, &groups);
+    let slots = live::slots(
+        region,
+        env.slots,
+        env.helpers,
+        &graph.tested_blocks(),
+        &groups,
+    );
     let mut f = Func {
         env,
         region,
         graph,
         dirty: Bits::new(count),
+        transient: live::transient(env.slots),
         groups,
         shared,
         body: Vec::with_capacity(4096),
@@ -281,10 +292,10 @@ impl Func<'_> {
             .local_get(VCPU)
             .i32_load(at(layout::BUDGET))
             .local_set(budget);
-        let blocks = || entries.iter().map(|&e| e as usize);
-        let longest = blocks()
-            .filter(|&b| !self.graph.checked[b])
-            .map(|b| self.graph.longest[b])
+        let entry = self.graph.entry();
+        let longest = entries
+            .iter()
+            .map(|&e| self.graph.untested(entry, e as usize))
             .max()
             .unwrap_or(0);
         if longest > 0 {
@@ -344,6 +355,18 @@ impl Func<'_> {
     /// The slot's local was changed.
     pub fn mark_dirty(&mut self, slot: u64) {
         self.dirty.insert(slot as usize);
+    }
+
+    /// The block is over: its transient slots are dead. Returns what was dirty before.
+    pub fn end_of_block(&mut self) -> Bits {
+        let before = self.dirty.clone();
+        self.dirty.subtract(&self.transient);
+        before
+    }
+
+    /// Another way on from the middle of the block: dirty is what [`Func::end_of_block`] returned.
+    pub fn go_on(&mut self, dirty: Bits) {
+        self.dirty = dirty;
     }
 
     /// Stores what is dirty, on a way out.
@@ -476,7 +499,10 @@ impl Func<'_> {
             return;
         }
         self.nest(node, |f| {
-            if entries.iter().any(|&e| f.graph.route(node, e).is_some()) {
+            if entries
+                .iter()
+                .any(|&e| f.graph.dispatcher(node, e).is_some())
+            {
                 // A dispatcher goes by block number: `next` becomes the number of the entry's block.
                 let next = f.next;
                 for (k, &e) in entries.iter().enumerate() {
@@ -492,9 +518,12 @@ impl Func<'_> {
                     f.i().i32_const(e as i32).local_set(next).end();
                 }
             }
-            f.i().local_get(ENTRY);
-            let cases: Vec<u32> = entries.iter().map(|&e| f.forward_depth(node, e)).collect();
-            f.i().br_table(cases.iter().copied(), cases[0]);
+            let cases: Vec<(usize, u32)> = entries
+                .iter()
+                .map(|&e| f.forward_depth(node, e))
+                .enumerate()
+                .collect();
+            f.choose(ENTRY, &cases);
         });
     }
 
@@ -525,10 +554,9 @@ impl Func<'_> {
             self.i().loop_(BlockType::Empty);
             self.labels.push(Label::Loop(node));
         }
-        if node < self.graph.blocks {
-            self.nest(node, |f| f.checked_block(node));
-        } else {
-            self.nest(node, |f| f.dispatcher(node));
+        match self.graph.block(node) {
+            Some(b) => self.nest(node, |f| f.checked_block(node, b)),
+            None => self.nest(node, |f| f.dispatcher(node)),
         }
         if header {
             self.close();
@@ -536,36 +564,48 @@ impl Func<'_> {
     }
 
     fn dispatcher(&mut self, node: usize) {
-        // Nearly always it goes on with the first: the others are where the region is entered in the middle of the loop.
-        let next = self.next;
-        let first = self.graph.heads(node)[0];
-        self.i().local_get(next).i32_const(first as i32).i32_ne();
-        self.open_cold(BlockType::Empty);
         let heads = self.graph.heads(node);
-        let default = self.forward_depth(node, first);
-        let mut cases = vec![default; heads.iter().max().map_or(0, |m| m + 1)];
-        for &h in heads {
-            cases[h] = self.forward_depth(node, h);
-        }
-        self.i()
-            .local_get(next)
-            .br_table(cases.iter().copied(), default);
-        self.close();
-        let depth = self.forward_depth(node, first);
-        self.i().br(depth);
+        let cases: Vec<(usize, u32)> = heads
+            .iter()
+            .map(|&h| (h, self.forward_depth(node, h)))
+            .collect();
+        self.choose(self.next, &cases);
     }
 
-    fn checked_block(&mut self, b: usize) {
+    /// Branches to the label of the case whose number the local holds. It nearly always is the first: the others are where the
+    /// region or a loop is entered in the middle.
+    fn choose(&mut self, local: u32, cases: &[(usize, u32)]) {
+        let [(_, first), others @ ..] = cases else {
+            return;
+        };
+        if others.len() <= MAX_COMPARED {
+            for &(number, depth) in others {
+                self.i().local_get(local).i32_const(number as i32).i32_eq();
+                self.i().br_if(depth);
+            }
+            self.i().br(*first);
+            return;
+        }
+        let highest = cases.iter().map(|c| c.0).max().unwrap_or(0);
+        let mut table = vec![*first; highest + 1];
+        for &(number, depth) in cases {
+            table[number] = depth;
+        }
+        self.i()
+            .local_get(local)
+            .br_table(table.iter().copied(), *first);
+    }
+
+    fn checked_block(&mut self, node: usize, b: usize) {
         let region = self.region;
         let block: &Block = &region.blocks[b];
         let budget = self.budget;
         // Blocks are emitted inside others, which go on afterwards.
         let outer = std::mem::replace(&mut self.dirty, self.slots.dirty_in[b].clone());
-        if self.graph.checked[b] {
-            let longest = self.graph.longest[b].max(1);
+        if let Some(longest) = self.graph.test(node) {
             self.i()
                 .local_get(budget)
-                .i32_const(longest as i32)
+                .i32_const(longest.max(1) as i32)
                 .i32_lt_s();
             self.open_cold(BlockType::Empty);
             self.leave(Exit::Budget { block: b as u32 }, 0);
@@ -578,13 +618,13 @@ impl Func<'_> {
                 .i32_sub()
                 .local_set(budget);
         }
-        crate::block::emit(self, b as u32, block);
+        crate::block::emit(self, node, b as u32, block);
         self.dirty = outer;
     }
 
-    /// Goes from block `from` to the guest address `pc`; `back` of the block's instructions are not complete. With `pending`
+    /// Goes from node `from` to the guest address `pc`; `back` of the block's instructions are not complete. With `pending`
     /// the pending word is asked first.
-    pub fn edge(&mut self, from: u32, pc: u64, back: u32, pending: bool) {
+    pub fn edge(&mut self, from: usize, pc: u64, back: u32, pending: bool) {
         if pending {
             self.if_leave_pending();
             let e = self.edge_exit(from, pc).0;
@@ -601,7 +641,7 @@ impl Func<'_> {
                         .i32_add()
                         .local_set(budget);
                 }
-                self.inner_edge(from as usize, t as usize);
+                self.inner_edge(from, t as usize);
             }
             None => self.outer_edge(from, pc, back),
         }
@@ -618,12 +658,12 @@ impl Func<'_> {
     }
 
     /// Whether a jump to `pc` is one plain `br`, and its depth.
-    pub fn plain_edge(&self, from: u32, pc: u64) -> Option<u32> {
+    pub fn plain_edge(&self, from: usize, pc: u64) -> Option<u32> {
         let t = self.region.block_at(pc)? as usize;
-        if self.graph.route(from as usize, t).is_some() {
+        if self.graph.dispatcher(from, t).is_some() {
             return None;
         }
-        match self.graph.way(from as usize, t) {
+        match self.graph.way(from, t) {
             Way::Back(n) => Some(self.depth(Label::Loop(n))),
             Way::Forward(n) => Some(self.depth(Label::Before(n))),
             Way::Inline(_) => None,
@@ -631,7 +671,7 @@ impl Func<'_> {
     }
 
     fn inner_edge(&mut self, from: usize, to: usize) {
-        if self.graph.route(from, to).is_some() {
+        if self.graph.dispatcher(from, to).is_some() {
             let next = self.next;
             self.i().i32_const(to as i32).local_set(next);
         }
@@ -648,16 +688,17 @@ impl Func<'_> {
         }
     }
 
-    fn edge_exit(&mut self, from: u32, pc: u64) -> (Exit, LinkTarget) {
+    fn edge_exit(&mut self, from: usize, pc: u64) -> (Exit, LinkTarget) {
+        let block = self.graph.block(from).unwrap_or(0);
         let target = LinkTarget {
-            mode: self.region.blocks[from as usize].mode,
+            mode: self.region.blocks[block].mode,
             pc,
         };
         let link = self.shared.link(target);
         (Exit::Edge { target: pc, link }, target)
     }
 
-    fn outer_edge(&mut self, from: u32, pc: u64, back: u32) {
+    fn outer_edge(&mut self, from: usize, pc: u64, back: u32) {
         let (e, target) = self.edge_exit(from, pc);
         self.store_dirty();
         self.set_exit(e, back);

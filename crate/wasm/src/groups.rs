@@ -15,6 +15,7 @@ use crate::live;
 const MAX_SPAN: i64 = 512;
 
 /// A group of at least two accesses.
+#[derive(Clone)]
 pub struct Group {
     /// Lowest address, as a distance from the leader's.
     pub low: i64,
@@ -40,6 +41,7 @@ pub enum Role {
 }
 
 /// Groups of a block.
+#[derive(Clone)]
 pub struct Groups {
     /// By instruction; `Alone` for what is no access.
     pub roles: Vec<Role>,
@@ -82,14 +84,6 @@ fn root(block: &Block, mut v: Val) -> (Val, i64) {
 }
 
 impl Groups {
-    /// Of a block without instructions.
-    pub fn none() -> Groups {
-        Groups {
-            roles: Vec::new(),
-            list: Vec::new(),
-        }
-    }
-
     /// Finds the groups of a block.
     pub fn new(block: &Block, helpers: &[HelperDesc]) -> Groups {
         let mut groups = Groups {

@@ -9,7 +9,7 @@
 use tinamou_ir::block::Inst;
 use tinamou_ir::ops::{Effect, Op};
 use tinamou_ir::region::Region;
-use tinamou_ir::types::{HelperDesc, SlotSet};
+use tinamou_ir::types::{HelperDesc, SlotSet, SlotTable};
 
 use crate::bits::Bits;
 use crate::groups::{Groups, Role};
@@ -64,7 +64,9 @@ enum Event {
     Flush(usize),
     /// All that is dirty may be stored, on a way out.
     Look,
-    /// To a block of the region.
+    /// As `Look`, where the block ends: transient slots are dead.
+    Out,
+    /// To a block of the region; transient slots are dead.
     Edge(usize),
 }
 
@@ -96,11 +98,12 @@ fn events(
                 for &pc in &both[..count] {
                     let inside = region.block_at(pc);
                     if asked || inside.is_none() {
-                        out.push(Event::Look);
+                        out.push(Event::Out);
                     }
                     out.extend(inside.map(|t| Event::Edge(t as usize)));
                 }
             }
+            Op::JumpInd | Op::LeaveInd | Op::Leave => out.push(Event::Out),
             Op::Call if helpers[inst.imm as usize].faults => out.push(Event::Look),
             _ if matches!(role, Role::Member(..)) => {}
             _ => {
@@ -117,16 +120,26 @@ fn events(
     out
 }
 
+/// The transient slots.
+pub fn transient(table: &SlotTable) -> Bits {
+    let mut out = Bits::new(table.slots.len());
+    for (s, _) in table.slots.iter().enumerate().filter(|(_, d)| d.transient) {
+        out.insert(s);
+    }
+    out
+}
+
 /// Computes the slots of a region. `checked` blocks test the budget first, and may leave there.
 pub fn slots(
     region: &Region,
-    slot_count: usize,
+    table: &SlotTable,
     helpers: &[HelperDesc],
     checked: &[bool],
     groups: &[Groups],
 ) -> Slots {
     let n = region.blocks.len();
-    let none = Bits::new(slot_count);
+    let none = Bits::new(table.slots.len());
+    let transient = transient(table);
     let blocks: Vec<Vec<Event>> = (0..n)
         .map(|b| events(region, b, helpers, checked[b], &groups[b]))
         .collect();
@@ -151,8 +164,12 @@ pub fn slots(
                     Event::Flush(first) => {
                         dirty.split_off(first);
                     }
-                    Event::Edge(t) => changed |= dirty_in[t].union(&dirty),
-                    Event::Read(_) | Event::Look => {}
+                    Event::Edge(t) => {
+                        let mut kept = dirty.clone();
+                        kept.subtract(&transient);
+                        changed |= dirty_in[t].union(&kept);
+                    }
+                    Event::Read(_) | Event::Look | Event::Out => {}
                 }
             }
         }
@@ -173,6 +190,11 @@ pub fn slots(
                     }
                     Event::Flush(first) => looks.push(dirty.split_off(first)),
                     Event::Look => looks.push(dirty.clone()),
+                    Event::Out => {
+                        let mut kept = dirty.clone();
+                        kept.subtract(&transient);
+                        looks.push(kept);
+                    }
                     Event::Read(_) | Event::Edge(_) => {}
                 }
             }
@@ -183,7 +205,7 @@ pub fn slots(
                         now.insert(s);
                     }
                     Event::Write(s) => now.remove(s),
-                    Event::Flush(_) | Event::Look => {
+                    Event::Flush(_) | Event::Look | Event::Out => {
                         if let Some(look) = looks.pop() {
                             now.union(&look);
                         }

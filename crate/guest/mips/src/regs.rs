@@ -75,9 +75,9 @@ impl Regs {
         let gpr = std::array::from_fn(|i| t.push(GPR_NAMES[i], word));
         let hi = t.push("hi", word);
         let lo = t.push("lo", word);
-        let bcond = t.push("bcond", Type::I32);
+        let bcond = t.push_transient("bcond", Type::I32);
         let llbit = t.push("llbit", Type::I32);
-        let btarget = t.push("btarget", word);
+        let btarget = t.push_transient("btarget", word);
         let lladdr = t.push("lladdr", word);
         let fcr31 = t.push("fcr31", Type::I32);
         let hwrena = t.push("hwrena", Type::I32);

@@ -1,6 +1,6 @@
 //! Dead slot writes: a `set` is dropped if another `set` of the slot follows in the block before anybody can look: before any
 //! `get` of it, access, exit, trap, helper that reads slots or may fault, or the end of an instruction after which the block may
-//! be left.
+//! be left. The end of the block is a `set` of its transient slots.
 
 use crate::block::Block;
 use crate::ops::{Effect, Op};
@@ -25,6 +25,7 @@ pub fn run(block: &mut Block, slots: &SlotTable, helpers: &[HelperDesc]) {
     let mut overwritten = vec![0u32; slots.slots.len()];
     let mut round = 1;
     let mut drop = vec![false; block.insts.len()];
+    let end = block.insts.len().saturating_sub(1);
     for (i, inst) in block.insts.iter().enumerate().rev() {
         let looks = match inst.op {
             Op::Set => {
@@ -46,6 +47,11 @@ pub fn run(block: &mut Block, slots: &SlotTable, helpers: &[HelperDesc]) {
             op => op.info().effect != Effect::Pure,
         };
         round += looks as u32;
+        if i == end && inst.op != Op::Raise {
+            for (slot, _) in slots.slots.iter().enumerate().filter(|(_, d)| d.transient) {
+                overwritten[slot] = round;
+            }
+        }
     }
     // Nobody refers to a `set`, but what follows it is renumbered.
     super::dead_code::remove(block, |i, _| drop[i]);

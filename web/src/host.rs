@@ -1,6 +1,6 @@
 //! The browser as control sees it: its wall clock, files that the page gave or is to get, and the machine once it is made.
 //!
-//! Missing: disks, character devices beside the serial ports and ring buffers.
+//! Missing: character devices beside the serial ports and ring buffers.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,12 @@ use serde_json::json;
 use tinamou_control::driven::Chardev;
 use tinamou_control::setup::Setup;
 use tinamou_control::{Controller, Driven, Host};
+use tinamou_core::BlockBackend;
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
 use tinamou_machine::{Accel, Config, Machine};
 
+use crate::drives::{self, DRIVES, Source};
 use crate::error::sentence;
 use crate::options::Parsed;
 
@@ -29,6 +31,8 @@ pub struct WebHost {
     files: BTreeMap<String, Vec<u8>>,
     /// Names of files written since the page last asked.
     written: Vec<String>,
+    /// What can be in drives, by name, until the machine is made.
+    drives: BTreeMap<String, Source>,
 }
 
 impl WebHost {
@@ -38,6 +42,7 @@ impl WebHost {
             config,
             counted,
             files,
+            drives,
             ..
         } = parsed;
         let setup = ctl.setup_mut();
@@ -47,6 +52,9 @@ impl WebHost {
         }
         setup.put("m", config.ram_bytes.into());
         for name in files.keys().filter(|name| IMAGES.contains(&name.as_str())) {
+            setup.put(name, name.as_str().into());
+        }
+        for name in drives.keys() {
             setup.put(name, name.as_str().into());
         }
         if !config.append.is_empty() {
@@ -65,6 +73,7 @@ impl WebHost {
             config,
             files,
             written: Vec::new(),
+            drives,
         }
     }
 
@@ -95,11 +104,6 @@ impl WebHost {
                 )),
             },
         };
-        for name in ["hda", "hdb", "cdrom", "hdd"] {
-            if setup.text(name).is_some() {
-                return Err(format!("'{name}': this host has no disks"));
-            }
-        }
         let mut config = self.config.clone();
         config.machine = text("machine");
         config.cpu = text("cpu");
@@ -130,6 +134,30 @@ fn file(uri: &str) -> Result<&str, String> {
     }
 }
 
+impl WebHost {
+    /// Something that a drive can hold from now on.
+    pub fn put_drive(&mut self, name: String, source: Source) {
+        self.drives.insert(name, source);
+    }
+
+    /// The drives that are asked for: slots and back ends. Floppies are no options of control's: they are what the page gave at the start.
+    fn disks(&self, setup: &Setup) -> Result<Vec<(u32, Box<dyn BlockBackend>)>, String> {
+        let mut disks = Vec::new();
+        for (name, slot) in DRIVES {
+            let floppy = name.starts_with('f') && self.drives.contains_key(name);
+            let Some(file) = setup.text(name).or(floppy.then_some(name)) else {
+                continue;
+            };
+            let could_not = |why: &str| format!("Could not open '{file}': {why}");
+            let source = self.drives.get(file).cloned();
+            let source = source.ok_or_else(|| could_not("the page gave no such file"))?;
+            let disk = drives::open(slot, source).map_err(|e| could_not(&e))?;
+            disks.push((slot, disk));
+        }
+        Ok(disks)
+    }
+}
+
 impl Host for WebHost {
     fn clock(&self) -> (i64, u32) {
         let milliseconds = js_sys::Date::now();
@@ -146,15 +174,26 @@ impl Host for WebHost {
 
     fn build(&mut self, setup: &Setup) -> Result<(), String> {
         let config = self.configured(setup)?;
+        let disks = self.disks(setup)?;
         let machine = Machine::new(&config, |_arena| {
             let engine: Box<dyn Engine> = Box::new(WebEngine::new().map_err(|e| e.to_string())?);
             Ok(engine)
         });
-        self.machine = Some(machine.map_err(|e| sentence(&e))?);
+        let mut machine = machine.map_err(|e| sentence(&e))?;
+        let any = !disks.is_empty();
+        for (slot, disk) in disks {
+            machine.bus_mut().set_disk(slot, Some(disk));
+        }
+        if any {
+            // The drives look at their disks on reset.
+            machine.reset();
+        }
+        self.machine = Some(machine);
         self.counted = setup.get("icount").is_some();
         for name in IMAGES {
             self.files.remove(name);
         }
+        self.drives.clear();
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(target_arch = "wasm32")]
 
+mod drives;
 mod error;
 mod gdb;
 mod host;
@@ -13,11 +14,14 @@ mod lab;
 mod machine;
 mod options;
 mod panic;
+mod screen;
+#[cfg(feature = "user")]
 mod user;
 
 pub use lab::{Assembled, LabRun, assemble};
 pub use machine::Machine;
 pub use panic::take_panic;
+#[cfg(feature = "user")]
 pub use user::Program;
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -3,11 +3,13 @@
 use js_sys::{Object, Reflect, Uint8Array};
 use tinamou_control::gdb::Stub;
 use tinamou_control::{Controller, MonitorId, RunState, Start};
+use tinamou_core::Frame;
 use tinamou_machine::clock::Pace;
 use tinamou_machine::{SliceEnd, Stats};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::drives::Source;
 use crate::host::WebHost;
 use crate::options::INCOMING;
 use crate::{error, options};
@@ -17,13 +19,24 @@ const TYPES: &str = r#"
 /** What `new Machine` takes: `BootConfig` of `www/protocol.js` without what concerns the worker alone. */
 export interface MachineOptions {
   /** May be left out with a snapshot as `incoming`. */
-  target?: 'mipsel' | 'mips' | 'mips64el' | 'mips64';
+  target?: 'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'i386' | 'x86_64';
   machine?: string;
   cpu?: string;
   ramMib?: number;
   kernel?: ArrayBuffer | Uint8Array;
   initrd?: ArrayBuffer | Uint8Array;
   bios?: ArrayBuffer | Uint8Array;
+  /** The PC's display adapter's. */
+  vgaBios?: ArrayBuffer | Uint8Array;
+  /** Disk images, raw or qcow2. Files are read piece by piece, in workers only; what is written stays in memory. */
+  hda?: ArrayBuffer | Uint8Array | Blob;
+  hdb?: ArrayBuffer | Uint8Array | Blob;
+  cdrom?: ArrayBuffer | Uint8Array | Blob;
+  hdd?: ArrayBuffer | Uint8Array | Blob;
+  fda?: ArrayBuffer | Uint8Array | Blob;
+  fdb?: ArrayBuffer | Uint8Array | Blob;
+  /** What the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD. */
+  boot?: string;
   append?: string;
   icount?: number;
   accel?: 'jit' | 'interp';
@@ -85,6 +98,8 @@ pub struct Machine {
     pub(crate) host: WebHost,
     /// A debugger's end.
     pub(crate) gdb: Stub,
+    /// The display as it was drawn last.
+    pub(crate) frame: Frame,
     /// Keeps virtual time with real time.
     pace: Pace,
     /// Instructions and virtual nanoseconds of the last slice.
@@ -117,6 +132,7 @@ impl Machine {
             ctl,
             host,
             gdb: Stub::default(),
+            frame: Frame::default(),
             pace: Pace::default(),
             ran: (0, 0),
             closed: Vec::new(),
@@ -220,6 +236,19 @@ impl Machine {
     #[wasm_bindgen(js_name = putFile)]
     pub fn put_file(&mut self, name: String, data: Vec<u8>) {
         self.host.put_file(name, data);
+    }
+
+    /// What a drive can hold (`x-machine-set` of `cdrom` and the others) until the machine is made: a buffer, or a file.
+    ///
+    /// # Errors
+    /// A JS `Error` with a sentence for the user.
+    #[wasm_bindgen(js_name = putDrive)]
+    pub fn put_drive(&mut self, name: String, data: &JsValue) -> Result<(), JsValue> {
+        let source = Source::from_js(data);
+        let source =
+            source.ok_or_else(|| js_sys::Error::new("a drive holds a buffer or a file"))?;
+        self.host.put_drive(name, source);
+        Ok(())
     }
 
     /// Takes a file that a command wrote (`migrate`, `memsave` and others).

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use js_sys::{ArrayBuffer, Object, Uint8Array};
+use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::Deserialize;
 use thiserror::Error;
 use tinamou_jit::Tuning;
 use tinamou_machine::snapshot::{Description, SnapshotError};
 use tinamou_machine::{Accel, Config};
 use wasm_bindgen::{JsCast, JsValue};
+
+use crate::drives::{DRIVES, Source};
 
 /// Guest memory when none is asked for, as QEMU's Malta has it.
 const DEFAULT_RAM_MIB: u32 = 128;
@@ -37,6 +39,12 @@ pub enum OptionError {
     /// An image that is no buffer.
     #[error("machine options: `{0}` must be an ArrayBuffer or a Uint8Array")]
     Image(&'static str),
+    /// A drive that is neither.
+    #[error("machine options: `{0}` must be an ArrayBuffer, a Uint8Array or a Blob")]
+    Drive(&'static str),
+    /// A boot order with other letters.
+    #[error("machine options: `boot` has up to three of the letters a, c, d and n, not `{0}`")]
+    Boot(String),
 }
 
 #[derive(Deserialize)]
@@ -52,6 +60,9 @@ struct Options {
     initrd: JsValue,
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     bios: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    vga_bios: JsValue,
+    boot: Option<String>,
     append: Option<String>,
     icount: Option<u32>,
     accel: Option<JsAccel>,
@@ -75,10 +86,12 @@ pub struct Parsed {
     pub incoming: Option<String>,
     /// The images, by the option that named them, and the state.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What is in the drives, by the option that named it.
+    pub drives: BTreeMap<String, Source>,
 }
 
 /// Names of the fields above, for the message about an unknown one.
-const KNOWN: [&str; 13] = [
+const KNOWN: &[&str] = &[
     "target",
     "machine",
     "cpu",
@@ -86,6 +99,14 @@ const KNOWN: [&str; 13] = [
     "kernel",
     "initrd",
     "bios",
+    "vgaBios",
+    "hda",
+    "hdb",
+    "cdrom",
+    "hdd",
+    "fda",
+    "fdb",
+    "boot",
     "append",
     "icount",
     "accel",
@@ -112,6 +133,15 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
             if !KNOWN.contains(&key.as_str()) {
                 return Err(OptionError::Unknown(key));
             }
+        }
+    }
+    let mut drives = BTreeMap::new();
+    for (name, _) in DRIVES {
+        // An object's fields can be read.
+        let value = Reflect::get(&options, &name.into()).unwrap_or_default();
+        if !value.is_undefined() && !value.is_null() {
+            let source = Source::from_js(&value).ok_or(OptionError::Drive(name))?;
+            drives.insert(name.to_owned(), source);
         }
     }
     let o: Options = serde_wasm_bindgen::from_value(options)
@@ -155,6 +185,11 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
             files.insert(name.to_owned(), bytes);
         }
     }
+    config.vga_bios = image("vgaBios", &o.vga_bios)?;
+    if let Some(letters) = o.boot {
+        config.pc.boot = order(&letters).ok_or(OptionError::Boot(letters))?;
+    }
+    config.pc.floppies[1] = drives.contains_key("fdb");
     if let Some(machine) = o.machine {
         config.machine = machine;
     }
@@ -178,7 +213,26 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         paused: o.paused.unwrap_or(false),
         preconfig: o.preconfig.unwrap_or(false),
         files,
+        drives,
     })
+}
+
+/// The firmware's numbers for boot devices.
+fn order(letters: &str) -> Option<[u8; 3]> {
+    let mut order = [0; 3];
+    if letters.len() > order.len() {
+        return None;
+    }
+    for (place, letter) in order.iter_mut().zip(letters.chars()) {
+        *place = match letter {
+            'a' => 1,
+            'c' => 2,
+            'd' => 3,
+            'n' => 4,
+            _ => return None,
+        };
+    }
+    Some(order)
 }
 
 fn image(name: &'static str, value: &JsValue) -> Result<Option<Vec<u8>>, OptionError> {

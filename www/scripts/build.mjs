@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * Builds what the page loads: `pkg/` (the emulator, by wasm-pack, then wasm-opt), `vendor/` (xterm.js) and `guests/`. A second
- * run without changes is cheap. `TINAMOU_NAMES=1` keeps function names, for profiles.
+ * Builds what the page loads: `pkg/` (the emulator, by wasm-pack, then wasm-opt, a bundle for each family of guests), `vendor/`
+ * (xterm.js) and `guests/`. A second run without changes is cheap. `TINAMOU_NAMES=1` keeps function names, for profiles; arguments name
+ * the bundles to build.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -18,7 +19,11 @@ import { copyVendor } from './vendor.mjs';
 
 const WWW = fileURLToPath(new URL('..', import.meta.url));
 const ROOT = path.join(WWW, '..');
-const WASM = path.join(WWW, 'pkg/tinamou_web_bg.wasm');
+
+/** Folders of `pkg/`, and the features of the crate `web` that are in them. */
+const BUNDLES = { mips: 'mips', x86: 'x86', user: 'user' };
+/** @param {string} bundle */
+const wasmOf = (bundle) => path.join(WWW, 'pkg', bundle, 'tinamou_web_bg.wasm');
 const CACHE = path.join(ROOT, 'build/web');
 
 /** What every browser that the page supports can do; the emulator itself needs no more. */
@@ -46,36 +51,41 @@ function run(command, args, env = {}) {
   }
 }
 
-/** The emulator as wasm. */
-function buildEmulator() {
+/** The emulator as wasm. @param {string} bundle @param {string} features */
+function buildEmulator(bundle, features) {
   const tools = path.join(os.homedir(), '.cache/tinamou/bin');
   run(
     'wasm-pack',
     ['--log-level', 'warn', 'build', 'web', '--release', '--no-opt', '--no-pack', '--mode', 'no-install', '--target', 'web',
-      '--out-dir', '../www/pkg', '--out-name', 'tinamou_web'],
+      '--out-dir', `../www/pkg/${bundle}`, '--out-name', 'tinamou_web', '--no-default-features', '--features', features],
     { PATH: `${tools}${path.delimiter}${process.env.PATH}` },
   );
 }
 
-/** Optimises it, unless the same bytes were optimised before. */
-function optimise() {
+/** Optimises it, unless the same bytes were optimised before. @param {string} bundle */
+function optimise(bundle) {
+  const wasm = wasmOf(bundle);
   const args = ['-O3', ...FEATURES.map((f) => `--enable-${f}`)];
   args.push(...(process.env.TINAMOU_NAMES ? ['-g'] : ['--strip-debug', '--strip-producers']));
-  const key = createHash('sha256').update(fs.readFileSync(WASM)).update(args.join(' ')).digest('hex');
-  const kept = path.join(CACHE, `${key}.wasm`);
+  const key = createHash('sha256').update(fs.readFileSync(wasm)).update(args.join(' ')).digest('hex');
+  const cache = path.join(CACHE, bundle);
+  const kept = path.join(cache, `${key}.wasm`);
   if (!fs.existsSync(kept)) {
-    fs.rmSync(CACHE, { recursive: true, force: true });
-    fs.mkdirSync(CACHE, { recursive: true });
-    run(process.execPath, [path.join(WWW, 'node_modules/binaryen/bin/wasm-opt'), ...args, WASM, '-o', `${kept}.part`]);
+    fs.rmSync(cache, { recursive: true, force: true });
+    fs.mkdirSync(cache, { recursive: true });
+    run(process.execPath, [path.join(WWW, 'node_modules/binaryen/bin/wasm-opt'), ...args, wasm, '-o', `${kept}.part`]);
     fs.renameSync(`${kept}.part`, kept);
   }
-  fs.copyFileSync(kept, WASM);
+  fs.copyFileSync(kept, wasm);
 }
 
-buildEmulator();
-optimise();
 copyVendor();
 const guests = buildGuests();
-const wasm = fs.readFileSync(WASM);
 const kib = (/** @type {number} */ n) => `${(n / 1024).toFixed(0)} KiB`;
-console.log(`www: emulator ${kib(wasm.length)}, brotli ${kib(brotliCompressSync(wasm).length)}; guests: ${guests.join(', ') || 'none'}`);
+console.log(`www: guests: ${guests.join(', ') || 'none'}`);
+for (const [bundle, features] of Object.entries(BUNDLES).filter(([b]) => process.argv.length < 3 || process.argv.includes(b))) {
+  buildEmulator(bundle, features);
+  optimise(bundle);
+  const wasm = fs.readFileSync(wasmOf(bundle));
+  console.log(`www: bundle ${bundle}: ${kib(wasm.length)}, brotli ${kib(brotliCompressSync(wasm).length)}`);
+}

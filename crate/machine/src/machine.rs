@@ -10,15 +10,11 @@ use tinamou_ir::{Slot, layout};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
 
-use crate::boards::pc;
 use crate::bus::{Advance, Bus, Ram};
 use crate::clock::Clock;
 use crate::config::{Accel, Config, MachineError};
-use crate::devices::BoardConfig;
 use crate::history::{History, Input};
-use crate::malta;
 use crate::snapshot::Identity;
-use crate::target::Arch;
 
 /// Most instructions of one vCPU run: short enough that generated loops re-enter optimised code (DESIGN.md, "budget").
 const MAX_RUN_INSNS: u64 = 100_000;
@@ -159,64 +155,6 @@ pub struct Machine {
     pub(crate) history: Option<Box<History>>,
 }
 
-/// The board of `config` with its firmware and kernel.
-fn board(config: &Config, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
-    let target = config.target;
-    let board = BoardConfig {
-        ram_bytes: config.ram_bytes,
-        big_endian: target.big_endian,
-        rtc_base: config.rtc_base,
-        nic: config.nic,
-        pc: config.pc.clone(),
-    };
-    if config.machine != target.board().name {
-        return Err(MachineError::UnknownMachine {
-            name: config.machine.clone(),
-        });
-    }
-    let mut bus = match target.arch {
-        Arch::Mips => malta::new(board, ram)?,
-        Arch::X86 => pc::new(board, ram)?,
-    };
-    bus.log_guest_errors(config.log_guest_errors);
-    if let Some(image) = &config.bios {
-        match target.arch {
-            Arch::Mips => malta::boot::load_firmware(&mut bus, image)?,
-            Arch::X86 => pc::firmware(&mut bus, image)?,
-        }
-    }
-    if let Some(image) = &config.vga_bios
-        && target.arch == Arch::X86
-    {
-        pc::vga_firmware(&mut bus, image)?;
-    }
-    if let Some(image) = &config.kernel {
-        let initrd = config.initrd.as_deref();
-        let cmdline = &config.append;
-        match target.arch {
-            Arch::Mips => {
-                let kernel = malta::boot::Kernel {
-                    image,
-                    name: &config.kernel_name,
-                    initrd,
-                    cmdline,
-                    dtb: config.dtb.as_deref(),
-                };
-                malta::boot::load_kernel(&mut bus, &kernel)?;
-            }
-            Arch::X86 => {
-                let kernel = pc::boot::Kernel {
-                    image,
-                    initrd,
-                    cmdline,
-                };
-                pc::boot::load_kernel(&mut bus, &kernel)?;
-            }
-        }
-    }
-    Ok(bus)
-}
-
 impl Machine {
     /// Makes the machine of `config` in its reset state, on an arena of its own.
     ///
@@ -228,7 +166,7 @@ impl Machine {
     ) -> Result<Machine, MachineError> {
         let arena = Arena::new().map_err(|e| MachineError::Host(e.to_string()))?;
         let target = config.target;
-        let bus = board(config, Box::new(ArenaRam(arena.clone())))?;
+        let bus = target.bus(config, Box::new(ArenaRam(arena.clone())))?;
         let guest = target.cpu(&config.cpu)?;
         let (engine, tuning) = match config.accel {
             Accel::Interp => (None, Tuning::native()),

@@ -1,11 +1,15 @@
-//! Targets: QEMU's names for an architecture in a byte order and width, and the guest object behind each.
+//! Targets: QEMU's names for an architecture in a byte order and width, and the family of guests behind each. A family is a cargo feature.
 
 use tinamou_ir::guest::Guest;
 
-use crate::boards::pc::PC;
-use crate::config::MachineError;
-use crate::devices::Board;
-use crate::malta::MALTA;
+use crate::bus::{Bus, Ram};
+use crate::config::{Config, MachineError};
+use crate::devices::{Board, BoardConfig};
+
+#[cfg(feature = "mips")]
+mod mips;
+#[cfg(feature = "x86")]
+mod x86;
 
 /// A family of guests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +20,20 @@ pub enum Arch {
     X86,
 }
 
+/// What a family of guests brings.
+trait Family: Sync + std::fmt::Debug {
+    /// The board.
+    fn board(&self) -> &'static Board;
+    /// Names of the CPU models.
+    fn cpu_names(&self, wide: bool) -> Vec<&'static str>;
+    /// A CPU.
+    fn cpu(&self, target: &Target, name: &str) -> Option<Box<dyn Guest>>;
+    /// The board with its devices.
+    fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError>;
+    /// Loads firmware and kernel.
+    fn load(&self, config: &Config, bus: &mut Bus) -> Result<(), MachineError>;
+}
+
 /// An emulated architecture.
 #[derive(Debug)]
 pub struct Target {
@@ -23,6 +41,7 @@ pub struct Target {
     pub name: &'static str,
     /// The family.
     pub arch: Arch,
+    family: &'static dyn Family,
     /// Byte order.
     pub big_endian: bool,
     /// 64-bit CPUs are allowed.
@@ -33,44 +52,56 @@ pub struct Target {
 
 /// All targets.
 pub static TARGETS: &[Target] = &[
+    #[cfg(feature = "mips")]
     Target {
         name: "mipsel",
         arch: Arch::Mips,
+        family: &mips::Mips,
         big_endian: false,
         wide: false,
         default_cpu: "24Kf",
     },
+    #[cfg(feature = "mips")]
     Target {
         name: "mips",
         arch: Arch::Mips,
+        family: &mips::Mips,
         big_endian: true,
         wide: false,
         default_cpu: "24Kf",
     },
+    #[cfg(feature = "mips")]
     Target {
         name: "mips64el",
         arch: Arch::Mips,
+        family: &mips::Mips,
         big_endian: false,
         wide: true,
         default_cpu: "20Kc",
     },
+    #[cfg(feature = "mips")]
     Target {
         name: "mips64",
         arch: Arch::Mips,
+        family: &mips::Mips,
         big_endian: true,
         wide: true,
         default_cpu: "20Kc",
     },
+    #[cfg(feature = "x86")]
     Target {
         name: "i386",
         arch: Arch::X86,
+        family: &x86::X86,
         big_endian: false,
         wide: false,
         default_cpu: "qemu32",
     },
+    #[cfg(feature = "x86")]
     Target {
         name: "x86_64",
         arch: Arch::X86,
+        family: &x86::X86,
         big_endian: false,
         wide: true,
         default_cpu: "qemu64",
@@ -80,29 +111,15 @@ pub static TARGETS: &[Target] = &[
 impl Target {
     /// The board.
     pub fn board(&self) -> &'static Board {
-        match self.arch {
-            Arch::Mips => &MALTA,
-            Arch::X86 => &PC,
-        }
+        self.family.board()
     }
 
     /// Names of the CPU models.
     pub fn cpu_names(&self) -> Vec<&'static str> {
-        match self.arch {
-            Arch::Mips => tinamou_mips::models::MODELS
-                .iter()
-                .filter(|m| self.wide || !m.wide)
-                .map(|m| m.name)
-                .collect(),
-            Arch::X86 => tinamou_x86::MODELS
-                .iter()
-                .filter(|m| self.wide || !m.wide())
-                .map(|m| m.name)
-                .collect(),
-        }
+        self.family.cpu_names(self.wide)
     }
 
-    /// A CPU of this model, with options of its own behind the name ([`tinamou_mips::CpuModel::configured`]).
+    /// A CPU of this model, with options of its own behind the name (MIPS: `24Kf,srs=3`; x86: `qemu32,+sse4.2`).
     ///
     /// # Errors
     /// [`MachineError::UnknownCpu`].
@@ -112,18 +129,29 @@ impl Target {
         } else {
             name
         };
-        if self.arch == Arch::X86 {
-            let model = tinamou_x86::CpuModel::parse(name).ok();
-            let model = model.filter(|m| self.wide || !m.wide());
-            let model = model.ok_or_else(|| MachineError::UnknownCpu {
-                name: name.to_owned(),
-            })?;
-            return Ok(Box::new(tinamou_x86::X86::new(&model)));
-        }
-        let model = tinamou_mips::CpuModel::configured(name).filter(|m| self.wide || !m.wide);
-        let model = model.ok_or_else(|| MachineError::UnknownCpu {
+        let unknown = || MachineError::UnknownCpu {
             name: name.to_owned(),
-        })?;
-        Ok(Box::new(tinamou_mips::Mips::new(&model, self.big_endian)))
+        };
+        self.family.cpu(self, name).ok_or_else(unknown)
+    }
+
+    /// The board of `config` with its firmware and kernel.
+    pub(crate) fn bus(&self, config: &Config, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
+        let board = BoardConfig {
+            ram_bytes: config.ram_bytes,
+            big_endian: self.big_endian,
+            rtc_base: config.rtc_base,
+            nic: config.nic,
+            pc: config.pc.clone(),
+        };
+        if config.machine != self.board().name {
+            return Err(MachineError::UnknownMachine {
+                name: config.machine.clone(),
+            });
+        }
+        let mut bus = self.family.bus(board, ram)?;
+        bus.log_guest_errors(config.log_guest_errors);
+        self.family.load(config, &mut bus)?;
+        Ok(bus)
     }
 }

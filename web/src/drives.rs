@@ -1,0 +1,103 @@
+//! Disk images that the page gave: buffers, and files of the user's computer, which are read piece by piece. What a guest writes stays in memory.
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use tinamou_core::{BlockBackend, BlockError};
+use tinamou_hw::block::qcow2;
+use tinamou_hw::block::raw::{BlockFile, Immediate, MemFile};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+
+/// Drives by the option that names them, and their slots on the board.
+pub const DRIVES: [(&str, u32); 6] = [
+    ("hda", 0),
+    ("hdb", 1),
+    ("cdrom", 2),
+    ("hdd", 3),
+    ("fda", 4),
+    ("fdb", 5),
+];
+
+/// The slot of the CD drive.
+const CD_SLOT: u32 = 2;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A file, or a part of one.
+    #[derive(Clone)]
+    type Blob;
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Blob) -> f64;
+    #[wasm_bindgen(method)]
+    fn slice(this: &Blob, from: f64, to: f64) -> Blob;
+
+    /// Reads files at once; workers have it.
+    type FileReaderSync;
+    #[wasm_bindgen(constructor, catch)]
+    fn new() -> Result<FileReaderSync, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = readAsArrayBuffer)]
+    fn read(this: &FileReaderSync, blob: &Blob) -> Result<ArrayBuffer, JsValue>;
+}
+
+/// Bytes that the page holds.
+#[derive(Clone)]
+pub enum Source {
+    /// In memory.
+    Bytes(Vec<u8>),
+    /// A file.
+    File(JsValue),
+}
+
+impl Source {
+    /// A buffer or a file.
+    pub fn from_js(value: &JsValue) -> Option<Source> {
+        if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
+            Some(Source::Bytes(bytes.to_vec()))
+        } else if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {
+            Some(Source::Bytes(Uint8Array::new(buffer).to_vec()))
+        } else if value.has_type::<Blob>() {
+            Some(Source::File(value.clone()))
+        } else {
+            None
+        }
+    }
+}
+
+/// A file of the user's computer.
+struct UserFile(Blob);
+
+impl BlockFile for UserFile {
+    fn read_at(&mut self, at: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        let trouble = |_| BlockError::Io("the file cannot be read".into());
+        let (from, to) = (at as f64, (at + buf.len() as u64) as f64);
+        let reader = FileReaderSync::new().map_err(trouble)?;
+        let bytes = reader.read(&self.0.slice(from, to)).map_err(trouble)?;
+        let bytes = Uint8Array::new(&bytes);
+        if bytes.length() as usize != buf.len() {
+            return Err(BlockError::Io("beyond the end of the file".into()));
+        }
+        bytes.copy_to(buf);
+        Ok(())
+    }
+
+    fn write_at(&mut self, _: u64, _: &[u8]) -> Result<(), BlockError> {
+        Err(BlockError::ReadOnly)
+    }
+
+    fn len(&self) -> u64 {
+        self.0.size() as u64
+    }
+}
+
+/// The back end for an image in a slot.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn open(slot: u32, source: Source) -> Result<Box<dyn BlockBackend>, String> {
+    let file: Box<dyn BlockFile> = match source {
+        Source::Bytes(bytes) => Box::new(MemFile(bytes)),
+        Source::File(blob) => Box::new(UserFile(blob.unchecked_into())),
+    };
+    let mut alone = |name: &str| Err(BlockError::Unsupported(format!("backing file `{name}`")));
+    let image = qcow2::open(file, slot != CD_SLOT, &mut alone).map_err(|e| e.to_string())?;
+    Ok(Box::new(Immediate::new(image)))
+}

@@ -57,7 +57,8 @@ export function makeConsole(frame, typed) {
   terminal.open(frame);
   darkScheme.addEventListener('change', () => (terminal.options.theme = darkScheme.matches ? DARK : LIGHT));
   narrow.addEventListener('change', () => (terminal.options.fontSize = narrow.matches ? 12 : 14));
-  new ResizeObserver(() => fit.fit()).observe(frame);
+  const resized = new ResizeObserver(() => frame.clientHeight && fit.fit());
+  resized.observe(frame);
 
   // Tab belongs to the guest, so Shift+Tab must lead out.
   terminal.attachCustomKeyEventHandler((ev) => !(ev.key === 'Tab' && ev.shiftKey));
@@ -70,5 +71,17 @@ export function makeConsole(frame, typed) {
     write: (data) => terminal.write(data),
     clear: () => terminal.reset(),
     focus: () => terminal.focus(),
+    /** What the screen shows. */
+    text() {
+      const { active } = terminal.buffer;
+      const lines = [];
+      for (let y = 0; y < terminal.rows; y++) lines.push(active.getLine(active.baseY + y)?.translateToString(true) ?? '');
+      return lines.join('\n').trimEnd();
+    },
+    /** It is not needed any more. */
+    end() {
+      resized.disconnect();
+      terminal.dispose();
+    },
   };
 }

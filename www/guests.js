@@ -1,12 +1,19 @@
 // @ts-check
 /** The guests this page offers, as `guests/index.json` lists them, and their images. */
 
+/** @typedef {'kernel' | 'initrd' | 'bios' | 'vgaBios'} Kind of an image */
+/** @typedef {Omit<import('./protocol.js').BootConfig, Kind>} Config */
 /**
- * A guest: a machine's configuration whose images are files beside the index.
- * @typedef {Omit<import('./protocol.js').BootConfig, 'kernel' | 'initrd' | 'bios'> & {
- *   id: string, title: string, note?: string, files: Partial<Record<'kernel' | 'initrd' | 'bios', string>>
+ * A guest: a machine's configuration whose images are files beside the index; `bytes` is their size, `shows` where it talks first.
+ * @typedef {Config & {
+ *   id: string, title: string, note?: string, about?: string, bytes: number, shows?: 'display' | 'serial', files: Partial<Record<Kind, string>>
  * }} Guest
  */
+
+/** What is the machine's of a guest. @param {Guest} guest @returns {Config} */
+export function configOf({ id, title, note, about, bytes, shows, files, ...config }) {
+  return config;
+}
 
 /** @returns {Promise<Guest[]>} */
 export async function loadGuests() {
@@ -16,31 +23,34 @@ export async function loadGuests() {
 }
 
 /**
+ * Fetches a file.
+ * @param {{ name: string, url?: string }} source relative to the page
+ * @param {(done: number, all: number) => void} progress told the bytes that have come, and how many there are if that is known
+ * @returns {Promise<ArrayBuffer>}
+ */
+export async function fetchSource({ name, url = '' }, progress) {
+  const reply = await fetch(new URL(url, import.meta.url)).catch(() => null);
+  if (!reply?.ok || !reply.body) throw new Error(`${name} could not be loaded (${reply?.status ?? 'no connection'}).`);
+  // What is sent compressed arrives longer than it says.
+  const all = reply.headers.get('content-encoding') ? 0 : Number(reply.headers.get('content-length') ?? 0);
+  let done = 0;
+  /** @type {BlobPart[]} */
+  const chunks = [];
+  const reader = reply.body.getReader();
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    chunks.push(step.value);
+    done += step.value.length;
+    progress(done, Math.max(done, all));
+  }
+  return new Blob(chunks).arrayBuffer();
+}
+
+/**
  * Fetches a guest's images.
  * @param {Guest} guest
- * @param {(part: number) => void} progress told the part that has come, 0 to 1
- * @returns {Promise<Partial<Record<'kernel' | 'initrd' | 'bios', ArrayBuffer>>>}
+ * @returns {Promise<Partial<Record<Kind, ArrayBuffer>>>}
  */
-export async function fetchImages(guest, progress) {
-  let have = 0;
-  let want = 0;
-  /** @type {Partial<Record<'kernel' | 'initrd' | 'bios', ArrayBuffer>>} */
-  const images = {};
-  await Promise.all(
-    Object.entries(guest.files).map(async ([name, file]) => {
-      const reply = await fetch(new URL(`guests/${file}`, import.meta.url));
-      if (!reply.ok || !reply.body) throw new Error(`${guest.title}: ${file} could not be loaded (${reply.status}).`);
-      want += Number(reply.headers.get('content-length') ?? 0);
-      /** @type {BlobPart[]} */
-      const chunks = [];
-      const reader = reply.body.getReader();
-      for (let step = await reader.read(); !step.done; step = await reader.read()) {
-        chunks.push(step.value);
-        have += step.value.length;
-        if (want) progress(Math.min(1, have / want));
-      }
-      images[/** @type {'kernel' | 'initrd' | 'bios'} */ (name)] = await new Blob(chunks).arrayBuffer();
-    }),
-  );
-  return images;
+export async function fetchImages(guest) {
+  const named = Object.entries(guest.files).map(async ([name, file]) => [name, await fetchSource({ name: file, url: `guests/${file}` }, () => {})]);
+  return Object.fromEntries(await Promise.all(named));
 }

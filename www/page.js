@@ -1,128 +1,255 @@
 // @ts-check
 /**
- * The page: console, buttons, status line. It never touches wasm; the machine lives in a worker, one per start, so that a guest's
- * memory goes when its worker does. What the buttons do to it, they do by QMP.
+ * The page: which view is shown, and the one machine that there is. It never touches wasm; the machine lives in a worker, one per start,
+ * so that a guest's memory goes when its worker does. What the buttons do to it, they do by QMP.
  */
 
-import { showStats } from './status.js';
-import { makeConsole } from './console.js';
-import { loadGuests, fetchImages } from './guests.js';
+import { makeChooser, planForFiles, withFirmware } from './chooser.js';
+import { makeDisplay } from './display.js';
+import { download, element, make, sentence } from './dom.js';
+import { fetchSource, loadGuests } from './guests.js';
+import { SEQUENCES, chord, typing } from './keys.js';
 import { Machine } from './machine.js';
+import { TARGETS, bootConfig, changed, isPc, planOf, query } from './plan.js';
 import { makeQmpConsole } from './qmp-console.js';
+import { makeScreenKeys } from './screen-keys.js';
+import { makeScreens } from './screens.js';
+import { makeSetup } from './setup-form.js';
+import { makeSnapshots } from './snapshots.js';
+import { showStats } from './status.js';
+import { step } from './step.js';
+import * as store from './store.js';
+import { addTool, followTools, leaveTools, openTool } from './tools.js';
 
-/** What the run states are called here. @type {Partial<Record<import('./protocol.js').RunState, string>>} */
-const TITLES = {
-  running: 'Running',
-  paused: 'Paused',
-  prelaunch: 'Not started',
-  shutdown: 'Shut down',
-  'internal-error': 'Internal error',
-};
-const SERIAL_CONSOLE = 0;
+/** @typedef {import('./plan.js').Plan} Plan */
+/** @typedef {import('./protocol.js').RunState | 'preconfig' | 'loading'} State */
 
-/** @template {HTMLElement} T @param {string} id @param {new () => T} type */
-function element(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
-  return found;
-}
+/** A running machine that says nothing for so long is stuck. */
+const SILENCE_MS = 8000;
+/** Serial ports of every board so far that are worth a tab. */
+const SERIAL_TABS = 2;
 
-const guestSelect = element('guest', HTMLSelectElement);
-const startButton = element('start', HTMLButtonElement);
-const pauseButton = element('pause', HTMLButtonElement);
-const resetButton = element('reset', HTMLButtonElement);
 const alertLine = element('alert', HTMLParagraphElement);
 const announceLine = element('announce', HTMLParagraphElement);
-
-const terminal = makeConsole(element('console', HTMLElement), (data) => {
-  machine?.input(SERIAL_CONSOLE, data).catch(showError);
-});
-
-const qmpConsole = makeQmpConsole(element('qmp', HTMLDetailsElement));
+const which = element('which', HTMLParagraphElement);
+const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
+const buttons = {
+  run: button('run'), step: button('step'), reset: button('reset'), power: button('power'), quit: button('quit'), again: button('again'),
+  snapshot: button('snapshot'), paste: button('paste'), cad: button('cad'), keys: button('keys'), mouse: button('mouse'), shot: button('shot'),
+  full: button('full'), edit: button('edit'),
+};
+const more = element('more', HTMLDetailsElement);
 
 /** @type {Machine | null} */
 let machine = null;
-let running = false;
+/** @type {Plan | null} */
+let plan = null;
+/** @type {State} */
+let state = 'off';
 /** Number of starts so far: a start that was overtaken by another gives up. */
 let starts = 0;
+let heardAt = 0;
 /** @type {import('./guests.js').Guest[]} */
-let guests = [];
+const guests = [];
 
-/** @param {unknown} e */
-function showError(e) {
-  alertLine.textContent = e instanceof Error ? e.message : String(e);
+// ---- messages ----
+
+/** @param {unknown} e @param {...(Node | string)} offers */
+function showError(e, ...offers) {
+  alertLine.replaceChildren(sentence(e), ...offers);
   alertLine.hidden = false;
 }
 
 function clearError() {
   alertLine.hidden = true;
-  alertLine.textContent = '';
+  alertLine.replaceChildren();
 }
 
-/**
- * @param {import('./protocol.js').RunState | 'loading'} state
- * @param {string} text
- */
-function showState(state, text) {
-  const line = element('state', HTMLElement);
-  if (line.textContent !== text) {
-    line.textContent = text;
-    announceLine.textContent = text;
+/** @param {string} text */
+function announce(text) {
+  announceLine.textContent = text;
+}
+
+/** The emulator broke: what was saved before can be gone on from. @param {string} message */
+async function showFailure(message) {
+  const title = plan?.title;
+  showError(message);
+  const saved = await store.list().catch(() => []);
+  const last = saved.find((s) => s.title === title);
+  if (!last || alertLine.hidden) return;
+  const offer = make('button', { type: 'button', textContent: `Resume the snapshot of ${new Date(last.at).toLocaleTimeString()}` });
+  offer.addEventListener('click', async () => {
+    const found = await store.get(last.id);
+    if (found) resume(found.saved, found.data);
+  });
+  showError(message, ' ', offer);
+}
+
+// ---- views ----
+
+/** @param {'chooser' | 'setup' | 'machine'} view */
+function show(view) {
+  document.body.dataset.view = view;
+  for (const id of ['chooser', 'setup', 'machine']) element(id, HTMLElement).hidden = id !== view;
+  which.textContent = view === 'chooser' ? '' : (plan?.title ?? '');
+  document.title = view === 'chooser' || !plan ? 'Tinamou' : `${plan.title} – Tinamou`;
+}
+
+/** @param {State} now @param {string} [text] */
+function showState(now, text = now) {
+  const cell = element('state', HTMLElement);
+  if (cell.textContent !== text) {
+    cell.textContent = text;
+    if (now !== 'loading') announce(text);
   }
-  document.body.dataset.state = state;
-  const alive = !['loading', 'off', 'failed'].includes(state);
-  running = state === 'running';
-  pauseButton.disabled = resetButton.disabled = !alive;
-  pauseButton.textContent = !alive || running ? 'Pause' : 'Resume';
-  startButton.textContent = alive || state === 'loading' ? 'Restart' : 'Start';
+  state = now;
+  document.body.dataset.state = now;
+  const alive = !['loading', 'off', 'failed'].includes(now);
+  const made = alive && now !== 'preconfig';
+  const running = now === 'running';
+  for (const id of /** @type {const} */ (['reset', 'power', 'quit', 'snapshot', 'paste', 'cad', 'shot'])) buttons[id].disabled = !made;
+  buttons.step.disabled = !made || running;
+  buttons.run.disabled = !made;
+  buttons.run.textContent = running || !made ? 'Pause' : 'Run';
+  if (!alive && now !== 'loading') screens.wait(null);
+}
+
+// ---- the machine ----
+
+const screens = makeScreens({
+  typed: (port, data) => {
+    if (screenKeys.waiting && data.length === 1 && data[0] !== undefined) {
+      screenKeys.take();
+      data[0] &= 0x1f;
+    }
+    machine?.input(port, data).catch(showError);
+  },
+  changed: () => watch(),
+});
+const display = makeDisplay(screens.displayFrame, {
+  key: (stroke) => machine?.client.call('key', stroke).catch(showError),
+  mouse: (move) => machine?.client.call('mouse', move).catch(showError),
+});
+const screenKeys = makeScreenKeys(
+  element('screen-keys', HTMLElement),
+  (codes) => {
+    if (screens.current === 'display') return strike(chord(...codes));
+    const text = codes.length === 1 ? SEQUENCES[codes[0] ?? ''] : undefined;
+    if (text) machine?.input(screens.port, new TextEncoder().encode(text)).catch(showError);
+  },
+  () => (screens.current === 'display' ? softKeyboard.focus() : screens.focus()),
+);
+/** A phone's keyboard needs a field to type into; what arrives there is typed at the display. */
+const softKeyboard = make('textarea', { id: 'soft-keyboard', className: 'visually-hidden', tabIndex: -1, 'aria-label': 'Keyboard', autocapitalize: 'off' });
+screens.displayFrame.append(softKeyboard);
+softKeyboard.addEventListener('input', () => {
+  strike(typing(softKeyboard.value));
+  softKeyboard.value = '';
+});
+softKeyboard.addEventListener('keydown', (ev) => {
+  if (ev.key === 'Backspace' || ev.key === 'Enter') {
+    ev.preventDefault();
+    strike(chord(ev.key));
+  }
+});
+
+/** @param {{ code: number, down: boolean }[]} strokes */
+function strike(strokes) {
+  for (const stroke of strokes) machine?.client.call('key', stroke).catch(showError);
+}
+
+/** Tells the worker whether anybody looks. */
+function watch() {
+  const hidden = document.hidden;
+  machine?.client.call('watch', { display: !hidden && screens.current === 'display', background: hidden }).catch(() => {});
 }
 
 function endMachine() {
   machine?.end();
   machine = null;
-  qmpConsole.leave();
+  leaveTools();
 }
 
 /** Shows the run state that QMP tells. @param {Machine} of */
 async function showRunState(of) {
   try {
     const { status } = await of.qmp('query-status');
-    if (machine === of) showState(status, TITLES[status] ?? status);
+    if (machine === of) showState(status);
   } catch {
     // It is gone, which `stopped` tells.
   }
 }
 
-/** Starts the chosen guest on a new worker. */
-async function start() {
-  const guest = guests.find((g) => g.id === guestSelect.value);
-  if (!guest) return;
+/** What a tab cannot give. @param {unknown} e @param {Plan} of */
+function explained(e, of) {
+  const text = sentence(e);
+  if (!/memory|allocat|RangeError|grow/i.test(text)) return e;
+  const mib = Number(of.options.m ?? 0) / (1 << 20);
+  return new Error(`${text}. A browser gives a tab 2 to 4 GiB for guest, emulator and generated code; this machine asks for ${mib} MiB. Choose less in its options.`);
+}
+
+/** Makes the machine of a plan on a new worker, and runs it. @param {Plan} wanted @param {{ text?: string }} [more] */
+async function start(wanted, { text } = {}) {
   const mine = ++starts;
+  setup.close();
   endMachine();
   clearError();
-  terminal.clear();
+  plan = wanted;
+  show('machine');
+  screens.begin({ display: isPc(wanted.target), serial: SERIAL_TABS, first: wanted.shows ?? 'serial' });
+  display.clear();
+  if (text) screens.write(0, new TextEncoder().encode(`${text.trimEnd().replaceAll('\n', '\r\n')}\r\n`));
   showStats(null);
-  showState('loading', 'Loading');
+  showState('loading', 'loading');
   try {
-    // The worker loads its wasm while the guest's images come in.
     const fresh = newMachine();
     machine = fresh;
-    const images = await fetchImages(guest, (part) => {
-      if (mine === starts) showState('loading', `Loading ${Math.floor(part * 100)} %`);
+    // The worker loads its wasm while the guest's images come in. If it cannot, boot says why.
+    if (!wanted.files.incoming) fresh.client.call('load', { target: wanted.target }).catch(() => {});
+    const contents = await fetchAll(wanted, (done, all) => {
+      if (mine !== starts) return;
+      const part = all ? done / all : 0;
+      showState('loading', `loading ${Math.floor(part * 100)} %`);
+      screens.wait('Loading the guest’s files', part);
     });
     if (mine !== starts) return;
-    const { id, title, note, files, ...config } = guest;
-    const paused = new URLSearchParams(location.search).has('paused');
-    await fresh.boot({ ...config, ...images, paused }, Object.values(images));
+    screens.wait('Making the machine');
+    const { config, set } = bootConfig(wanted, contents);
+    const transfer = Object.values(contents).filter((c) => c instanceof ArrayBuffer);
+    await fresh.boot(config, transfer);
+    for (const option of set) await fresh.qmp('x-machine-set', option);
+    if (config.preconfig) await fresh.qmp('x-exit-preconfig');
     if (machine !== fresh) return;
-    qmpConsole.follow(fresh);
+    screens.wait(null);
+    followTools(fresh);
+    watch();
     await showRunState(fresh);
+    screens.focus();
   } catch (e) {
     if (mine !== starts) return;
     endMachine();
-    showState('failed', 'Failed');
-    showError(e);
+    showState('failed');
+    showError(explained(e, wanted));
   }
+}
+
+/** @param {Plan} of @param {(done: number, all: number) => void} progress @returns {Promise<Record<string, ArrayBuffer | Blob>>} */
+async function fetchAll({ files }, progress) {
+  /** @type {Record<string, [number, number]>} */
+  const parts = {};
+  const named = Object.entries(files).map(async ([name, source]) => {
+    // Drives are read piece by piece.
+    const whole = !/^(hd|fd|cdrom)/.test(name);
+    const content = source.blob
+      ? await (whole ? source.blob.arrayBuffer() : source.blob)
+      : await fetchSource(source, (done, all) => {
+          parts[name] = [done, all];
+          const sum = Object.values(parts).reduce(([d, a], [done, all]) => [d + done, a + all], [0, 0]);
+          progress(sum[0], sum[1]);
+        });
+    return /** @type {[string, ArrayBuffer | Blob]} */ ([name, content]);
+  });
+  return Object.fromEntries(await Promise.all(named));
 }
 
 function newMachine() {
@@ -131,67 +258,243 @@ function newMachine() {
   worker.onerror = (ev) => {
     if (machine !== made) return;
     endMachine();
-    showState('failed', 'Failed');
-    showError(`The machine's worker failed: ${ev.message || 'it could not be loaded'}`);
+    showState('failed');
+    showFailure(`The machine’s worker failed: ${ev.message || 'it could not be loaded'}`);
   };
-  made.client.on('output', ({ port, data }) => {
-    if (port === SERIAL_CONSOLE) terminal.write(data);
+  made.client.on('output', ({ port, data }) => screens.write(port, data));
+  made.client.on('display', display.draw);
+  made.client.on('stats', (stats) => {
+    heardAt = performance.now();
+    if (alertLine.dataset.silence) {
+      delete alertLine.dataset.silence;
+      clearError();
+    }
+    showStats(stats);
   });
-  made.client.on('stats', showStats);
   made.client.on('stopped', ({ reason, message }) => {
     endMachine();
-    showState(reason === 'failed' ? 'failed' : 'off', reason === 'failed' ? 'Failed' : 'Off');
-    if (reason === 'failed') showError(`The emulator failed, which is a bug of ours: ${message}`);
-    else announceLine.textContent = message;
+    showState(reason === 'failed' ? 'failed' : 'off');
+    if (reason === 'failed') showFailure(`The emulator failed, which is a bug of ours: ${message}`);
+    else announce(message);
   });
   for (const name of /** @type {const} */ (['STOP', 'RESUME', 'RESET'])) {
     made.addEventListener(name, () => showRunState(made));
   }
-  made.addEventListener('RESET', () => {
-    announceLine.textContent = 'The machine was reset.';
-  });
+  made.addEventListener('RESET', () => announce('The machine was reset.'));
   return made;
 }
 
-/** @param {'stop' | 'cont' | 'system_reset'} command */
+setInterval(() => {
+  if (state !== 'running' || document.hidden || performance.now() - heardAt < SILENCE_MS || !alertLine.hidden) return;
+  alertLine.dataset.silence = 'yes';
+  showError('The machine has not answered for some seconds. It may be compiling, or the device is short of memory; Restart begins anew.');
+}, 2000);
+
+/** @param {string} command */
 async function press(command) {
   try {
-    await machine?.qmp(command);
+    await machine?.send({ execute: command });
   } catch (e) {
     showError(e);
   }
 }
 
-async function reset() {
-  terminal.clear();
-  await press('system_reset');
+// ---- snapshots ----
+
+async function takeSnapshot() {
+  if (!machine || !plan) throw new Error('There is no machine.');
+  const from = machine;
+  screens.wait('Saving the machine');
+  try {
+    const data = await from.snapshot();
+    const shows = screens.current === 'display' ? 'display' : 'serial';
+    await store.put(
+      { id: crypto.randomUUID(), title: plan.title, note: plan.guest ?? '', at: Date.now(), bytes: data.length, target: plan.target, shows,
+        text: screens.text(), picture: shows === 'display' ? thumbnail() : '' },
+      new Blob([data]),
+    );
+    announce('The snapshot was taken.');
+  } finally {
+    screens.wait(null);
+  }
 }
 
-function fillGuests() {
-  guestSelect.replaceChildren(
-    ...guests.map(({ id, title, note }) => {
-      const option = new Option(note ? `${title} – ${note}` : title, id);
-      return option;
-    }),
-  );
-  const wanted = new URLSearchParams(location.search).get('guest');
-  if (wanted && guests.some((g) => g.id === wanted)) guestSelect.value = wanted;
+/** The display, small, as a data URL. */
+function thumbnail() {
+  const small = make('canvas', { width: 240, height: 150 });
+  small.getContext('2d')?.drawImage(display.canvas, 0, 0, 240, 150);
+  return small.toDataURL('image/png');
 }
 
-startButton.addEventListener('click', () => {
-  start();
-  terminal.focus();
+/** @param {import('./store.js').Saved} saved @param {Blob} data */
+function resume({ title, target, shows, text }, data) {
+  return start({ title, target, options: {}, files: { incoming: { name: 'snapshot', blob: data } }, shows }, { text });
+}
+
+const snapshots = makeSnapshots({
+  now: takeSnapshot,
+  resume,
+  load: async (file) => start(await planForFiles([file], guests)),
 });
-pauseButton.addEventListener('click', () => press(running ? 'stop' : 'cont'));
-resetButton.addEventListener('click', reset);
-guestSelect.addEventListener('change', start);
+const qmpConsole = makeQmpConsole(element('qmp', HTMLElement));
+addTool({ id: 'snapshots', title: 'Snapshots' });
+addTool({ id: 'qmp', title: 'QMP', shown: qmpConsole.shown, follow: qmpConsole.follow, leave: qmpConsole.leave });
+
+// ---- controls ----
+
+buttons.run.addEventListener('click', () => press(state === 'running' ? 'stop' : 'cont'));
+buttons.reset.addEventListener('click', () => press('system_reset'));
+buttons.power.addEventListener('click', () => press('system_powerdown'));
+buttons.quit.addEventListener('click', () => press('quit'));
+buttons.again.addEventListener('click', () => plan && start(plan));
+buttons.step.addEventListener('click', async () => {
+  const of = machine;
+  if (!of) return;
+  try {
+    await step(of);
+    showStats(await of.client.call('stats', undefined));
+    await showRunState(of);
+  } catch (e) {
+    showError(e);
+  }
+});
+buttons.snapshot.addEventListener('click', () => {
+  openTool('snapshots');
+  snapshots.take();
+});
+buttons.edit.addEventListener('click', () => plan && choose(plan));
+
+const pasteDialog = element('paste-dialog', HTMLDialogElement);
+const pasteText = element('paste-text', HTMLTextAreaElement);
+buttons.paste.addEventListener('click', () => {
+  pasteText.value = '';
+  pasteDialog.showModal();
+});
+element('paste-send', HTMLButtonElement).addEventListener('click', () => {
+  const text = pasteText.value;
+  pasteDialog.close();
+  if (screens.current === 'display') strike(typing(text));
+  else machine?.input(screens.port, new TextEncoder().encode(text.replaceAll('\n', '\r'))).catch(showError);
+  screens.focus();
+});
+element('paste-cancel', HTMLButtonElement).addEventListener('click', () => pasteDialog.close());
+buttons.cad.addEventListener('click', () => strike(chord('ControlLeft', 'AltLeft', 'Delete')));
+buttons.keys.addEventListener('click', () => showKeys(buttons.keys.getAttribute('aria-pressed') !== 'true'));
+buttons.mouse.addEventListener('click', async () => {
+  screens.select('display');
+  display.focus();
+  try {
+    await display.capture();
+  } catch {
+    announce('The browser did not give the mouse.');
+  }
+});
+buttons.shot.addEventListener('click', async () => {
+  const name = (plan?.guest ?? 'screen').replace(/\W+/g, '-');
+  if (screens.current !== 'display') return download(`${name}.txt`, new Blob([screens.text()], { type: 'text/plain' }));
+  const picture = await display.picture();
+  if (picture) download(`${name}.png`, picture);
+});
+buttons.full.addEventListener('click', () => {
+  const asked = document.fullscreenElement ? document.exitFullscreen() : element('stage', HTMLElement).requestFullscreen();
+  asked.catch(() => announce('The browser has no full screen here.'));
+});
+element('scale', HTMLSelectElement).addEventListener('change', (ev) => display.setScale(/** @type {HTMLSelectElement} */ (ev.target).value));
+
+/** @param {boolean} on */
+function showKeys(on) {
+  buttons.keys.setAttribute('aria-pressed', String(on));
+  element('screen-keys', HTMLElement).hidden = !on;
+}
+showKeys(matchMedia('(pointer: coarse)').matches);
+
+// A menu closes when something was chosen or clicked elsewhere.
+more.addEventListener('click', (ev) => {
+  if (ev.target instanceof HTMLButtonElement) more.open = false;
+});
+document.addEventListener('pointerdown', (ev) => {
+  if (ev.target instanceof Node && !more.contains(ev.target)) more.open = false;
+});
+more.addEventListener('keydown', (ev) => {
+  if (ev.key !== 'Escape' || !more.open) return;
+  more.open = false;
+  more.querySelector('summary')?.focus();
+});
+screens.displayFrame.addEventListener('left', () => buttons.run.focus());
+document.addEventListener('visibilitychange', watch);
+
+// ---- from view to view ----
+
+const setup = makeSetup(guests, {
+  run: go,
+  back: () => history.back(),
+  state: (s) => showState(s),
+  error: showError,
+});
+
+/** Starts a plan, whose address then stands in the address bar. @param {Plan} wanted */
+function go(wanted) {
+  const guest = guests.find((g) => g.id === wanted.guest);
+  history.pushState(null, '', `?${query(wanted, guest && planOf(guest))}`);
+  return start(wanted);
+}
+
+/** Opens the options of a plan. @param {Plan} of */
+function choose(of) {
+  starts++;
+  endMachine();
+  clearError();
+  plan = of;
+  const guest = guests.find((g) => g.id === of.guest);
+  history.pushState(null, '', `?${query(of, guest && planOf(guest))}&setup`);
+  show('setup');
+  return setup.open(of);
+}
+
+/** Shows what the address says. */
+async function follow() {
+  const q = new URLSearchParams(location.search);
+  const guest = guests.find((g) => g.id === q.get('guest'));
+  const target = TARGETS.find((t) => t.target === q.get('target'));
+  const id = q.get('resume');
+  if (id) {
+    const found = await store.get(id);
+    if (found) return resume(found.saved, found.data);
+    showError('This snapshot is not in this browser.');
+  }
+  if (q.has('guest') && !guest) showError(`This page has no guest “${q.get('guest')}”.`);
+  if (guest || target) {
+    const from = guest ? planOf(guest) : { title: 'Own machine', target: target?.target ?? '', options: {}, files: {} };
+    const wanted = withFirmware(changed(from, q), guests);
+    if (!q.has('setup') && Object.keys(wanted.files).length) return start(wanted);
+    plan = wanted;
+    show('setup');
+    return setup.open(wanted);
+  }
+  starts++;
+  endMachine();
+  setup.close();
+  plan = null;
+  showState('off');
+  show('chooser');
+}
+addEventListener('popstate', () => {
+  clearError();
+  follow().catch(showError);
+});
+element('home', HTMLAnchorElement).addEventListener('click', (ev) => {
+  if (ev.ctrlKey || ev.metaKey || ev.shiftKey) return;
+  ev.preventDefault();
+  history.pushState(null, '', './');
+  clearError();
+  follow().catch(showError);
+});
 
 try {
-  guests = await loadGuests();
-  fillGuests();
-  await start();
-  terminal.focus();
+  guests.push(...(await loadGuests()));
+  makeChooser(guests, { start: go, setup: choose });
+  await follow();
 } catch (e) {
-  showState('failed', 'Failed');
+  showState('failed');
   showError(e);
 }

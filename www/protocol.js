@@ -7,13 +7,21 @@
 /**
  * A machine to build. The same words as `tinamou system-<target>` takes on a command line.
  * @typedef {object} BootConfig
- * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64'} [target] may be left out with a snapshot as `incoming`
- * @property {string} [machine] board, `malta` if left out
+ * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'i386' | 'x86_64'} [target] may be left out with a snapshot as `incoming`
+ * @property {string} [machine] board, the target's own if left out
  * @property {string} [cpu] CPU model, the board's default if left out
  * @property {number} [ramMib] guest memory in MiB
  * @property {ArrayBuffer} [kernel] transferred
  * @property {ArrayBuffer} [initrd] transferred
  * @property {ArrayBuffer} [bios] transferred
+ * @property {ArrayBuffer} [vgaBios] transferred; firmware of the PC's display adapter
+ * @property {Blob | ArrayBuffer} [hda] disk image, raw or qcow2; what is written stays in memory
+ * @property {Blob | ArrayBuffer} [hdb]
+ * @property {Blob | ArrayBuffer} [cdrom]
+ * @property {Blob | ArrayBuffer} [hdd]
+ * @property {Blob | ArrayBuffer} [fda] floppy
+ * @property {Blob | ArrayBuffer} [fdb]
+ * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD
  * @property {string} [append] kernel command line
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
  * @property {'jit' | 'interp'} [accel]
@@ -51,8 +59,13 @@
 /**
  * Requests: page to worker, each with one reply.
  * @typedef {object} Calls
+ * @property {{ in: { target: string }, out: void }} load loads the emulator that `boot` will need, while images come in
  * @property {{ in: BootConfig, out: MachineInfo }} boot makes a machine in place of the present one
  * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
+ * @property {{ in: { code: number, down: boolean }, out: void }} key a key goes down or up: its number of `send-key`
+ * @property {{ in: { dx: number, dy: number, dz: number, buttons: number }, out: void }} mouse it moves by so much; buttons 1 left, 2 right, 4 middle
+ * @property {{ in: { display: boolean, background: boolean }, out: void }} watch whether pictures are wanted, and whether nobody looks at the page
+ * @property {{ in: { name: string, data: Blob | ArrayBuffer }, out: void }} putDrive what a drive can hold until the machine is made
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
  * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none
@@ -100,9 +113,19 @@
  */
 
 /**
+ * Rows of a display.
+ * @typedef {object} Picture
+ * @property {number} width of the whole picture
+ * @property {number} height of the whole picture
+ * @property {number} top the first row here
+ * @property {Uint8Array<ArrayBuffer>} rgba
+ */
+
+/**
  * Events: worker to page.
  * @typedef {object} Events
  * @property {{ port: number, data: Uint8Array }} output bytes a serial port sent
+ * @property {Picture} display rows that changed
  * @property {Stats} stats a few times a second while running
  * @property {{ name: string }} file a QMP command (`migrate`, `memsave`, …) wrote a file; it waits for `takeFile`
  * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine is gone
@@ -113,6 +136,23 @@
  * @property {(message: any, transfer: Transferable[]) => void} postMessage
  * @property {((ev: MessageEvent) => any) | null} onmessage
  */
+
+/** Bundles of the emulator in `pkg/`, and their targets. @type {Record<string, string[]>} */
+const BUNDLES = { mips: ['mipsel', 'mips', 'mips64el', 'mips64'], x86: ['i386', 'x86_64'] };
+
+/** The bundle that has a target. @param {string} target */
+export const bundleOf = (target) => Object.keys(BUNDLES).find((bundle) => BUNDLES[bundle]?.includes(target));
+
+/**
+ * The target of a snapshot: its head says it near its beginning. The emulator reads the head properly; this only chooses one that can.
+ * @param {ArrayBuffer | Uint8Array | string | undefined} snapshot
+ */
+export function targetOf(snapshot) {
+  if (!snapshot || typeof snapshot === 'string') return 'mipsel';
+  const bytes = snapshot instanceof Uint8Array ? snapshot : new Uint8Array(snapshot);
+  const head = String.fromCharCode(...bytes.subarray(0, 512));
+  return /i386|x86_64/.exec(head)?.[0] ?? 'mipsel';
+}
 
 /** The worker could not do what was asked; its message is meant for people. */
 export class CallError extends Error {

@@ -30,7 +30,7 @@ function pretty(reply) {
 
 /**
  * Makes the console of what is inside `frame`.
- * @param {HTMLDetailsElement} frame
+ * @param {HTMLElement} frame
  */
 export function makeQmpConsole(frame) {
   const log = part(frame, '#qmp-log', HTMLElement);
@@ -65,7 +65,7 @@ export function makeQmpConsole(frame) {
   /** Learns the commands, when somebody wants to know them. */
   async function learn() {
     const of = machine;
-    if (!of || !frame.open || schema.names.length) return;
+    if (!of || frame.hidden || schema.names.length) return;
     try {
       const [commands, types] = await Promise.all([of.qmp('query-commands'), of.qmp('query-qmp-schema')]);
       if (machine === of) schema = new Schema(commands, types);
@@ -191,12 +191,12 @@ export function makeQmpConsole(frame) {
     }
   }
 
-  frame.addEventListener('toggle', () => {
-    learn();
-    if (frame.open) input.focus();
-  });
-
   return {
+    /** It was opened, or closed. @param {boolean} open */
+    shown(open) {
+      learn();
+      if (open) input.focus();
+    },
     /** Talks with this machine from now on. @param {Machine} to */
     follow(to) {
       machine = to;

@@ -4,7 +4,7 @@
  * descriptor 1 or 2, then `exit` with wait's status, or `error`.
  */
 
-import init, { Program, takePanic } from './pkg/tinamou_web.js';
+import init, { Program, takePanic } from './pkg/user/tinamou_web.js';
 
 const SLICE_INSNS = 2_000_000;
 /** A program that sleeps longer at once is let go on: time is counted, and nobody waits. */

@@ -4,8 +4,7 @@
  * touches the DOM, and holds no machine logic: what a slice does, and which command starts or stops slices, is the emulator's business.
  */
 
-import init, { LabRun, Machine, assemble, features, takePanic, version } from './pkg/tinamou_web.js';
-import { serve } from './protocol.js';
+import { bundleOf, serve, targetOf } from './protocol.js';
 
 /** Length of a slice that is aimed at, and what it must stay below, so that input and pause are answered at once. */
 const SLICE_MS = 8;
@@ -19,7 +18,16 @@ const LONGEST_NAP_MS = 1000;
 /** Lateness of timers that is made up for. */
 const MOST_LATE_MS = 50;
 const SERIAL_PORTS = 3;
+const DRAW_EVERY_MS = 33;
+const BACKGROUND_REST_MS = 30;
 
+/** @typedef {typeof import('./pkg/mips/tinamou_web.js')} Wasm all bundles have the same exports */
+/** @typedef {import('./pkg/mips/tinamou_web.js').Machine} Machine */
+
+/** The emulator: one bundle in a worker's life. @type {{ bundle: string, loaded: Promise<Wasm> } | null} */
+let emulator = null;
+/** @type {Wasm | null} */
+let wasm = null;
 /** @type {Machine | null} */
 let machine = null;
 /** @type {import('./protocol.js').RunState} */
@@ -42,15 +50,31 @@ let nap = null;
 let lateMs = 0;
 /** A turn of the run loop is on its way through the channel. */
 let turnPosted = false;
+let inBackground = false;
+/** @type {ReturnType<typeof setInterval> | null} */
+let drawing = null;
+/** Instructions at the last drawing; null before the first. @type {number | null} */
+let drawn = null;
+let drawAgain = 0;
 
 // Timers are clamped to 4 ms after a few turns; a message channel is not, and lets other messages through.
 const turns = new MessageChannel();
-turns.port1.onmessage = () => {
+turns.port1.onmessage = nextTurn;
+
+function nextTurn() {
   turnPosted = false;
   turn();
-};
+}
 
-const ready = init();
+/** Loads the bundle with this target. @param {string} target @returns {Promise<Wasm>} */
+async function load(target) {
+  const bundle = bundleOf(target);
+  if (!bundle) throw new Error(`machine options: there is no target \`${target}\``);
+  if (emulator && emulator.bundle !== bundle) throw new Error(`this worker runs ${emulator.bundle} guests; ${target} needs another one`);
+  emulator ??= { bundle, loaded: import(`./pkg/${bundle}/tinamou_web.js`).then((module) => module.default().then(() => module)) };
+  wasm = await emulator.loaded;
+  return wasm;
+}
 
 /** How a machine ended that did not fail, by QMP's words. @type {Record<string, string>} */
 const ENDINGS = {
@@ -62,10 +86,16 @@ const ENDINGS = {
 };
 
 const emit = serve(/** @type {any} */ (self), {
+  async load({ target }) {
+    await load(target);
+  },
   async boot(config) {
-    await ready;
     const { idle: whenIdle, monitor, ...options } = config;
     discard();
+    const { Machine, features, version } = await load(config.target ?? targetOf(config.incoming)).catch((e) => {
+      if (monitor) closePort(monitor);
+      throw e;
+    });
     try {
       machine = new Machine(options);
     } catch (e) {
@@ -75,8 +105,9 @@ const emit = serve(/** @type {any} */ (self), {
     idle = whenIdle ?? 'wait';
     sliceInsns = FIRST_INSNS;
     busyMs = longestSliceMs = 0;
-    if (monitor) openMonitor(machine, monitor);
-    state = /** @type {import('./protocol.js').RunState} */ (machine.status);
+    const made = machine;
+    if (monitor) openMonitor(made, monitor);
+    state = /** @type {import('./protocol.js').RunState} */ (made.status);
     schedule();
     return { version: version(), features: features() };
   },
@@ -87,7 +118,7 @@ const emit = serve(/** @type {any} */ (self), {
     openDebugger(present(), port);
   },
   async assemble({ source, bigEndian }) {
-    await ready;
+    const { assemble } = await load('mipsel');
     const program = assemble(source, bigEndian);
     try {
       return { elf: /** @type {Uint8Array<ArrayBuffer>} */ (program.elf), lines: program.lines };
@@ -96,14 +127,33 @@ const emit = serve(/** @type {any} */ (self), {
     }
   },
   async checkLab({ json, files }) {
-    await ready;
-    return checkLab(json, files);
+    const { LabRun } = await load('mipsel');
+    return checkLab(new LabRun(json, files));
   },
   input({ port, data }) {
     const to = present();
     wake();
     to.serialInput(port, data);
     schedule();
+  },
+  key({ code, down }) {
+    const to = present();
+    wake();
+    to.key(code, down);
+    schedule();
+  },
+  mouse({ dx, dy, dz, buttons }) {
+    const to = present();
+    wake();
+    to.mouse(dx, dy, dz, buttons);
+    schedule();
+  },
+  watch({ display, background }) {
+    watch(display);
+    inBackground = background;
+  },
+  putDrive({ name, data }) {
+    present().putDrive(name, data);
   },
   putFile({ name, data }) {
     present().putFile(name, new Uint8Array(data));
@@ -172,12 +222,10 @@ function sendToDebugger(from) {
 
 /**
  * Plays a lab to its end, in slices that let other messages through.
- * @param {string} json
- * @param {Record<string, Uint8Array>} files
+ * @param {import('./pkg/mips/tinamou_web.js').LabRun} run
  * @returns {Promise<import('./protocol.js').LabReport>}
  */
-async function checkLab(json, files) {
-  const run = new LabRun(json, files);
+async function checkLab(run) {
   try {
     let insns = FIRST_INSNS;
     for (let done = false; !done; ) {
@@ -265,12 +313,41 @@ function settle(of) {
   return true;
 }
 
+/** Starts or ends the display's transmission. @param {boolean} on */
+function watch(on) {
+  if (drawing) clearInterval(drawing);
+  drawing = on ? setInterval(draw, DRAW_EVERY_MS) : null;
+  drawn = null;
+  if (on) draw();
+}
+
+/** Sends what changed on the display since the last time. */
+function draw() {
+  if (!machine) return;
+  const started = performance.now();
+  if (started < drawAgain) return;
+  try {
+    const { guestInsns } = machine.stats();
+    // A guest that does nothing draws nothing; its cursor blinks by the clock.
+    if (drawn === guestInsns && state !== 'running') return;
+    const picture = machine.display(drawn === null);
+    drawn = guestInsns;
+    // At most a tenth of the time goes into drawing.
+    drawAgain = started + (performance.now() - started) * 9;
+    if (picture) emit('display', picture, [picture.rgba.buffer]);
+  } catch (e) {
+    fail(e);
+  }
+}
+
 /** Runs a turn as soon as what waits in the queue has been seen to. */
 function schedule() {
   wake();
   if (!machine?.runs || turnPosted) return;
   turnPosted = true;
-  turns.port2.postMessage(null);
+  // A page that nobody sees leaves the others most of the time.
+  if (inBackground) setTimeout(nextTurn, BACKGROUND_REST_MS);
+  else turns.port2.postMessage(null);
 }
 
 /** One slice, and what follows from how it ended. */
@@ -366,6 +443,6 @@ function fail(e) {
   machine = null;
   discard();
   state = 'failed';
-  const message = takePanic() ?? (e instanceof Error ? e.message : String(e));
+  const message = wasm?.takePanic() ?? (e instanceof Error ? e.message : String(e));
   emit('stopped', { reason: 'failed', message });
 }

@@ -219,7 +219,7 @@ def hosts(chosen):
         all_hosts["qemu-user"] = UserMode()
     if os.access(ours, os.X_OK):
         all_hosts["interp"] = Host("interp", [*native, "-accel", "interp"], slow=True)
-    if found("node") and os.path.exists(os.path.join(TOP, "www/pkg/tinamou_web_bg.wasm")):
+    if found("node") and os.path.exists(os.path.join(TOP, "www/pkg/mips/tinamou_web_bg.wasm")):
         all_hosts["node"] = Host("node", ["node", os.path.join(HERE, "node.mjs"), *guest_files()])
         if found("chromium"):
             page = ["node", os.path.join(HERE, "chromium.mjs"), "debian-mipsel"]

@@ -4,7 +4,7 @@
  * chromium.mjs provides; `typeIn` and `figures` are called by it.
  */
 
-import { fetchImages, loadGuests } from '/www/guests.js';
+import { configOf, fetchImages, loadGuests } from '/www/guests.js';
 import { Client } from '/www/protocol.js';
 
 /** A timer this often shows how long the page could not react. */
@@ -39,7 +39,7 @@ page.figures = () => ({ ...stats, firstByteMs, longestGapMs });
 
 const guest = (await loadGuests()).find((g) => g.id === query.get('guest'));
 if (!guest) throw new Error(`no guest ${query.get('guest')}`);
-const { id, title, note, files, ...config } = guest;
-const images = await fetchImages(guest, () => {});
+const config = configOf(guest);
+const images = await fetchImages(guest);
 const accel = query.get('accel') === 'interp' ? 'interp' : 'jit';
 await client.call('boot', { ...config, ...images, accel }, Object.values(images));

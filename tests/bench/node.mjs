@@ -7,8 +7,8 @@
 
 import fs from 'node:fs';
 
-const pkg = new URL('../../www/pkg/', import.meta.url);
-const { default: init, Machine } = await import('../../www/pkg/tinamou_web.js');
+const pkg = new URL('../../www/pkg/mips/', import.meta.url);
+const { default: init, Machine } = await import('../../www/pkg/mips/tinamou_web.js');
 await init({ module_or_path: fs.readFileSync(new URL('tinamou_web_bg.wasm', pkg)) });
 
 const SLICE_MS = 8;

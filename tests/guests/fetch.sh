@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches Debian's kernels for Malta and the PC, busybox and U-Boot, and packs an initramfs for each guest.
 #
-#   tests/guests/fetch.sh [mipsel] [mips64el] [uboot]      (no argument: these)
+#   tests/guests/fetch.sh [mipsel] [mips64el] [uboot] [seabios]      (no argument: these)
 #   tests/guests/fetch.sh i386
 #   tests/guests/fetch.sh uboot-be                         (built from Debian's source: some minutes)
 #
@@ -11,6 +11,7 @@
 #   i386/{vmlinux,initrd.gz,release}       Debian's 686 kernel, a bzImage
 #   {mipsel,mips64el}/initrd-devices.gz    the same with drivers, and a session that uses them
 #   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
+#   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC
 #   uboot/malta.bin                        big-endian U-Boot
 #   uboot/{maltael,malta64el}.bin          U-Boot, words swapped as QEMU's -bios wants them
 #
@@ -148,6 +149,23 @@ uboot() {
   echo "guests: uboot/ is $(basename "$file" | cut -d_ -f2)"
 }
 
+# Debian's SeaBIOS and its VGA BIOS, as installed or out of the package.
+seabios() {
+  local dir=$out/seabios file name
+  [ -n "${FRESH:-}" ] || [ ! -s "$dir/vgabios-stdvga.bin" ] || return 0
+  [ -e /usr/share/seabios/bios-256k.bin ] || file=$(deb mipsel seabios)
+  mkdir -p "$dir"
+  for name in bios-256k.bin vgabios-stdvga.bin; do
+    if [ -n "${file:-}" ]; then
+      dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/share/seabios/$name" >"$dir/$name.new"
+    else
+      cp "/usr/share/seabios/$name" "$dir/$name.new"
+    fi
+    mv "$dir/$name.new" "$dir/$name"
+  done
+  echo "guests: seabios/ is there"
+}
+
 # Debian builds no big-endian U-Boot for Malta, and has no big-endian MIPS any more: this is its source package.
 uboot_be() {
   local dir=$out/uboot src=$out/uboot-src pair
@@ -172,14 +190,15 @@ uboot_be() {
   echo "guests: uboot/malta.bin is $name"
 }
 
-[ $# -gt 0 ] || set -- mipsel mips64el uboot
+[ $# -gt 0 ] || set -- mipsel mips64el uboot seabios
 for what in "$@"; do
   case $what in
     mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel ;;
     mips64el) kernel mips64el 5kc-malta; initrd mips64el; devices mips64el ;;
     i386) kernel i386 686; initrd i386 ;;
     uboot) uboot ;;
+    seabios) seabios ;;
     uboot-be) uboot_be ;;
-    *) die "unknown guest '$what' (mipsel, mips64el, i386, uboot, uboot-be)" ;;
+    *) die "unknown guest '$what' (mipsel, mips64el, i386, uboot, uboot-be, seabios)" ;;
   esac
 done

@@ -49,7 +49,8 @@ const linux = (release) => (/** @type {string} */ text) => {
   return clean
     .slice(from, to < 0 ? undefined : to)
     .split('\n')
-    .filter((line) => !/^\[ *\d+\.\d+\] /.test(line))
+    // Machines name their virtual CPU as they like.
+    .filter((line) => !/^(\[ *\d+\.\d+\] |model name)/.test(line))
     .join('\n')
     .replaceAll(release, '@RELEASE@')
     .trimEnd();
@@ -96,5 +97,5 @@ export function sessions() {
       mostInsns: 20e9, limitMs: 180_000,
     }];
   };
-  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el'), ...uboot()];
+  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...uboot()];
 }

@@ -11,7 +11,7 @@ import { Drive } from './drive.js';
 const SLICE_INSNS = 200_000;
 
 /**
- * @param {import('../../www/pkg/tinamou_web.js').Machine} machine
+ * @param {import('../../www/pkg/mips/tinamou_web.js').Machine} machine
  * @param {string} steps text of a `.steps` file
  * @param {number} mostInsns give up after so many instructions
  * @returns {Drive}
@@ -27,8 +27,10 @@ export function driveMachine(machine, steps, mostInsns) {
     icount = end.icount;
     typed = false;
     drive.feed(machine.takeSerialOutput(0));
-    if (end.kind === 'shutdown') drive.ended();
-    if (end.kind === 'shutdown' || end.kind === 'panic') break;
+    // As with -no-reboot: a machine that cannot switch itself off resets itself.
+    const over = end.kind === 'shutdown' || end.kind === 'reset';
+    if (over) drive.ended();
+    if (over || end.kind === 'panic') break;
     if (end.kind === 'halted' && !typed && !drive.done) {
       if (end.untilNs === Infinity) break;
       machine.skipTo(end.untilNs);
@@ -42,7 +44,7 @@ export function driveMachine(machine, steps, mostInsns) {
 
 /**
  * Drives a machine and tells how it ended.
- * @param {import('../../www/pkg/tinamou_web.js').Machine} machine freed afterwards
+ * @param {import('../../www/pkg/mips/tinamou_web.js').Machine} machine freed afterwards
  * @param {string} steps
  * @param {number} mostInsns
  * @returns {Outcome}

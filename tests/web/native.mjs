@@ -51,7 +51,7 @@ export function runNative(program, session, accel = 'jit') {
     // The guest sees its kernel's name; the web build calls every kernel so.
     for (const [name, file] of Object.entries(images(found))) fs.symlinkSync(file, path.join(folder, name === 'kernel' ? 'vmlinux' : name));
     fs.writeFileSync(path.join(folder, 'input'), script(steps(session)));
-    const args = [`system-${config.target}`, '-M', 'malta', '-nographic', '-no-reboot', '-accel', accel];
+    const args = [`system-${config.target}`, '-M', config.machine ?? 'malta', '-nographic', '-no-reboot', '-accel', accel];
     if (config.files.kernel) args.push('-kernel', 'vmlinux');
     if (config.files.bios) args.push('-bios', 'bios');
     if (config.files.initrd) args.push('-initrd', 'initrd');

@@ -26,14 +26,14 @@ async function reads(page, id, text) {
 
 /** @param {Browser} browser */
 export async function pageTests(browser) {
-  const server = await startServer({ mounts: { '/pkg/': FAKE } });
+  const server = await startServer({ mounts: { '/pkg/mips/': FAKE, '/pkg/x86/': FAKE } });
   /**
    * A case on a fresh page; complaints of the browser and requests elsewhere fail it.
    * @param {string} name
    * @param {(page: Page) => Promise<void>} body
-   * @param {import('../../www/node_modules/playwright-core/index.js').BrowserContextOptions} [options]
+   * @param {import('../../www/node_modules/playwright-core/index.js').BrowserContextOptions & { at?: string }} [options] `at`: the address's query; a machine runs there
    */
-  const onPage = (name, body, options) =>
+  const onPage = (name, body, { at = '?guest=lab', ...options } = {}) =>
     test(`page: ${name}`, async () => {
       const context = await browser.newContext(options);
       try {
@@ -43,8 +43,8 @@ export async function pageTests(browser) {
         page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
         page.on('pageerror', (e) => complaints.push(e.message));
         page.on('request', (r) => r.url().startsWith(server.url) || complaints.push(`asked for ${r.url()}`));
-        await page.goto(server.url);
-        await shows(page, 'lab>');
+        await page.goto(server.url + at);
+        if (at) await shows(page, 'lab>');
         await body(page);
         if (complaints.length) throw new Error(complaints.join('\n'));
       } finally {
@@ -52,9 +52,81 @@ export async function pageTests(browser) {
       }
     });
 
-  await onPage('the first guest boots on load', async (page) => {
-    await reads(page, 'state', 'Running');
+  await onPage(
+    'the chooser: a card for each guest, Start, and back',
+    async (page) => {
+      const card = page.locator('[data-guest=lab]');
+      same((await card.locator('.facts').innerText()).trim(), 'MIPS Malta · 24Kf · 32 MiB');
+      await card.getByRole('button', { name: 'Start' }).click();
+      await shows(page, 'lab>');
+      same(new URL(page.url()).search, '?guest=lab');
+      await reads(page, 'which', 'Lab, MIPS32, little-endian');
+      await page.goBack();
+      await card.waitFor();
+      await page.goForward();
+      await shows(page, 'lab>');
+      await page.getByRole('link', { name: 'Tinamou, all machines' }).click();
+      await card.waitFor();
+    },
+    { at: '' },
+  );
+  await onPage(
+    'the options: a form of QMP’s, its command line, its link',
+    async (page) => {
+      await page.locator('[data-guest=lab]').getByRole('button', { name: 'Options…' }).click();
+      const line = page.locator('#setup-line');
+      await page.getByLabel('CPU model').selectOption('4Kc');
+      const memory = page.getByLabel('Memory');
+      same(await memory.inputValue(), '32');
+      await memory.fill('3G');
+      await memory.press('Enter');
+      await page.locator('#setup-m-note').getByText('does not accept').waitFor();
+      await memory.fill('64M');
+      await page.getByLabel('Kernel command line').fill("it's one two");
+      await page.getByLabel('Network interface').uncheck();
+      await page.getByLabel('Counted time').fill('4');
+      await page.getByLabel('Counted time').blur();
+      await page.waitForFunction(() => document.getElementById('setup-line')?.textContent?.includes('shift=4'));
+      same(await line.innerText(), "tinamou system-mipsel -M malta -cpu 4Kc -m 64 -icount shift=4 -net none -kernel lab-mipsel.elf -append 'it'\\''s one two' -nographic");
+      await page.getByRole('button', { name: 'Create, paused' }).click();
+      await reads(page, 'state', 'prelaunch');
+      same(new URL(page.url()).search, '?guest=lab&cpu=4Kc&m=64&append=it%27s+one+two&nic=false&icount=4&paused');
+      await page.getByRole('button', { name: 'Run' }).click();
+      await shows(page, "it's one two");
+      await shows(page, '{"nic":false}');
+      // The address makes the same machine.
+      await page.reload();
+      await reads(page, 'state', 'prelaunch');
+      await shows(page, "it's one two");
+    },
+    { at: '' },
+  );
+  await onPage(
+    'own files are recognised and put where they belong',
+    async (page) => {
+      const elf = Buffer.alloc(64);
+      elf.set([0x7f, 0x45, 0x4c, 0x46, 1, 1], 0);
+      elf[18] = 8;
+      await page.locator('#own-files').setInputFiles([
+        { name: 'vmlinux-own', mimeType: '', buffer: elf },
+        { name: 'root.gz', mimeType: '', buffer: Buffer.from([0x1f, 0x8b, 8, 0]) },
+      ]);
+      await page.locator('#setup-kernel').getByText('vmlinux-own').waitFor();
+      const line = await page.locator('#setup-line').innerText();
+      if (!/system-mipsel .*-kernel vmlinux-own -initrd root.gz/.test(line)) throw new Error(line);
+      await page.getByRole('button', { name: 'Create and run' }).click();
+      await shows(page, 'lab>');
+      await page.goto(server.url);
+      await page.locator('#own-files').setInputFiles([{ name: 'cd.iso', mimeType: '', buffer: Buffer.concat([Buffer.alloc(0x8001), Buffer.from('CD001')]) }]);
+      await page.locator('#setup-line').getByText('-cdrom cd.iso').waitFor();
+    },
+    { at: '' },
+  );
+
+  await onPage('the status line', async (page) => {
+    await reads(page, 'state', 'running');
     await page.waitForFunction(() => /MIPS$/.test(document.getElementById('mips')?.textContent ?? ''));
+    await page.waitForFunction(() => /^0:00:\d\d\.\d$/.test(document.getElementById('clock')?.textContent ?? ''));
     await reads(page, 'tiers', '98 %');
     await reads(page, 'regions', '345');
   });
@@ -68,30 +140,131 @@ export async function pageTests(browser) {
       });
     }
   });
-
   await onPage('what is typed reaches the guest', async (page) => {
     await page.keyboard.type('hello\r');
     await shows(page, 'you typed: hello');
   });
-  await onPage('pause, resume, reset', async (page) => {
-    await page.getByRole('button', { name: 'Pause' }).click();
-    await reads(page, 'state', 'Paused');
-    await page.getByRole('button', { name: 'Resume' }).click();
-    await reads(page, 'state', 'Running');
-    await page.getByRole('button', { name: 'Reset' }).click();
+  await onPage('pause, run, reset, power, restart, quit', async (page) => {
+    const press = (/** @type {string} */ name) => page.getByRole('button', { name, exact: true }).click();
+    await press('Pause');
+    await reads(page, 'state', 'paused');
+    await press('Run');
+    await reads(page, 'state', 'running');
+    await press('Reset');
     await shows(page, 'reset');
+    await page.locator('#tool-qmp').click();
+    await press('Power');
+    await page.locator('#qmp-log .event', { hasText: 'POWERDOWN' }).waitFor();
+    await press('Restart');
+    await shows(page, 'fake machine');
+    await reads(page, 'state', 'running');
+    await press('Quit');
+    await reads(page, 'state', 'off');
+    if (await page.locator('#run').isEnabled()) throw new Error('Pause is enabled');
   });
   await onPage('a machine that waits', async (page) => {
-    await page.goto(`${server.url}?paused`);
-    await reads(page, 'state', 'Not started');
-    await page.getByRole('button', { name: 'Resume' }).click();
-    await reads(page, 'state', 'Running');
+    await page.goto(`${server.url}?guest=lab&paused`);
+    await reads(page, 'state', 'prelaunch');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await reads(page, 'state', 'running');
   });
+  await onPage('a snapshot: taken, listed, resumed here and in another tab, deleted', async (page) => {
+    await page.keyboard.type('before');
+    await shows(page, 'before');
+    await page.getByRole('button', { name: 'Snapshot', exact: true }).click();
+    const row = page.locator('#snap-list .row');
+    await row.waitFor();
+    const opened = page.context().waitForEvent('page');
+    await row.getByRole('link', { name: /Open in a tab/ }).click();
+    const other = await opened;
+    await shows(other, 'resumed');
+    await shows(other, 'before');
+    const downloaded = page.waitForEvent('download');
+    await row.getByRole('button', { name: /Download/ }).click();
+    const file = await downloaded;
+    if (!/^mipsel-.*\.tinamou$/.test(file.suggestedFilename())) throw new Error(file.suggestedFilename());
+    await page.locator('#snap-file').setInputFiles(await file.path());
+    await shows(page, 'resumed');
+    await page.getByRole('link', { name: 'Tinamou, all machines' }).click();
+    await page.locator('#saved-list').getByRole('button', { name: /Resume/ }).click();
+    await shows(page, 'resumed');
+    await row.getByRole('button', { name: /Delete/ }).click();
+    await row.waitFor({ state: 'detached' });
+    // The other tab hears of it.
+    await other.locator('#saved-list .row').waitFor({ state: 'detached' });
+  });
+  await onPage('paste, and keys that a touch screen has not', async (page) => {
+    const more = async (/** @type {string} */ name) => {
+      await page.locator('#more summary').click();
+      await page.getByRole('button', { name }).click();
+    };
+    await more('Paste text…');
+    await page.locator('#paste-text').fill('pasted\n');
+    await page.getByRole('button', { name: 'Send' }).first().click();
+    await shows(page, 'you typed: pasted');
+    await more('On-screen keys');
+    const key = (/** @type {string} */ name) => page.locator('#screen-keys').getByRole('button', { name, exact: true });
+    await page.keyboard.type('x');
+    await key('Tab').click();
+    await key('Control').click();
+    await page.keyboard.type('a');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => /you typed: x\s*/.test(document.querySelector('.xterm-rows')?.textContent ?? ''));
+  });
+  const felt = async (/** @type {Page} */ page) => {
+    const open = page.locator('#tool-qmp');
+    if ((await open.getAttribute('aria-expanded')) !== 'true') await open.click();
+    await page.locator('#qmp-input').fill('fake-felt');
+    await page.locator('#qmp-input').press('Enter');
+    await page.waitForFunction(() => document.querySelector('#qmp-log')?.lastElementChild?.className === 'reply');
+    return page.locator('#qmp-log .reply').last().innerText();
+  };
+  await onPage(
+    'the display: drawn when it changes, keyboard, mouse, Ctrl+Alt+Del',
+    async (page) => {
+      const canvas = page.locator('#display canvas');
+      const red = (/** @type {number} */ x, /** @type {number} */ y) =>
+        page.waitForFunction(([x, y]) => {
+          const c = /** @type {HTMLCanvasElement} */ (document.querySelector('#display canvas'));
+          return c.width === 320 && c.getContext('2d')?.getImageData(x ?? 0, y ?? 0, 1, 1).data[0] === 255;
+        }, [x, y]);
+      await red(5, 5);
+      await page.waitForFunction(() => document.activeElement?.tagName === 'CANVAS');
+      await page.keyboard.press('a');
+      await red(45, 5);
+      await page.keyboard.press('Shift+Tab');
+      await page.keyboard.press('ArrowUp');
+      same(await felt(page), '1e+ 1e- 2a+ f+ f- 2a- c8+ c8-');
+      await page.locator('#more summary').click();
+      await page.getByRole('button', { name: 'Ctrl+Alt+Del' }).click();
+      same((await felt(page)).slice(-29), '1d+ 38+ d3+ d3- 38- 1d-'.padStart(29, 'c8- ').slice(-29));
+      // Ctrl+Alt alone leaves.
+      await canvas.click();
+      await page.keyboard.press('Control+Alt');
+      await page.waitForFunction(() => document.activeElement?.id === 'run');
+      // The mouse belongs to the guest while it is captured.
+      await page.locator('#more summary').click();
+      await page.getByRole('button', { name: 'Capture the mouse' }).click();
+      await page.waitForFunction(() => document.pointerLockElement?.tagName === 'CANVAS');
+      await page.mouse.move(300, 300);
+      await page.mouse.down();
+      await page.mouse.up();
+      await page.evaluate(() => document.exitPointerLock());
+      if (!/m1 .*m0/.test(await felt(page))) throw new Error(await felt(page));
+      // Sizes.
+      await page.locator('#scale').evaluate((s) => {
+        /** @type {HTMLSelectElement} */ (s).value = '2';
+        s.dispatchEvent(new Event('change'));
+      });
+      same(await canvas.evaluate((c) => c.style.width), '640px');
+    },
+    { at: '?guest=seabios' },
+  );
   await onPage('the QMP console: commands, completion, history, events', async (page) => {
     const input = page.locator('#qmp-input');
     const log = page.locator('#qmp-log');
     if (await input.isVisible()) throw new Error('it is open');
-    await page.locator('#qmp summary').focus();
+    await page.locator('#tool-qmp').focus();
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.activeElement?.id === 'qmp-input');
     // The commands are asked for when it opens.
@@ -109,7 +282,7 @@ export async function pageTests(browser) {
     await log.getByText('"status": "running"').waitFor();
     await page.keyboard.type('stop\r');
     await log.locator('.event', { hasText: 'STOP' }).waitFor();
-    await reads(page, 'state', 'Paused');
+    await reads(page, 'state', 'paused');
     await page.keyboard.type('human');
     await page.keyboard.press('Tab');
     await page.keyboard.type('c');
@@ -134,7 +307,7 @@ export async function pageTests(browser) {
     same(await input.inputValue(), 'half');
     await input.fill('quit');
     await page.keyboard.press('Enter');
-    await reads(page, 'state', 'Off');
+    await reads(page, 'state', 'off');
     await page.keyboard.type('query-status\r');
     await log.getByText('There is no machine.').waitFor();
     await page.keyboard.press('Shift+Tab');
@@ -148,40 +321,52 @@ export async function pageTests(browser) {
   });
   await onPage('all controls are reached by keyboard', async (page) => {
     const reached = new Set();
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 16; i++) {
       await page.keyboard.press('Shift+Tab');
       reached.add(await page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent));
     }
-    for (const id of ['guest', 'start', 'pause', 'reset', 'Docs']) {
+    for (const id of ['run', 'reset', 'power', 'quit', 'again', 'snapshot', 'More', 'tab-serial0', 'Docs', 'home']) {
       if (!reached.has(id)) throw new Error(`${id} was not reached, only ${[...reached].join(', ')}`);
     }
   });
-  await onPage('a failure is told, and Start makes a new machine', async (page) => {
+  await onPage('a failure is told, with what can be done', async (page) => {
+    await page.getByRole('button', { name: 'Snapshot', exact: true }).click();
+    await page.locator('#snap-list .row').waitFor();
+    await page.locator('#console').click();
     await page.keyboard.type('fail\r');
     await page.getByRole('alert').getByText('told to fail').waitFor();
-    await reads(page, 'state', 'Failed');
-    await page.getByRole('button', { name: 'Start' }).click();
-    await reads(page, 'state', 'Running');
-    await page.getByRole('alert').waitFor({ state: 'hidden' });
+    await reads(page, 'state', 'failed');
+    await page.getByRole('button', { name: /Resume the snapshot of/ }).click();
+    await shows(page, 'resumed');
+    await reads(page, 'state', 'running');
+    await page.locator('#alert').waitFor({ state: 'hidden' });
+  });
+  await onPage('too much memory is explained', async (page) => {
+    await page.goto(`${server.url}?guest=lab&m=8G`);
+    await page.getByRole('alert').getByText('A browser gives a tab 2 to 4 GiB').waitFor();
+    await page.getByRole('alert').getByText('asks for 8192 MiB').waitFor();
   });
   await onPage('a guest that switches itself off', async (page) => {
     await page.keyboard.type('off\r');
-    await reads(page, 'state', 'Off');
-    if (await page.locator('#pause').isEnabled()) throw new Error('Pause is enabled');
+    await reads(page, 'state', 'off');
+    if (await page.locator('#run').isEnabled()) throw new Error('Pause is enabled');
   });
-  await onPage('another guest from the list', async (page) => {
-    await page.locator('#guest').selectOption('lab-be');
-    await reads(page, 'state', 'Running');
-    await shows(page, 'fake machine');
+  await onPage('a guest that is not there', async (page) => {
+    await page.goto(`${server.url}?guest=none`);
+    await page.getByRole('alert').getByText('no guest “none”').waitFor();
+    await page.locator('[data-guest=lab]').waitFor();
   });
-  await onPage(
-    'no sideways scrolling at phone width',
-    async (page) => {
-      await page.locator('#qmp summary').click();
+  for (const [name, at] of [['chooser', ''], ['machine', '?guest=lab'], ['display', '?guest=seabios'], ['options', '?guest=lab&setup']]) {
+    await test(`page: no sideways scrolling at phone width: ${name}`, async () => {
+      const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+      const page = await context.newPage();
+      await page.goto(server.url + at);
+      await page.locator(name === 'chooser' ? '[data-guest=lab]' : name === 'options' ? '#setup-m' : '#stage').waitFor();
+      if (name === 'machine') await page.locator('#tool-qmp').click();
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      await context.close();
       if (over > 0) throw new Error(`${over} pixels too wide`);
-    },
-    { viewport: { width: 360, height: 640 } },
-  );
+    });
+  }
   server.close();
 }

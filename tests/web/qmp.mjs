@@ -11,7 +11,7 @@ function equal(got, wanted) {
   if (!isDeepStrictEqual(got, wanted)) same(JSON.stringify(got), JSON.stringify(wanted));
 }
 
-/** A QMP session on the binding. @param {import('../../www/pkg/tinamou_web.js').Machine} machine */
+/** A QMP session on the binding. @param {import('../../www/pkg/mips/tinamou_web.js').Machine} machine */
 function session(machine) {
   const monitor = machine.openMonitor();
   const take = () => machine.takeMonitorOutput(monitor).split('\r\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -34,7 +34,7 @@ function session(machine) {
 const kinds = (messages) => messages.map((m) => m.event ?? ('return' in m ? 'return' : 'error'));
 
 export async function bindingTests() {
-  /** @param {string} name @param {object} options @param {(machine: import('../../www/pkg/tinamou_web.js').Machine) => void} body */
+  /** @param {string} name @param {object} options @param {(machine: import('../../www/pkg/mips/tinamou_web.js').Machine) => void} body */
   const onMachine = (name, options, body) =>
     test(`qmp: ${name}`, () => {
       const machine = make('lab', options);

@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+import { configOf } from '../../www/guests.js';
 import { firefoxPath, launchChromium, openFirefox } from './browser.mjs';
 import { guest } from './guests.mjs';
 import { NativeMachine, imageArgs, machineArgs } from './native-qmp.mjs';
@@ -54,7 +55,7 @@ function visitNode(id, state, { more, typed: [, type, answer] }) {
   const hash = machine.stateHash();
   const hashedMs = performance.now() - began;
   const monitor = machine.openMonitor();
-  /** @param {import('../../www/pkg/tinamou_web.js').Machine} of @param {number} on @param {string} execute @param {object} [args] @returns {any} */
+  /** @param {import('../../www/pkg/mips/tinamou_web.js').Machine} of @param {number} on @param {string} execute @param {object} [args] @returns {any} */
   const qmp = (of, on, execute, args) => {
     of.monitorInput(on, `${JSON.stringify({ execute, arguments: args, id: 1 })}\n`);
     const messages = of.takeMonitorOutput(on).split('\r\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -87,7 +88,7 @@ function visitNode(id, state, { more, typed: [, type, answer] }) {
   const refused = qmp(machine, monitor, 'x-snapshot-load', { file: 'bad' }).error.desc;
   const unchanged = machine.stateHash();
   const sent = Buffer.from(later).toString('base64');
-  const { id: _, title, note, files, append, ...config } = guest(id);
+  const { append, ...config } = configOf(guest(id));
   const other = new Machine(/** @type {any} */ ({ ...config, ...more, incoming: 'defer' }));
   const on = other.openMonitor();
   qmp(other, on, 'qmp_capabilities');

@@ -6,19 +6,28 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(target_arch = "wasm32")]
 
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod drives;
 mod error;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod gdb;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod host;
+#[cfg(feature = "lab")]
 mod lab;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod machine;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod options;
 mod panic;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod screen;
 #[cfg(feature = "user")]
 mod user;
 
+#[cfg(feature = "lab")]
 pub use lab::{Assembled, LabRun, assemble};
+#[cfg(any(feature = "mips", feature = "x86"))]
 pub use machine::Machine;
 pub use panic::take_panic;
 #[cfg(feature = "user")]

@@ -21,7 +21,7 @@ const WWW = fileURLToPath(new URL('..', import.meta.url));
 const ROOT = path.join(WWW, '..');
 
 /** Folders of `pkg/`, and the features of the crate `web` that are in them. */
-const BUNDLES = { mips: 'mips', x86: 'x86', user: 'user' };
+const BUNDLES = { mips: 'mips,lab', x86: 'x86', user: 'user' };
 /** @param {string} bundle */
 const wasmOf = (bundle) => path.join(WWW, 'pkg', bundle, 'tinamou_web_bg.wasm');
 const CACHE = path.join(ROOT, 'build/web');

@@ -18,27 +18,38 @@ const OUT = path.join(WWW, 'guests');
  * @property {string} id
  * @property {string} title
  * @property {string} [note]
+ * @property {string} about what it is, in a sentence
  * @property {string} target
  * @property {string} [cpu]
  * @property {number} ramMib
  * @property {string} [append]
+ * @property {string} [boot]
+ * @property {'display' | 'serial'} [shows] where it talks first, if not by its serial port
  * @property {Record<string, string>} from image files, by their name in a boot configuration
  */
 
 const LINUX = 'console=ttyS0 panic=-1 quiet';
 
-/** In the order of the page's list; the first one boots on load. @type {Offer[]} */
+/** In the order of the page's cards. @type {Offer[]} */
 const OFFERS = [
-  { id: 'lab', title: 'Lab', note: 'MIPS32, little-endian', target: 'mipsel', cpu: '24Kf', ramMib: 32,
-    from: { kernel: 'tests/lab/images/lab-mipsel.elf' } },
-  { id: 'lab-be', title: 'Lab', note: 'MIPS32, big-endian', target: 'mips', cpu: '24Kf', ramMib: 32,
-    from: { kernel: 'tests/lab/images/lab-mips.elf' } },
-  { id: 'debian-mipsel', title: 'Debian Linux', note: 'mipsel, 32 bits', target: 'mipsel', cpu: '24Kf', ramMib: 256, append: LINUX,
+  { id: 'lab', title: 'Lab', note: 'MIPS32, little-endian', about: 'A small monitor on the bare machine: memory, registers, timers, self-tests. Starts at once.',
+    target: 'mipsel', cpu: '24Kf', ramMib: 32, from: { kernel: 'tests/lab/images/lab-mipsel.elf' } },
+  { id: 'lab-be', title: 'Lab', note: 'MIPS32, big-endian', about: 'The same monitor on a big-endian CPU.',
+    target: 'mips', cpu: '24Kf', ramMib: 32, from: { kernel: 'tests/lab/images/lab-mips.elf' } },
+  { id: 'debian-i386', title: 'Debian Linux', note: 'i386, 32 bits', about: 'Debian’s 686 kernel with a busybox shell on the first serial port.',
+    target: 'i386', cpu: 'qemu32', ramMib: 256, append: LINUX,
+    from: { kernel: 'build/guests/i386/vmlinux', initrd: 'build/guests/i386/initrd.gz' } },
+  { id: 'debian-mipsel', title: 'Debian Linux', note: 'mipsel, 32 bits', about: 'Debian’s 4kc-malta kernel with a busybox shell.',
+    target: 'mipsel', cpu: '24Kf', ramMib: 256, append: LINUX,
     from: { kernel: 'build/guests/mipsel/vmlinux', initrd: 'build/guests/mipsel/initrd.gz' } },
-  { id: 'debian-mips64el', title: 'Debian Linux', note: 'mips64el, 64 bits', target: 'mips64el', cpu: 'MIPS64R2-generic', ramMib: 256,
+  { id: 'debian-mips64el', title: 'Debian Linux', note: 'mips64el, 64 bits', about: 'Debian’s 5kc-malta kernel with a busybox shell.',
+    target: 'mips64el', cpu: 'MIPS64R2-generic', ramMib: 256,
     append: LINUX, from: { kernel: 'build/guests/mips64el/vmlinux', initrd: 'build/guests/mips64el/initrd.gz' } },
-  { id: 'uboot', title: 'U-Boot', note: 'firmware, mipsel', target: 'mipsel', cpu: '24Kf', ramMib: 256,
-    from: { bios: 'build/guests/uboot/maltael.bin' } },
+  { id: 'seabios', title: 'PC with SeaBIOS', note: 'i386, firmware', about: 'A PC with a screen and a keyboard. Give it a disk, a CD or a floppy to boot from.',
+    target: 'i386', cpu: 'qemu32', ramMib: 128, shows: 'display',
+    from: { bios: 'build/guests/seabios/bios-256k.bin', vgaBios: 'build/guests/seabios/vgabios-stdvga.bin' } },
+  { id: 'uboot', title: 'U-Boot', note: 'mipsel, firmware', about: 'A boot loader’s prompt on the bare board.',
+    target: 'mipsel', cpu: '24Kf', ramMib: 256, from: { bios: 'build/guests/uboot/maltael.bin' } },
 ];
 
 /** Copies a file unless it is there already. @param {string} from @param {string} to */
@@ -63,7 +74,8 @@ export function buildGuests() {
       files[kind] = `${guest.id}.${path.basename(file)}`;
       bring(file, path.join(OUT, /** @type {string} */ (files[kind])));
     }
-    guests.push({ ...guest, machine: 'malta', files });
+    const bytes = sources.reduce((sum, [, file]) => sum + fs.statSync(file).size, 0);
+    guests.push({ ...guest, machine: /86/.test(guest.target) ? 'pc' : 'malta', files, bytes });
   }
   fs.writeFileSync(path.join(OUT, 'index.json'), `${JSON.stringify({ guests }, null, 2)}\n`);
   return guests.map((g) => g.id);

@@ -21,10 +21,30 @@ export class Machine {
   /** What waits for each monitor. @type {string[]} */
   #monitors = [];
 
-  /** @param {{ target: string, kernel?: ArrayBuffer, paused?: boolean }} options */
+  /** A red square on its display moves by what is typed and pointed at. */
+  #square = { x: 0, y: 0, drawn: false };
+  #paused = false;
+  /** Files of commands, and which of them nobody was told of. @type {Map<string, Uint8Array>} */
+  #files = new Map();
+  /** @type {string[]} */
+  #written = [];
+  /** What QMP's `x-machine-set` was told. @type {Record<string, unknown>} */
+  #set = {};
+  /** Keys and mouse. @type {string[]} */
+  #felt = [];
+
+  /**
+   * @param {{ target?: string, kernel?: ArrayBuffer, bios?: ArrayBuffer, paused?: boolean, preconfig?: boolean, incoming?: ArrayBuffer,
+   *   ramMib?: number, append?: string }} options
+   */
   constructor(options) {
-    if (!(options.kernel instanceof ArrayBuffer)) throw new Error('no kernel');
-    if (options.paused) this.status = 'prelaunch';
+    if (!options.preconfig && !options.incoming && !(options.kernel instanceof ArrayBuffer) && !(options.bios instanceof ArrayBuffer)) throw new Error('no kernel');
+    if ((options.ramMib ?? 0) > 4000) throw new Error('the host cannot provide the machine: out of memory');
+    if (options.incoming) this.#out = new TextEncoder().encode('resumed\r\nlab> ');
+    if (options.append) this.#send(`${options.append}\r\n`);
+    this.#paused = !!options.paused;
+    if (options.preconfig) this.status = 'preconfig';
+    else if (options.paused) this.status = 'prelaunch';
   }
 
   get runs() {
@@ -40,7 +60,48 @@ export class Machine {
   closeMonitor() {}
 
   takeWritten() {
-    return [];
+    return this.#written.splice(0);
+  }
+
+  /** @param {string} name @param {Uint8Array} data */
+  putFile(name, data) {
+    this.#files.set(name, data);
+  }
+
+  /** @param {string} name */
+  takeFile(name) {
+    const file = this.#files.get(name);
+    this.#files.delete(name);
+    return file;
+  }
+
+  putDrive() {}
+
+  /** @param {number} code @param {boolean} down */
+  key(code, down) {
+    this.#felt.push(`${code.toString(16)}${down ? '+' : '-'}`);
+    if (down) this.#square.x += 10;
+    this.#square.drawn = false;
+  }
+
+  /** @param {number} dx @param {number} dy @param {number} dz @param {number} buttons */
+  mouse(dx, dy, dz, buttons) {
+    this.#felt.push(`m${buttons}`);
+    this.#square.y += 10;
+    this.#square.drawn = false;
+  }
+
+  /** @param {boolean} whole */
+  display(whole) {
+    if (this.#square.drawn && !whole) return undefined;
+    this.#square.drawn = true;
+    const [width, height] = [320, 200];
+    const rgba = new Uint8Array(width * height * 4);
+    for (let at = 0; at < width * height; at++) {
+      const [x, y] = [(at % width) - this.#square.x, Math.floor(at / width) - this.#square.y];
+      rgba.set([x >= 0 && x < 40 && y >= 0 && y < 40 ? 255 : 0, 0, 0, 255], at * 4);
+    }
+    return { width, height, top: 0, rgba };
   }
 
   /** @param {number} monitor */
@@ -53,14 +114,20 @@ export class Machine {
   /** @param {number} monitor @param {string} text */
   monitorInput(monitor, text) {
     for (const line of text.split('\n').filter(Boolean)) {
-      const { execute, id } = JSON.parse(line);
+      const { execute, id, arguments: args } = JSON.parse(line);
       const command = Object.hasOwn(this.#commands, execute) ? this.#commands[execute] : undefined;
-      if (command) this.#say({ return: command() ?? {}, id }, monitor);
+      if (command) {
+        try {
+          this.#say({ return: command(args ?? {}) ?? {}, id }, monitor);
+        } catch (e) {
+          this.#say({ error: { class: 'GenericError', desc: e instanceof Error ? e.message : String(e) }, id }, monitor);
+        }
+      }
       else this.#say({ error: { class: 'CommandNotFound', desc: `The command ${execute} has not been found` }, id }, monitor);
     }
   }
 
-  /** @type {Record<string, () => unknown>} */
+  /** @type {Record<string, (args: any) => unknown>} */
   #commands = {
     qmp_capabilities: () => {},
     'query-status': () => ({ running: this.runs, singlestep: false, status: this.status }),
@@ -80,6 +147,29 @@ export class Machine {
       this.#send('reset\r\nlab> ');
       this.#event('RESET', { guest: false, reason: 'host-qmp-system-reset' });
     },
+    system_powerdown: () => this.#event('POWERDOWN'),
+    'x-machine-options': () => [
+      { name: 'machine', kind: 'choice', description: 'the board', value: 'malta', default: 'malta', choices: ['malta'] },
+      { name: 'cpu', kind: 'choice', description: 'the CPU model', value: '24Kf', default: '24Kf', choices: ['24Kf', '4Kc'] },
+      { name: 'm', kind: 'size', description: 'RAM in bytes', value: 128 << 20, default: 128 << 20 },
+      { name: 'nic', kind: 'bool', description: 'its network interface', value: true, default: true },
+      { name: 'kernel', kind: 'file', description: 'kernel to start' },
+      { name: 'append', kind: 'text', description: 'its command line' },
+      { name: 'icount', kind: 'int', description: 'virtual nanoseconds of an instruction' },
+    ],
+    'x-machine-set': ({ name, value }) => {
+      if (name === 'm' && value > 2 ** 31) throw new Error(`Parameter 'm' does not accept value '${value}'`);
+      this.#set[name] = value;
+    },
+    'x-exit-preconfig': () => {
+      this.#send(`${JSON.stringify(this.#set)}\r\n`);
+      this.status = this.#paused ? 'prelaunch' : 'running';
+    },
+    'x-snapshot-save': ({ file }) => {
+      this.#files.set(file, new TextEncoder().encode('TINAMOU mipsel'));
+      this.#written.push(file);
+    },
+    'fake-felt': () => this.#felt.join(' '),
     quit: () => {
       this.ended = 'host-qmp-quit';
     },

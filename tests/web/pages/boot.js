@@ -6,8 +6,8 @@
  * It uses the page's own protocol and worker, so any browser can run it, with or without a driver.
  */
 
-import { fetchImages, loadGuests } from '../../../www/guests.js';
-import { Client } from '../../../www/protocol.js';
+import { configOf, fetchImages, loadGuests } from '../../../www/guests.js';
+import { Machine } from '../../../www/machine.js';
 import { Drive } from '../drive.js';
 
 /** @param {URLSearchParams} query */
@@ -15,7 +15,8 @@ async function boot(query) {
   const guest = (await loadGuests()).find((g) => g.id === query.get('guest'));
   if (!guest) throw new Error(`no guest ${query.get('guest')}`);
   const steps = await (await fetch(query.get('steps') ?? '')).text();
-  const client = new Client(new Worker('/www/worker.js', { type: 'module' }));
+  const machine = new Machine();
+  const { client } = machine;
   /** @type {import('../../../www/protocol.js').Stats | undefined} */
   let stats;
   /** @type {string | undefined} */
@@ -40,10 +41,12 @@ async function boot(query) {
       drive.ended();
       if (!check()) reject(new Error(`the guest ended, not seen: ${drive.waitingFor}\n${drive.transcript.slice(-2000)}`));
     });
-    const { id, title, note, files, ...config } = guest;
+    const config = configOf(guest);
     const more = JSON.parse(query.get('config') ?? '{}');
-    fetchImages(guest, () => {})
-      .then((images) => client.call('boot', { ...config, ...images, ...more }, Object.values(images)))
+    fetchImages(guest)
+      .then((images) => machine.boot({ ...config, ...images, ...more }, Object.values(images)))
+      // As with -no-reboot: a machine that cannot switch itself off resets itself.
+      .then(() => machine.qmp('set-action', { reboot: 'shutdown' }))
       .catch(reject);
   }).catch((e) => (error = e.message));
   return { transcript: drive.transcript, error, stats, firstByteMs, wallMs: performance.now() - began };

@@ -1,0 +1,92 @@
+// @ts-check
+/** The first view: what can be started. It makes plans; starting them is the page's business. */
+
+import { bytes, element, make } from './dom.js';
+import { isPc, planOf } from './plan.js';
+import { sniff } from './sniff.js';
+
+/** @typedef {import('./plan.js').Plan} Plan */
+/** @typedef {import('./guests.js').Guest} Guest */
+
+const BOARDS = /** @type {Record<string, string>} */ ({ malta: 'MIPS Malta', pc: 'PC (i440FX)' });
+
+/**
+ * @typedef {object} Choices
+ * @property {(plan: Plan) => void} start
+ * @property {(plan: Plan) => void} setup
+ */
+
+/** @param {Guest} guest @param {Choices} choices */
+function card(guest, { start, setup }) {
+  const { id, title, note, about, machine = '', cpu, ramMib, bytes: size } = guest;
+  const heading = make('h3', { id: `card-${id}` }, title, ' ', make('small', {}, note ?? ''));
+  const facts = make('p', { className: 'facts' }, [BOARDS[machine] ?? machine, cpu, `${ramMib ?? 128} MiB`].filter(Boolean).join(' · '));
+  const run = make('button', { type: 'button', className: 'primary', textContent: 'Start', 'aria-describedby': heading.id });
+  run.addEventListener('click', () => start(planOf(guest)));
+  const options = make('button', { type: 'button', textContent: 'Options…', 'aria-describedby': heading.id });
+  options.addEventListener('click', () => setup(planOf(guest)));
+  const actions = make('div', { className: 'actions' }, run, options, make('span', { className: 'weight' }, bytes(size)));
+  return make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), facts, actions);
+}
+
+/**
+ * A plan for files of the user's.
+ * @param {File[]} files
+ * @param {Guest[]} guests
+ * @returns {Promise<Plan>}
+ */
+export async function planForFiles(files, guests) {
+  const known = await Promise.all(files.map(async (file) => ({ file, ...(await sniff(file)) })));
+  const target = known.find((k) => k.target)?.target ?? (known.some((k) => k.option === 'initrd') ? 'mipsel' : 'i386');
+  /** @type {Plan} */
+  const plan = { title: files.map((f) => f.name).join(', ').slice(0, 60) || 'Own machine', target, options: {}, files: {} };
+  for (const { file, option } of known) plan.files[option] = { name: file.name, blob: file };
+  if (!plan.files.incoming) plan.options.m = 256 << 20;
+  if (plan.files.kernel || plan.files.initrd) plan.options.append = isPc(target) ? 'console=ttyS0' : 'console=ttyS0';
+  return withFirmware(plan, guests);
+}
+
+/** A PC without kernel and firmware gets the firmware there is. @param {Plan} plan @param {Guest[]} guests @returns {Plan} */
+export function withFirmware(plan, guests) {
+  const { kernel, bios, incoming } = plan.files;
+  const firmware = guests.find((g) => g.id === 'seabios');
+  if (!isPc(plan.target) || kernel || bios || incoming || !firmware) return plan;
+  const order = ['fda', 'hda', 'cdrom'].map((name, n) => (plan.files[name] ? 'acd'[n] : '')).join('');
+  return { ...plan, files: { ...planOf(firmware).files, ...plan.files }, boot: plan.boot ?? (order || undefined), shows: 'display' };
+}
+
+/** @param {Guest[]} guests @param {Choices} choices */
+export function makeChooser(guests, choices) {
+  element('cards', HTMLUListElement).replaceChildren(...guests.map((guest) => card(guest, choices)));
+
+  /** @param {FileList | File[] | null | undefined} files */
+  const take = async (files) => {
+    if (files?.length) choices.setup(await planForFiles([...files], guests));
+  };
+  const input = element('own-files', HTMLInputElement);
+  element('own-pick', HTMLButtonElement).addEventListener('click', () => input.click());
+  input.addEventListener('change', () => {
+    take(input.files);
+    input.value = '';
+  });
+  element('own-blank', HTMLButtonElement).addEventListener('click', () => {
+    choices.setup(withFirmware({ title: 'Own machine', target: 'i386', options: {}, files: {} }, guests));
+  });
+
+  const veil = element('drop', HTMLElement);
+  const carries = (/** @type {DragEvent} */ ev) => ev.dataTransfer?.types.includes('Files');
+  addEventListener('dragover', (ev) => {
+    if (!carries(ev)) return;
+    ev.preventDefault();
+    veil.hidden = false;
+  });
+  addEventListener('dragleave', (ev) => {
+    if (!ev.relatedTarget) veil.hidden = true;
+  });
+  addEventListener('drop', (ev) => {
+    veil.hidden = true;
+    if (!carries(ev)) return;
+    ev.preventDefault();
+    take(ev.dataTransfer?.files);
+  });
+}

@@ -1,0 +1,149 @@
+// @ts-check
+/**
+ * A machine before it is made: what QMP's `x-machine-options` calls its options, and the files they name. It becomes what the worker
+ * boots, a command line, and the query of an address. It knows neither the DOM nor the machine.
+ */
+
+/** @typedef {import('./guests.js').Guest} Guest */
+/** @typedef {{ name: string, url?: string, blob?: Blob }} Source a file: fetched, or given by the user */
+/** @typedef {import('./protocol.js').BootConfig['target']} Target */
+/**
+ * @typedef {object} Plan
+ * @property {string} title
+ * @property {string} target
+ * @property {string} [guest] the guest of the list that it came from
+ * @property {Record<string, string | number | boolean>} options by their names; files are not among them
+ * @property {Record<string, Source>} files by option; `vgaBios`, `fda`, `fdb` and `incoming` beside QMP's
+ * @property {string} [boot] order of the PC's firmware
+ * @property {boolean} [paused] `-S`
+ * @property {'display' | 'serial'} [shows]
+ */
+
+/** What can be emulated. */
+export const TARGETS = [
+  { target: 'i386', title: 'x86, 32 bits' },
+  { target: 'x86_64', title: 'x86, 64 bits' },
+  { target: 'mipsel', title: 'MIPS32, little-endian' },
+  { target: 'mips', title: 'MIPS32, big-endian' },
+  { target: 'mips64el', title: 'MIPS64, little-endian' },
+  { target: 'mips64', title: 'MIPS64, big-endian' },
+];
+
+const MIB = 1 << 20;
+const IMAGES = ['kernel', 'initrd', 'bios', 'vgaBios'];
+const DRIVES = ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb'];
+/** Options that `boot` has no field for: QMP sets them. */
+const BY_QMP = ['nic', 'smp'];
+
+/** @param {string} target */
+export const isPc = (target) => target === 'i386' || target === 'x86_64';
+
+/** A guest of the list as a plan. @param {Guest} guest @returns {Plan} */
+export function planOf({ id, title, note, target = 'mipsel', machine, cpu, ramMib, append, icount, accel, boot, shows, files }) {
+  /** @type {Plan['options']} */
+  const options = {};
+  const set = (/** @type {string} */ name, /** @type {string | number | undefined} */ value) => {
+    if (value !== undefined) options[name] = value;
+  };
+  set('machine', machine);
+  set('cpu', cpu);
+  set('m', ramMib && ramMib * MIB);
+  set('append', append);
+  set('icount', icount);
+  set('accel', accel);
+  const sources = Object.entries(files).map(([kind, file]) => [kind, { name: file.replace(`${id}.`, ''), url: `guests/${file}` }]);
+  return { title: note ? `${title}, ${note}` : title, target, guest: id, options, files: Object.fromEntries(sources), boot, shows };
+}
+
+/** A size as QEMU reads it: a number of MiB, or with a letter. @param {string} text @returns {number | undefined} */
+export function size(text) {
+  const [, number, letter] = /^\s*(\d+(?:\.\d+)?)\s*([kmgKMG]?)i?[bB]?\s*$/.exec(text) ?? [];
+  if (!number) return undefined;
+  const scale = { k: 1024, m: MIB, g: 1024 * MIB, '': MIB }[letter?.toLowerCase() ?? ''];
+  return scale && Math.round(Number(number) * scale);
+}
+
+/** A size for people and command lines. @param {number} n */
+export const sizeText = (n) => (n % MIB ? `${n / 1024}k` : n % (1024 * MIB) ? `${n / MIB}` : `${n / (1024 * MIB)}G`);
+
+/** @param {string} word */
+const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** The same machine on a command line. @param {Plan} plan */
+export function commandLine({ target, options, files, boot, paused }) {
+  const words = ['tinamou', `system-${target}`];
+  const { machine, cpu, m, smp, nic, accel, icount, append } = options;
+  if (machine) words.push('-M', String(machine));
+  if (cpu) words.push('-cpu', String(cpu));
+  if (m) words.push('-m', sizeText(Number(m)));
+  if (smp && smp !== 1) words.push('-smp', String(smp));
+  if (accel && accel !== 'jit') words.push('-accel', String(accel));
+  if (icount !== undefined) words.push('-icount', `shift=${icount}`);
+  if (nic === false) words.push('-net', 'none');
+  for (const name of ['bios', 'kernel', 'initrd']) if (files[name]) words.push(`-${name}`, files[name].name);
+  if (append) words.push('-append', String(append));
+  if (files.dtb) words.push('-dtb', files.dtb.name);
+  for (const name of DRIVES) if (files[name]) words.push(`-${name}`, files[name].name);
+  if (boot) words.push('-boot', boot);
+  if (files.incoming) words.push('-incoming', `file:${files.incoming.name}`);
+  if (!isPc(target) || files.kernel) words.push('-nographic');
+  if (paused) words.push('-S');
+  return words.map(quote).join(' ');
+}
+
+/**
+ * What differs from a guest of the list, as an address's query. Files of the user's cannot be in it.
+ * @param {Plan} plan
+ * @param {Plan} [from] the guest's
+ */
+export function query({ guest, target, options, boot, paused }, from) {
+  const q = new URLSearchParams();
+  if (guest) q.set('guest', guest);
+  else q.set('target', target);
+  for (const [name, value] of Object.entries(options)) {
+    if (from?.options[name] === value) continue;
+    q.set(name, name === 'm' ? sizeText(Number(value)) : String(value));
+  }
+  if (boot && boot !== from?.boot) q.set('boot', boot);
+  if (paused) q.set('paused', '');
+  return q.toString().replace(/=(?=&|$)/g, '');
+}
+
+/**
+ * A plan with what an address's query says otherwise.
+ * @param {Plan} plan
+ * @param {URLSearchParams} q
+ * @returns {Plan}
+ */
+export function changed(plan, q) {
+  const options = { ...plan.options };
+  for (const name of ['machine', 'cpu', 'append', 'accel']) if (q.has(name)) options[name] = q.get(name) ?? '';
+  for (const name of ['smp', 'icount']) if (q.has(name)) options[name] = Number(q.get(name));
+  const m = size(q.get('m') ?? '');
+  if (m) options.m = m;
+  if (q.has('nic')) options.nic = q.get('nic') !== 'false';
+  return { ...plan, options, boot: q.get('boot') ?? plan.boot, paused: q.has('paused') || plan.paused };
+}
+
+/**
+ * What the worker boots, with the files' contents.
+ * @param {Plan} plan
+ * @param {Record<string, ArrayBuffer | Blob>} contents by option
+ * @returns {{ config: import('./protocol.js').BootConfig, set: { name: string, value: string | number | boolean }[] }} `set`: what QMP sets before the machine is made
+ */
+export function bootConfig({ target, options, boot, paused }, contents) {
+  /** @type {any} */
+  const config = { target, paused };
+  if (options.machine) config.machine = options.machine;
+  if (options.cpu) config.cpu = options.cpu;
+  if (options.m) config.ramMib = Math.round(Number(options.m) / MIB);
+  if (options.append) config.append = options.append;
+  if (options.icount !== undefined) config.icount = options.icount;
+  if (options.accel) config.accel = options.accel;
+  if (boot) config.boot = boot;
+  for (const name of [...IMAGES, ...DRIVES, 'incoming']) if (contents[name]) config[name] = contents[name];
+  const set = Object.entries(options).filter(([name]) => BY_QMP.includes(name)).map(([name, value]) => ({ name, value }));
+  if (contents.dtb) set.push({ name: 'dtb', value: 'dtb' });
+  if (set.length) config.preconfig = true;
+  return { config, set };
+}

@@ -1,0 +1,228 @@
+// @ts-check
+/**
+ * The second view: every option that QMP's `x-machine-options` tells of, as a form. Behind it waits a machine in its preconfig state,
+ * which checks each value by `x-machine-set`; the command line and the address of the same machine follow what is chosen.
+ */
+
+import { withFirmware } from './chooser.js';
+import { element, make, sentence } from './dom.js';
+import { Machine } from './machine.js';
+import { TARGETS, commandLine, isPc, planOf, query, size, sizeText } from './plan.js';
+
+/** @typedef {import('./plan.js').Plan} Plan */
+/** @typedef {{ name: string, kind: string, description: string, value?: any, default?: any, choices?: string[] }} Option */
+
+const GROUPS = /** @type {[string, string[]][]} */ ([
+  ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic']],
+  ['Software', ['kernel', 'initrd', 'append', 'dtb', 'bios']],
+  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd']],
+  ['Execution', ['accel', 'icount']],
+]);
+/** Options' names for people, where QMP's are short. */
+const NAMES = /** @type {Record<string, string>} */ ({ m: 'Memory', smp: 'CPUs', nic: 'Network interface', append: 'Kernel command line',
+  accel: 'Engine', icount: 'Counted time', bios: 'Firmware', dtb: 'Device tree', initrd: 'Initial RAM disk', cdrom: 'CD', machine: 'Board',
+  cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware' });
+/** Files that only the page has options for. */
+const MORE_FILES = ['fda', 'fdb'];
+
+/**
+ * @param {import('./guests.js').Guest[]} guests
+ * @param {{ run: (plan: Plan) => void, back: () => void, state: (state: 'preconfig') => void, error: (e: unknown) => void }} page
+ */
+export function makeSetup(guests, page) {
+  const fields = element('setup-fields', HTMLDivElement);
+  const line = element('setup-line', HTMLPreElement);
+  const targets = element('setup-target', HTMLSelectElement);
+  targets.append(...TARGETS.map(({ target, title }) => new Option(`${target} – ${title}`, target)));
+  /** @type {Plan} */
+  let plan = { title: '', target: 'i386', options: {}, files: {} };
+  /** @type {Machine | null} */
+  let machine = null;
+  let opened = 0;
+  /** Values that QMP is asked about. @type {Set<Promise<void>>} */
+  const checks = new Set();
+
+  function showLine() {
+    line.textContent = commandLine(plan);
+  }
+
+  /** The address of this machine. */
+  const address = () => {
+    const guest = guests.find((g) => g.id === plan.guest);
+    return new URL(`?${query(plan, guest && planOf(guest))}`, new URL('./', location.href)).href;
+  };
+
+  /** @param {string} name @param {string | number | boolean | null} value @param {HTMLElement} note */
+  function set(name, value, note) {
+    const check = tryTo(name, value, note).finally(() => checks.delete(check));
+    checks.add(check);
+  }
+
+  /** @param {string} name @param {string | number | boolean | null} value @param {HTMLElement} note */
+  async function tryTo(name, value, note) {
+    note.textContent = '';
+    try {
+      await machine?.qmp('x-machine-set', { name, value: value ?? undefined });
+    } catch (e) {
+      note.textContent = sentence(e);
+      return;
+    }
+    if (value === null || value === '') delete plan.options[name];
+    else plan.options[name] = value;
+    showLine();
+  }
+
+  /** @param {Option} option */
+  function field(option) {
+    const { name, kind, description, choices } = option;
+    const id = `setup-${name}`;
+    const value = plan.options[name] ?? option.value ?? option.default;
+    const note = make('p', { className: 'field-note', id: `${id}-note`, role: 'alert' });
+    const described = { id, name, 'aria-describedby': `${id}-about ${id}-note` };
+    /** @type {HTMLElement[]} */
+    let control;
+    if (kind === 'choice') {
+      const select = make('select', described, ...(choices ?? []).map((c) => new Option(c, c)));
+      // A model with options of its own behind its name stands in no list.
+      if (value && !choices?.includes(value)) select.prepend(new Option(value, value));
+      select.value = value;
+      select.addEventListener('change', () => set(name, select.value, note));
+      control = [select];
+    } else if (kind === 'bool') {
+      const box = make('input', { ...described, type: 'checkbox', checked: value === true });
+      box.addEventListener('change', () => set(name, box.checked, note));
+      control = [box];
+    } else if (kind === 'file') {
+      control = filePicker(name, described);
+    } else {
+      const text = kind === 'size' ? sizeText(Number(value ?? 0)) : (value ?? '');
+      const input = make('input', { ...described, type: 'text', value: String(text), inputMode: kind === 'text' ? 'text' : 'numeric', spellcheck: false,
+        placeholder: kind === 'int' ? 'off' : '' });
+      input.addEventListener('change', () => {
+        const typed = input.value.trim();
+        if (kind === 'text') return set(name, typed || null, note);
+        const n = kind === 'size' ? size(typed) : Number(typed);
+        if (typed === '' && option.default === undefined) return set(name, null, note);
+        if (n === undefined || !Number.isFinite(n) || typed === '') return void (note.textContent = kind === 'size' ? 'A size in MiB, or with a letter (1G).' : 'A number.');
+        set(name, n, note);
+      });
+      control = [input, ...(kind === 'size' ? [make('span', { className: 'unit' }, 'MiB')] : [])];
+    }
+    const about = make('p', { className: 'field-about', id: `${id}-about` }, description);
+    return make('div', { className: 'field', 'data-kind': kind }, make('label', { htmlFor: id }, NAMES[name] ?? name), make('div', { className: 'control' }, ...control), about, note);
+  }
+
+  /** @param {string} name @param {object} described */
+  function filePicker(name, described) {
+    const input = make('input', { type: 'file', hidden: true });
+    const pick = make('button', { ...described, type: 'button' });
+    const clear = make('button', { type: 'button', className: 'quiet', textContent: 'None', 'aria-label': `No ${NAMES[name] ?? name}` });
+    const show = () => {
+      pick.textContent = plan.files[name]?.name ?? 'Choose…';
+      pick.classList.toggle('chosen', name in plan.files);
+      clear.hidden = !(name in plan.files);
+    };
+    pick.addEventListener('click', () => input.click());
+    clear.addEventListener('click', () => {
+      delete plan.files[name];
+      show();
+      showLine();
+      pick.focus();
+    });
+    input.addEventListener('change', () => {
+      const [file] = input.files ?? [];
+      if (file) plan.files[name] = { name: file.name, blob: file };
+      show();
+      showLine();
+    });
+    show();
+    return [pick, clear, input];
+  }
+
+  async function draw() {
+    const mine = ++opened;
+    machine?.end();
+    fields.replaceChildren(make('p', { className: 'field-about' }, 'Loading the emulator…'));
+    targets.value = plan.target;
+    showLine();
+    try {
+      const fresh = new Machine();
+      machine = fresh;
+      await fresh.boot({ target: /** @type {import('./plan.js').Target} */ (plan.target), preconfig: true });
+      /** @type {Option[]} */
+      const options = await fresh.qmp('x-machine-options');
+      if (mine !== opened) return;
+      page.state('preconfig');
+      const left = new Map(options.map((o) => [o.name, o]));
+      const groups = GROUPS.map(([title, names]) => {
+        const own = names.flatMap((n) => left.get(n) ?? []);
+        for (const { name } of own) left.delete(name);
+        const extra = title === 'Drives' && isPc(plan.target) ? MORE_FILES.map((name) => ({ name, kind: 'file', description: 'a floppy’s image' })) : [];
+        return make('fieldset', {}, make('legend', {}, title), ...[...own, ...extra].map(field));
+      });
+      // What an emulator of another day has besides.
+      if (left.size) groups.push(make('fieldset', {}, make('legend', {}, 'More'), ...[...left.values()].map(field)));
+      fields.replaceChildren(...groups);
+    } catch (e) {
+      if (mine === opened) page.error(e);
+    }
+  }
+
+  function close() {
+    opened++;
+    machine?.end();
+    machine = null;
+  }
+
+  /** @param {boolean} paused */
+  const run = async (paused) => {
+    // A value that was just typed is still being checked.
+    await Promise.all(checks);
+    const wrong = [...fields.querySelectorAll('.field-note')].find((note) => note.textContent);
+    if (wrong) return wrong.closest('.field')?.querySelector('input')?.focus();
+    const chosen = { ...plan, paused };
+    close();
+    page.run(withFirmware(chosen, guests));
+  };
+  element('setup-form', HTMLFormElement).addEventListener('submit', (ev) => {
+    ev.preventDefault();
+    run(false);
+  });
+  element('setup-paused', HTMLButtonElement).addEventListener('click', () => run(true));
+  element('setup-back', HTMLButtonElement).addEventListener('click', page.back);
+  targets.addEventListener('change', () => {
+    // Models, boards and firmware are another architecture's; the files are the user's.
+    const { m, append } = plan.options;
+    /** @type {Plan['options']} */
+    const options = {};
+    if (m !== undefined) options.m = m;
+    if (append !== undefined) options.append = append;
+    const files = Object.fromEntries(Object.entries(plan.files).filter(([, source]) => source.blob));
+    plan = { title: 'Own machine', target: targets.value, options, files };
+    draw();
+  });
+  /** @param {HTMLButtonElement} button @param {() => string} text */
+  const copies = (button, text) =>
+    button.addEventListener('click', async () => {
+      const label = button.textContent;
+      try {
+        await navigator.clipboard.writeText(text());
+        button.textContent = 'Copied';
+      } catch {
+        getSelection()?.selectAllChildren(line);
+        button.textContent = 'Press Ctrl+C';
+      }
+      setTimeout(() => (button.textContent = label), 1500);
+    });
+  copies(element('setup-copy', HTMLButtonElement), () => line.textContent ?? '');
+  copies(element('setup-link', HTMLButtonElement), address);
+
+  return {
+    /** @param {Plan} of */
+    open(of) {
+      plan = { ...of, options: { ...of.options }, files: { ...of.files } };
+      return draw();
+    },
+    close,
+  };
+}

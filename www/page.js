@@ -379,7 +379,10 @@ element('paste-send', HTMLButtonElement).addEventListener('click', () => {
 });
 element('paste-cancel', HTMLButtonElement).addEventListener('click', () => pasteDialog.close());
 buttons.cad.addEventListener('click', () => strike(chord('ControlLeft', 'AltLeft', 'Delete')));
-buttons.keys.addEventListener('click', () => showKeys(buttons.keys.getAttribute('aria-pressed') !== 'true'));
+buttons.keys.addEventListener('click', () => {
+  showKeys(buttons.keys.getAttribute('aria-pressed') !== 'true');
+  screens.focus();
+});
 buttons.mouse.addEventListener('click', async () => {
   screens.select('display');
   display.focus();

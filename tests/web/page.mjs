@@ -24,8 +24,8 @@ async function reads(page, id, text) {
   await page.waitForFunction(([i, t]) => document.getElementById(i ?? '')?.textContent === t, [id, text]);
 }
 
-/** @param {Browser} browser */
-export async function pageTests(browser) {
+/** @param {Browser} browser @param {string} [only] cases whose names have this */
+export async function pageTests(browser, only = '') {
   const server = await startServer({ mounts: { '/pkg/mips/': FAKE, '/pkg/x86/': FAKE } });
   /**
    * A case on a fresh page; complaints of the browser and requests elsewhere fail it.
@@ -34,7 +34,7 @@ export async function pageTests(browser) {
    * @param {import('../../www/node_modules/playwright-core/index.js').BrowserContextOptions & { at?: string }} [options] `at`: the address's query; a machine runs there
    */
   const onPage = (name, body, { at = '?guest=lab', ...options } = {}) =>
-    test(`page: ${name}`, async () => {
+    !name.includes(only) ? undefined : test(`page: ${name}`, async () => {
       const context = await browser.newContext(options);
       try {
         const page = await context.newPage();
@@ -44,7 +44,7 @@ export async function pageTests(browser) {
         page.on('pageerror', (e) => complaints.push(e.message));
         page.on('request', (r) => r.url().startsWith(server.url) || complaints.push(`asked for ${r.url()}`));
         await page.goto(server.url + at);
-        if (at) await shows(page, 'lab>');
+        if (at === '?guest=lab') await shows(page, 'lab>');
         await body(page);
         if (complaints.length) throw new Error(complaints.join('\n'));
       } finally {

@@ -237,7 +237,7 @@ export async function pageTests(browser, only = '') {
       same(await felt(page), '1e+ 1e- 2a+ f+ f- 2a- c8+ c8-');
       await page.locator('#more summary').click();
       await page.getByRole('button', { name: 'Ctrl+Alt+Del' }).click();
-      same((await felt(page)).slice(-29), '1d+ 38+ d3+ d3- 38- 1d-'.padStart(29, 'c8- ').slice(-29));
+      same((await felt(page)).slice(-23), '1d+ 38+ d3+ d3- 38- 1d-');
       // Ctrl+Alt alone leaves.
       await canvas.click();
       await page.keyboard.press('Control+Alt');

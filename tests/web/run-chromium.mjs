@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { launchChromium } from './browser.mjs';
+import { displayTests } from './display.mjs';
 import { golden, sessions } from './guests.mjs';
 import { pageTests, shows } from './page.mjs';
 import { workerTests } from './qmp.mjs';
@@ -36,14 +37,15 @@ try {
   await test('chromium: the page boots the lab guest and runs what is typed', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
-    await page.goto(server.url);
+    await page.goto(`${server.url}?guest=lab`);
     await shows(page, 'lab>');
     await page.keyboard.type('info\r');
     await shows(page, 'little-endian');
-    await page.waitForFunction(() => document.getElementById('state')?.textContent === 'Running');
+    await page.waitForFunction(() => document.getElementById('state')?.textContent === 'running');
     await context.close();
   });
 
+  await displayTests(browser, server.url);
   await workerTests(browser, server.url);
 
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();

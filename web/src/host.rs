@@ -20,6 +20,9 @@ use crate::options::Parsed;
 /// Options that are images, which is also what their files are called.
 const IMAGES: [&str; 4] = ["kernel", "initrd", "bios", "dtb"];
 
+/// Slots and what is in them.
+type Disks = Vec<(u32, Box<dyn BlockBackend>)>;
+
 /// The host.
 pub struct WebHost {
     /// The machine.
@@ -141,8 +144,8 @@ impl WebHost {
     }
 
     /// The drives that are asked for: slots and back ends. Floppies are no options of control's: they are what the page gave at the start.
-    fn disks(&self, setup: &Setup) -> Result<Vec<(u32, Box<dyn BlockBackend>)>, String> {
-        let mut disks = Vec::new();
+    fn disks(&self, setup: &Setup) -> Result<Disks, String> {
+        let mut disks = Disks::new();
         for (name, slot) in DRIVES {
             let floppy = name.starts_with('f') && self.drives.contains_key(name);
             let Some(file) = setup.text(name).or(floppy.then_some(name)) else {

@@ -8,6 +8,7 @@
 
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod drives;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod error;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod gdb;

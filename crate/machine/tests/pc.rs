@@ -2,15 +2,7 @@
 //! interrupts and switches the machine off.
 
 use tinamou_jit::engine::wasmtime::WasmtimeEngine;
-use tinamou_machine::{Accel, Arch, Config, Machine, SliceEnd, Target};
-
-static I386: Target = Target {
-    name: "i386",
-    arch: Arch::X86,
-    big_endian: false,
-    wide: false,
-    default_cpu: "qemu32",
-};
+use tinamou_machine::{Accel, Config, Machine, SliceEnd};
 
 /// More than the kernel takes.
 const MAX_INSNS: u64 = 20_000_000;
@@ -79,7 +71,7 @@ fn image() -> Vec<u8> {
 }
 
 fn run(accel: Accel) -> (SliceEnd, Vec<u8>, u64) {
-    let mut config = Config::new(&I386);
+    let mut config = Config::new(Config::target("i386").expect("a target"));
     config.machine = "pc".into();
     config.ram_bytes = 32 << 20;
     config.kernel = Some(image());

@@ -2,7 +2,7 @@
 /** Runs the Linux programs of tests/user. */
 
 // @ts-ignore: the tests' server has it, from www/pkg.
-import init, { Program } from '/www/pkg/tinamou_web.js';
+import init, { Program } from '/www/pkg/user/tinamou_web.js';
 import { programTests } from '../programs.mjs';
 
 await init();

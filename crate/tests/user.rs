@@ -75,6 +75,11 @@ fn sockets_and_system_v_ipc() {
 }
 
 #[test]
+fn terminals_message_queues_and_pidfds() {
+    check("terminals", &[], 0);
+}
+
+#[test]
 fn traps_flags_and_segments_of_x86() {
     check_on(&["i386", "x86_64"], "x86", &[], 0);
 }

@@ -36,6 +36,7 @@ const programs = [
   { name: 'threads', args: ['a', 'b c'], code: 0 },
   { name: 'ipc', args: ['a', 'b c'], code: 0 },
   { name: 'files', args: ['/tmp'], code: 0 },
+  { name: 'terminals', args: [], code: 0 },
   { name: 'x86', args: [], code: 0 },
 ];
 

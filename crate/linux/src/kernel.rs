@@ -19,6 +19,7 @@ use crate::abi::signals::Sig;
 use crate::arch::{Arch, Meaning};
 use crate::errno::{EFAULT, EINTR, ENOSYS, Errno, Res};
 use crate::exec;
+use crate::file::pty::Ptys;
 use crate::file::{Fds, File, FileOps, Key, Wakes};
 use crate::guest::{Around, Event, Shared};
 use crate::mem::{FileCache, Frames, Space};
@@ -157,6 +158,8 @@ pub struct Kernel {
     pub random: Random,
     /// System V IPC.
     pub ipc: sys::ipc::Ipc,
+    /// POSIX message queues.
+    pub queues: sys::mqueue::Queues,
     /// Sockets with names.
     pub sockets: sys::net::Names,
     /// Makes sockets of the host.
@@ -244,6 +247,7 @@ impl Kernel {
             skipped_ns: 0,
             random: world.random,
             ipc: sys::ipc::Ipc::default(),
+            queues: sys::mqueue::Queues::default(),
             sockets: sys::net::Names::default(),
             net: world.net,
             tree_now: world.tree_now,
@@ -255,6 +259,14 @@ impl Kernel {
             hostname: b"tinamou".to_vec(),
             config,
         };
+        let ptys = Ptys::new(&k.wakes);
+        // Beyond those of a host, whose names are there too.
+        ptys.first.set(if k.procs.host_terminals.get() {
+            1000
+        } else {
+            0
+        });
+        *k.procs.ptys.borrow_mut() = Some(ptys);
         k.fresh = k.save_slots();
         *k.procs.version.borrow_mut() = k.config.release.clone();
         *k.procs.cpuinfo.borrow_mut() = k.arch.cpuinfo();
@@ -735,8 +747,13 @@ impl Kernel {
 
     /// Wakes whom the rung keys and the time wake.
     fn settle(&mut self) {
+        let signals = self.procs.ptys().map(|p| p.take_signals());
+        for (pgid, sig) in signals.unwrap_or_default() {
+            let n = self.abi().signal(sig);
+            self.signal_pgrp(pgid, n);
+        }
         for key in self.wakes.take() {
-            if matches!(key, Key::Object(_)) {
+            if matches!(key, Key::Object(_) | Key::Exit(_)) {
                 self.epolls.retain(|e| e.strong_count() > 0);
                 for e in &self.epolls {
                     if let Some(f) = e.upgrade()

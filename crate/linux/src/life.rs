@@ -16,6 +16,7 @@ pub mod clone {
     pub const FS: u64 = 0x200;
     pub const FILES: u64 = 0x400;
     pub const SIGHAND: u64 = 0x800;
+    pub const PIDFD: u64 = 0x1000;
     pub const VFORK: u64 = 0x4000;
     pub const PARENT: u64 = 0x8000;
     pub const THREAD: u64 = 0x10000;
@@ -180,6 +181,15 @@ impl Kernel {
         Ok(tid)
     }
 
+    /// Handlers of a new process become defaults; what is ignored stays ignored.
+    pub fn clear_handlers(&mut self, tid: i32) {
+        if let Some(t) = self.tasks.get_mut(&tid) {
+            for a in t.actions.borrow_mut().iter_mut().filter(|a| a.handler > 1) {
+                *a = crate::task::Action::default();
+            }
+        }
+    }
+
     /// The first turn of a new thread: the registers it does not have from its maker.
     pub fn begin(&mut self) {
         let Some(b) = self.task().birth.take() else {
@@ -297,6 +307,7 @@ impl Kernel {
 
         self.release_ipc(g.pid);
         g.life.set(Life::Zombie(status));
+        self.wakes.ring(Key::Exit(g.pid));
         g.timers.borrow_mut().clear();
         for i in &g.itimers {
             i.set(Interval::default());

@@ -377,8 +377,8 @@ impl Kernel {
         }
     }
 
-    fn is_orphaned(&self, g: &Rc<Group>) -> bool {
-        // No member of the process group has a parent in another group of the session.
+    /// No member of its process group has a parent that could continue it.
+    pub fn is_orphaned(&self, g: &Rc<Group>) -> bool {
         !self
             .procs
             .groups

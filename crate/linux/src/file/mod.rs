@@ -6,6 +6,7 @@ pub mod console;
 pub mod epoll;
 pub mod event;
 pub mod pipe;
+pub mod pty;
 pub mod socket;
 
 use core::cell::{Cell, RefCell};
@@ -24,6 +25,8 @@ pub enum Key {
     Host(i32, u32),
     /// A child of this process group leader changed state.
     Child(i32),
+    /// A process ended.
+    Exit(i32),
     /// A futex.
     Futex(u64, u64),
     /// Nothing but a signal or the time.
@@ -125,6 +128,12 @@ pub trait Tty {
     fn pty_number(&self) -> Option<u32> {
         None
     }
+    /// Drops what was typed (0), what was said and has not arrived (1), or both (2).
+    fn flush(&self, _which: u32) {}
+    /// TOSTOP: writers in the background are stopped.
+    fn stops_writers(&self) -> bool {
+        false
+    }
 }
 
 /// What is opened.
@@ -186,6 +195,10 @@ pub trait FileOps {
     /// It as a terminal.
     fn tty(&self) -> Option<&dyn Tty> {
         None
+    }
+    /// It is the master of a pseudo-terminal.
+    fn is_master(&self) -> bool {
+        false
     }
     /// It as a socket.
     fn socket(&self) -> Option<&dyn socket::Socket> {

@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use crate::abi::Abi;
 use crate::abi::layout::{In, Out};
+use crate::abi::signals::Sig;
 use crate::errno::{EAGAIN, EBADF, EINVAL, EISDIR, ENOTDIR, EPIPE, ESPIPE, Errno, Res};
 use crate::file::event::EventFd;
 use crate::file::pipe::{Pipe, PipeEnd};
 use crate::file::{File, ready};
-use crate::kernel::{Kernel, Sys, wait_for};
+use crate::kernel::{Kernel, Stop, Sys, wait_for};
+use crate::task::bit;
 use crate::vfs::mem::MemNode;
 use crate::vfs::{Attr, Dirent, Node, mode, open};
 
@@ -50,12 +52,50 @@ fn pieces(k: &mut Kernel, iov: u64, count: u32) -> Res<Vec<(u64, u64)>> {
     Ok(out)
 }
 
+/// Reading, or (`write`) writing, a controlling terminal from the background stops the process group; one that ignores the signal gets EIO.
+fn foreground(k: &mut Kernel, f: &File, write: bool) -> Result<(), Stop> {
+    let Some(tty) = f.ops.tty() else {
+        return Ok(());
+    };
+    let g = k.group();
+    if tty.pty_number().is_none()
+        || f.ops.is_master()
+        || tty.session().get() != g.sid.get()
+        || matches!(tty.foreground().get(), fg if fg == 0 || fg == g.pgid.get())
+        || write && !tty.stops_writers()
+    {
+        return Ok(());
+    }
+    let sig = if write { Sig::Ttou } else { Sig::Ttin };
+    let n = k.abi().signal(sig);
+    let t = k.task();
+    let ignored = t.blocked & bit(n) != 0
+        || t.actions
+            .borrow()
+            .get(n as usize)
+            .is_some_and(|a| a.handler == 1);
+    if ignored {
+        return if write {
+            Ok(())
+        } else {
+            Err(crate::errno::EIO.into())
+        };
+    }
+    if k.is_orphaned(&g) {
+        return Err(crate::errno::EIO.into());
+    }
+    k.signal_pgrp(g.pgid.get(), n);
+    // Made again once the process goes on.
+    Err(wait_for(Vec::new(), None))
+}
+
 /// Reads into pieces of memory; `at` is an offset, or the position.
 fn read_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -> Sys {
     let f = k.file(fd)?;
     if !f.can_read() {
         return Err(EBADF.into());
     }
+    foreground(k, &f, false)?;
     let mut done = 0u64;
     for &(va, n) in list {
         let mut left = n;
@@ -100,6 +140,7 @@ fn write_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -
     if !f.can_write() {
         return Err(EBADF.into());
     }
+    foreground(k, &f, true)?;
     let limit = k.group().rlimits.borrow()[1].0;
     // A blocking write that was interrupted by a wait goes on where it was.
     let before = k.task().scratch;

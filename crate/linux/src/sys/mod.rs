@@ -6,9 +6,11 @@ pub mod futex;
 pub mod ipc;
 pub mod lock;
 pub mod mm;
+pub mod mqueue;
 pub mod net;
 mod old;
 pub mod path;
+mod pidfd;
 pub mod poll;
 pub mod process;
 pub mod signals;
@@ -443,6 +445,21 @@ syscalls! {
         msgsnd(id Int, at Ptr, bytes Size, flags Flags);
         msgrcv(id Int, at Ptr, bytes Size, kind Long, flags Flags);
         msgctl(id Int, cmd Uint, at Ptr);
+    }
+    mqueue: {
+        mq_open(name Path, flags Flags, mode Mode, attr Ptr);
+        mq_unlink(name Path);
+        mq_timedsend(queue Fd, at Ptr, bytes Size, priority Uint, timeout Ptr);
+        mq_timedsend_time64(queue Fd, at Ptr, bytes Size, priority Uint, timeout Ptr);
+        mq_timedreceive(queue Fd, at Ptr, bytes Size, priority Ptr, timeout Ptr);
+        mq_timedreceive_time64(queue Fd, at Ptr, bytes Size, priority Ptr, timeout Ptr);
+        mq_notify(queue Fd, event Ptr);
+        mq_getsetattr(queue Fd, new Ptr, old Ptr);
+    }
+    pidfd: {
+        pidfd_open(pid Pid, flags Flags);
+        pidfd_send_signal(pidfd Fd, sig Sig, info Ptr, flags Flags);
+        pidfd_getfd(pidfd Fd, fd Fd, flags Flags);
     }
     net: {
         socket(domain Uint, kind Uint, protocol Uint);

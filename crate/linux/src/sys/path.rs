@@ -228,6 +228,7 @@ fn take_terminal(k: &mut Kernel, ops: &Rc<dyn crate::file::FileOps>, flags: u32)
     if flags & o::NOCTTY == 0
         && g.sid.get() == g.pid
         && g.tty.borrow().is_none()
+        && !ops.is_master()
         && let Some(t) = ops.tty()
         && t.session().get() == 0
     {

@@ -69,7 +69,21 @@ pub(super) fn clone(
     } else {
         (fourth, fifth)
     };
-    spawn(k, flags & !0xff, (flags & 0xff) as u32, sp, ptid, ctid, tls)
+    // The old call tells a descriptor of the child where the new one tells its number.
+    let pidfd = flags & cl::PIDFD != 0;
+    let own = flags & !(0xff | cl::PIDFD);
+    let again = k.task().scratch != 0;
+    let r = spawn(k, own, (flags & 0xff) as u32, sp, ptid, ctid, tls);
+    if pidfd && !again {
+        let child = match &r {
+            Ok(tid) => *tid as i32,
+            Err(Stop::Wait(_)) => k.task().scratch as i32,
+            Err(_) => return r,
+        };
+        let fd = super::pidfd::make(k, child, 0)?;
+        k.put_u32(ptid, fd as u32)?;
+    }
+    r
 }
 
 pub(super) fn clone3(k: &mut Kernel, args: u64, size: u64) -> Sys {
@@ -82,22 +96,42 @@ pub(super) fn clone3(k: &mut Kernel, args: u64, size: u64) -> Sys {
     for x in &mut v {
         *x = i.u64()?;
     }
-    let [flags, _pidfd, ctid, ptid, signal, stack, stack_size, tls] = v;
-    const PIDFD: u64 = 0x1000;
+    let [flags, pidfd, ctid, ptid, signal, stack, stack_size, tls] = v;
     const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
-    if flags & PIDFD != 0 || flags & CLEAR_SIGHAND != 0 && flags & cl::SIGHAND != 0 {
+    if flags & CLEAR_SIGHAND != 0 && flags & cl::SIGHAND != 0
+        || flags & cl::PIDFD != 0 && flags & cl::THREAD != 0
+    {
         return Err(EINVAL.into());
     }
-    let sp = if stack == 0 { 0 } else { stack + stack_size };
-    spawn(
+    let sp = if stack == 0 {
+        0
+    } else {
+        stack.wrapping_add(stack_size)
+    };
+    let again = k.task().scratch != 0;
+    let r = spawn(
         k,
-        flags & !CLEAR_SIGHAND,
+        flags & !(CLEAR_SIGHAND | cl::PIDFD),
         signal as u32,
         sp,
         ptid,
         ctid,
         tls,
-    )
+    );
+    // A vfork waits: its child is known already.
+    let child = match &r {
+        Ok(tid) => *tid as i32,
+        Err(Stop::Wait(_)) => k.task().scratch as i32,
+        Err(_) => return r,
+    };
+    if !again && flags & CLEAR_SIGHAND != 0 {
+        k.clear_handlers(child);
+    }
+    if !again && flags & cl::PIDFD != 0 {
+        let fd = super::pidfd::make(k, child, 0)?;
+        k.put_u32(pidfd, fd as u32)?;
+    }
+    r
 }
 
 fn strings(k: &mut Kernel, at: u64) -> Res<Vec<Vec<u8>>> {
@@ -280,6 +314,8 @@ pub(super) fn waitid(k: &mut Kernel, which: u32, id: i32, info: u64, options: u3
         1 => id,
         2 if id == 0 => 0,
         2 => -id,
+        // P_PIDFD.
+        3 => super::pidfd::process(k, id)?.pid,
         _ => return Err(EINVAL.into()),
     };
     if options & (opt::EXITED | opt::UNTRACED | opt::CONTINUED) == 0 {

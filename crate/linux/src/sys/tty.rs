@@ -99,11 +99,14 @@ fn terminal(k: &mut Kernel, f: &Rc<File>, tty: &dyn Tty, request: u32, arg: u64)
             let t = get_termios(k, arg, &old)?;
             tty.set_termios(&t, request - 0x5402)?;
         }
-        // TCSBRK, TCXONC, TCFLSH, TCSBRKP.
-        0x5409 | 0x540a | 0x540b | 0x5425 => {}
+        // TCSBRK, TCXONC, TCSBRKP.
+        0x5409 | 0x540a | 0x5425 => {}
+        // TCFLSH.
+        0x540b => tty.flush(arg as u32),
         // TIOCSCTTY.
         0x540e => {
-            if g.sid.get() != g.pid {
+            let (sid, owner) = (g.sid.get(), tty.session().get());
+            if sid != g.pid || f.ops.is_master() || owner != 0 && owner != sid {
                 return Err(EPERM.into());
             }
             tty.session().set(g.sid.get());
@@ -140,8 +143,14 @@ fn terminal(k: &mut Kernel, f: &Rc<File>, tty: &dyn Tty, request: u32, arg: u64)
                 tty.session().get()
             } as u32,
         )?,
-        // TIOCNOTTY.
-        0x5422 => *g.tty.borrow_mut() = None,
+        // TIOCNOTTY: of a session's leader, the session's.
+        0x5422 => {
+            if g.sid.get() == g.pid && tty.session().get() == g.sid.get() {
+                tty.session().set(0);
+                tty.foreground().set(0);
+            }
+            *g.tty.borrow_mut() = None;
+        }
         // TIOCOUTQ.
         0x5411 => k.put_u32(arg, 0)?,
         // TIOCGWINSZ, TIOCSWINSZ.

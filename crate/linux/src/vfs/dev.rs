@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::mem::MemNode;
 use super::proc::Procs;
+use super::pts::{Ptmx, PtsDir};
 use super::{Dirent, Node, Stat, mode};
 use crate::errno::{EINVAL, ENOENT, ENOSPC, ENXIO, Res};
 use crate::file::{File, FileOps, Key, ready};
@@ -55,6 +56,7 @@ impl DevDir {
         shm: Rc<MemNode>,
         below: Option<Rc<dyn Node>>,
     ) -> Rc<DevDir> {
+        procs.host_terminals.set(below.is_some());
         Rc::new(DevDir {
             random: random.clone(),
             procs: procs.clone(),
@@ -120,7 +122,12 @@ impl Node for DevDir {
     }
 
     fn lookup(&self, name: &[u8]) -> Res<Rc<dyn Node>> {
+        let own_tty = self
+            .procs
+            .terminal()
+            .is_some_and(|t| t.tty().is_some_and(|t| t.pty_number().is_some()));
         if name == b"tty"
+            && !own_tty
             && let Some(below) = &self.below
         {
             return below.lookup(name);
@@ -135,6 +142,14 @@ impl Node for DevDir {
         }
         if let Some(l) = LINKS.iter().find(|l| l.0 == name) {
             return Ok(Rc::new(Link(l.1)));
+        }
+        match (name, self.procs.ptys()) {
+            (b"ptmx", Some(ptys)) => return Ok(Rc::new(Ptmx(ptys))),
+            (b"pts", Some(ptys)) => {
+                let below = self.below.as_ref().and_then(|b| b.lookup(b"pts").ok());
+                return Ok(Rc::new(PtsDir { ptys, below }));
+            }
+            _ => {}
         }
         match (name, &self.below) {
             (b"shm", _) => Ok(self.shm.clone()),
@@ -157,11 +172,14 @@ impl Node for DevDir {
             kind: mode::LNK,
             name: l.0.to_vec(),
         }));
-        out.push(Dirent {
-            ino: self.shm.stat()?.ino,
-            kind: mode::DIR,
-            name: b"shm".to_vec(),
-        });
+        for (name, ino, kind) in [
+            ("shm", self.shm.stat()?.ino, mode::DIR),
+            ("ptmx", 88, mode::CHR),
+            ("pts", 89, mode::DIR),
+        ] {
+            let name = name.as_bytes().to_vec();
+            out.push(Dirent { ino, kind, name });
+        }
         if let Some(below) = &self.below {
             let more = below.entries()?;
             out.extend(more.into_iter().filter(|e| self.own(&e.name)));
@@ -172,7 +190,9 @@ impl Node for DevDir {
 
 impl DevDir {
     fn own(&self, name: &[u8]) -> bool {
-        name != b"shm" && !DEVICES.iter().any(|d| d.0 == name) && !LINKS.iter().any(|l| l.0 == name)
+        !matches!(name, b"shm" | b"ptmx" | b"pts")
+            && !DEVICES.iter().any(|d| d.0 == name)
+            && !LINKS.iter().any(|l| l.0 == name)
     }
 }
 

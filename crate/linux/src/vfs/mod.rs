@@ -10,6 +10,7 @@ pub mod host;
 pub mod host_net;
 pub mod mem;
 pub mod proc;
+pub mod pts;
 pub mod tar;
 
 use std::any::Any;

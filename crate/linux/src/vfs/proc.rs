@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::{Dirent, Node, Stat, mode};
 use crate::errno::{EACCES, EINVAL, ENOENT, Res};
+use crate::file::pty::Ptys;
 use crate::file::{File, FileOps, Key, NodeFile, ready};
 use crate::mem::{Backing, prot};
 use crate::task::{Group, Life};
@@ -29,12 +30,21 @@ pub struct Procs {
     pub memory: Cell<(u64, u64)>,
     /// Kernel release.
     pub version: RefCell<String>,
+    /// Pseudo-terminals, once there is a kernel.
+    pub ptys: RefCell<Option<Rc<Ptys>>>,
+    /// /dev is over a host's: its terminals are there too.
+    pub host_terminals: Cell<bool>,
 }
 
 impl Procs {
     /// A process.
     pub fn get(&self, pid: i32) -> Option<Rc<Group>> {
         self.groups.borrow().get(&pid).cloned()
+    }
+
+    /// Pseudo-terminals.
+    pub fn ptys(&self) -> Option<Rc<Ptys>> {
+        self.ptys.borrow().clone()
     }
 
     /// The controlling terminal of the running process.

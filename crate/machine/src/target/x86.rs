@@ -1,0 +1,55 @@
+//! x86 on the PC.
+
+use tinamou_ir::guest::Guest;
+use tinamou_x86::CpuModel;
+
+use super::{Family, Target};
+use crate::boards::pc::{self, PC};
+use crate::bus::{Bus, Ram};
+use crate::config::{Config, MachineError};
+use crate::devices::{Board, BoardConfig};
+
+#[derive(Debug)]
+pub(super) struct X86;
+
+impl Family for X86 {
+    fn board(&self) -> &'static Board {
+        &PC
+    }
+
+    fn cpu_names(&self, wide: bool) -> Vec<&'static str> {
+        let models = tinamou_x86::MODELS.iter();
+        models
+            .filter(|m| wide || !m.wide())
+            .map(|m| m.name)
+            .collect()
+    }
+
+    fn cpu(&self, target: &Target, name: &str) -> Option<Box<dyn Guest>> {
+        let model = CpuModel::parse(name).ok();
+        let model = model.filter(|m| target.wide || !m.wide())?;
+        Some(Box::new(tinamou_x86::X86::new(&model)))
+    }
+
+    fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
+        Ok(pc::new(board, ram)?)
+    }
+
+    fn load(&self, config: &Config, bus: &mut Bus) -> Result<(), MachineError> {
+        if let Some(image) = &config.bios {
+            pc::firmware(bus, image)?;
+        }
+        if let Some(image) = &config.vga_bios {
+            pc::vga_firmware(bus, image)?;
+        }
+        if let Some(image) = &config.kernel {
+            let kernel = pc::boot::Kernel {
+                image,
+                initrd: config.initrd.as_deref(),
+                cmdline: &config.append,
+            };
+            pc::boot::load_kernel(bus, &kernel)?;
+        }
+        Ok(())
+    }
+}

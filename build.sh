@@ -194,7 +194,7 @@ test() { # format, lints, all tests on all engines
 }
 
 clean() { # removes what was built (not the tools)
-  rm -rf target build www/pkg www/vendor www/guests www/node_modules
+  rm -rf target build www/pkg www/vendor www/guests www/files.json www/node_modules
 }
 
 verb=${1:-}

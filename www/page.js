@@ -501,3 +501,6 @@ try {
   showState('failed');
   showError(e);
 }
+
+// Without a secure context, or where the browser forbids it, the page works as well, online.
+if (window.isSecureContext) navigator.serviceWorker?.register(new URL('./sw.js', import.meta.url)).catch(() => {});

@@ -22,6 +22,8 @@ const GROUPS = /** @type {[string, string[]][]} */ ([
 const NAMES = /** @type {Record<string, string>} */ ({ m: 'Memory', smp: 'CPUs', nic: 'Network interface', append: 'Kernel command line',
   accel: 'Engine', icount: 'Counted time', bios: 'Firmware', dtb: 'Device tree', initrd: 'Initial RAM disk', cdrom: 'CD', machine: 'Board',
   cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware' });
+/** Options whose descriptions say more than their names. */
+const TELLING = ['accel', 'icount', 'bios', 'dtb'];
 /** Files that only the page has options for. */
 const MORE_FILES = ['fda', 'fdb'];
 
@@ -108,7 +110,8 @@ export function makeSetup(guests, page) {
       });
       control = [input, ...(kind === 'size' ? [make('span', { className: 'unit' }, 'MiB')] : [])];
     }
-    const about = make('p', { className: 'field-about', id: `${id}-about` }, description);
+    // What a name says already is there for who asks.
+    const about = make('p', { className: TELLING.includes(name) || !(name in NAMES) ? 'field-about' : 'visually-hidden', id: `${id}-about` }, description);
     return make('div', { className: 'field', 'data-kind': kind }, make('label', { htmlFor: id }, NAMES[name] ?? name), make('div', { className: 'control' }, ...control), about, note);
   }
 

@@ -59,16 +59,17 @@ const FIREFOX_PREFS = {
 /**
  * Opens a page in headless Firefox.
  * @param {string} url
- * @returns {{ close: () => Promise<void>, exited: Promise<void> }}
+ * @param {{ remote?: boolean }} [options] `remote`: it says on its standard error where WebDriver BiDi listens
+ * @returns {{ close: () => Promise<void>, exited: Promise<void>, stderr: import('node:stream').Readable | null }}
  */
-export function openFirefox(url) {
+export function openFirefox(url, { remote = false } = {}) {
   const program = firefoxPath();
   if (!program) throw new Error('firefox is missing: apt-get install firefox-esr');
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-firefox-'));
   const prefs = Object.entries(FIREFOX_PREFS).map(([k, v]) => `user_pref(${JSON.stringify(k)}, ${JSON.stringify(v)});`);
   fs.writeFileSync(path.join(profile, 'user.js'), `${prefs.join('\n')}\n`);
-  const child = spawn(program, ['--headless', '--no-remote', '--profile', profile, url], {
-    stdio: 'ignore',
+  const child = spawn(program, ['--headless', '--no-remote', '--profile', profile, ...(remote ? ['--remote-debugging-port=0'] : []), url], {
+    stdio: ['ignore', 'ignore', remote ? 'pipe' : 'ignore'],
     env: { ...process.env, HOME: profile, MOZ_DISABLE_CONTENT_SANDBOX: '1' },
   });
   /** @type {Promise<void>} */
@@ -78,6 +79,7 @@ export function openFirefox(url) {
   });
   return {
     exited,
+    stderr: child.stderr,
     async close() {
       child.kill('SIGTERM');
       await exited;

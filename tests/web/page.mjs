@@ -35,7 +35,7 @@ export async function pageTests(browser, only = '') {
    */
   const onPage = (name, body, { at = '?guest=lab', ...options } = {}) =>
     !name.includes(only) ? undefined : test(`page: ${name}`, async () => {
-      const context = await browser.newContext(options);
+      const context = await browser.newContext({ serviceWorkers: 'block', ...options });
       try {
         const page = await context.newPage();
         /** @type {string[]} */
@@ -356,6 +356,18 @@ export async function pageTests(browser, only = '') {
     await page.getByRole('alert').getByText('no guest “none”').waitFor();
     await page.locator('[data-guest=lab]').waitFor();
   });
+  await onPage(
+    'without a network, after a first visit',
+    async (page) => {
+      await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+      await page.context().setOffline(true);
+      await page.goto(`${server.url}?guest=lab-be`);
+      await shows(page, 'lab>');
+      await page.getByRole('link', { name: 'Tinamou, all machines' }).click();
+      await page.locator('[data-guest=lab]').waitFor();
+    },
+    { serviceWorkers: 'allow' },
+  );
   for (const [name, at] of [['chooser', ''], ['machine', '?guest=lab'], ['display', '?guest=seabios'], ['options', '?guest=lab&setup']]) {
     await test(`page: no sideways scrolling at phone width: ${name}`, async () => {
       const context = await browser.newContext({ viewport: { width: 360, height: 640 } });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { firefoxPath, openFirefox } from './browser.mjs';
 import { golden, sessions } from './guests.mjs';
+import { firefoxPageTests } from './page-firefox.mjs';
 import { close, same, take, test } from './report.mjs';
 import { startReporting } from './reporting.mjs';
 
@@ -38,6 +39,7 @@ if (!firefoxPath()) {
 }
 const server = await startReporting({ '/suite/': `${ROOT}/build/web-suite/` });
 try {
+  await firefoxPageTests();
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
   await take(await report(`suite.html?files=${files.join(',')}`), 'firefox suite: ');
   await take(await report('suite.html?worker=programs'), 'firefox: program ');

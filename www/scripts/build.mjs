@@ -14,6 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
+import { writeFiles } from './files.mjs';
 import { buildGuests } from './guests.mjs';
 import { copyVendor } from './vendor.mjs';
 
@@ -89,3 +90,4 @@ for (const [bundle, features] of Object.entries(BUNDLES).filter(([b]) => process
   const wasm = fs.readFileSync(wasmOf(bundle));
   console.log(`www: bundle ${bundle}: ${kib(wasm.length)}, brotli ${kib(brotliCompressSync(wasm).length)}`);
 }
+writeFiles();

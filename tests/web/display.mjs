@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { test } from './report.mjs';
+import { same, test } from './report.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FLOPPY_BYTES = 1_474_560;
@@ -77,5 +77,34 @@ export async function displayTests(browser, url) {
     }
     await pictured(page, 'text');
     await page.close();
+  });
+  await test('chromium: a PC is saved, goes on in another tab, and shows what it showed', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${url}?guest=seabios&m=32`);
+    // The firmware waits for a minute now.
+    await page.waitForFunction(() => Number(document.getElementById('icount')?.textContent?.replaceAll(',', '')) > 5e6);
+    const size = () => page.evaluate(() => document.querySelector('.display-size')?.textContent);
+    await page.waitForFunction(() => document.querySelector('.display-size')?.textContent === '720 × 400');
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    await page.waitForFunction(() => document.getElementById('state')?.textContent === 'paused');
+    await page.getByRole('button', { name: 'Snapshot', exact: true }).click();
+    await page.locator('#snap-list .row').waitFor();
+    const opened = context.waitForEvent('page');
+    await page.locator('#snap-list').getByRole('link', { name: /Open in a tab/ }).click();
+    const other = await opened;
+    await other.waitForFunction(() => document.querySelector('.display-size')?.textContent === '720 × 400');
+    same(await other.evaluate(() => document.getElementById('state')?.textContent ?? ''), 'paused');
+    same((await size()) ?? '', '720 × 400');
+    const picture = (/** @type {Page} */ of) =>
+      of.waitForFunction(() => {
+        const c = /** @type {HTMLCanvasElement} */ (document.querySelector('#display canvas'));
+        const data = c.getContext('2d')?.getImageData(0, 0, c.width, c.height).data ?? [];
+        let sum = 0;
+        for (let at = 0; at < data.length; at++) sum = (sum * 31 + (data[at] ?? 0)) | 0;
+        return data.some((v, at) => at % 4 !== 3 && v) ? String(sum) : false;
+      });
+    same(String(await (await picture(other)).jsonValue()), String(await (await picture(page)).jsonValue()));
+    await context.close();
   });
 }

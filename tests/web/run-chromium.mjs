@@ -45,6 +45,24 @@ try {
     await context.close();
   });
 
+  await test('chromium: one instruction at a time', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}?guest=lab&paused`);
+    await page.waitForFunction(() => document.getElementById('state')?.textContent === 'prelaunch');
+    let before = 0;
+    for (let steps = 0; steps < 3; steps++) {
+      await page.getByRole('button', { name: 'Step' }).click();
+      // A branch takes its delay slot along.
+      before = await (await page.waitForFunction((n) => {
+        const count = Number(document.getElementById('icount')?.textContent);
+        return (count === n + 1 || count === n + 2) && count;
+      }, before)).jsonValue().then(Number);
+    }
+    await page.waitForFunction(() => document.getElementById('state')?.textContent === 'debug');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await shows(page, 'lab>');
+    await page.close();
+  });
   await displayTests(browser, server.url);
   await workerTests(browser, server.url);
 

@@ -14,10 +14,11 @@ const BOARDS = /** @type {Record<string, string>} */ ({ malta: 'MIPS Malta', pc:
  * @typedef {object} Choices
  * @property {(plan: Plan) => void} start
  * @property {(plan: Plan) => void} setup
+ * @property {(target: string) => void} likely a card is pointed at
  */
 
 /** @param {Guest} guest @param {Choices} choices */
-function card(guest, { start, setup }) {
+function card(guest, { start, setup, likely }) {
   const { id, title, note, about, machine = '', cpu, ramMib, bytes: size } = guest;
   const heading = make('h3', { id: `card-${id}` }, title, ' ', make('small', {}, note ?? ''));
   const facts = make('p', { className: 'facts' }, [BOARDS[machine] ?? machine, cpu, `${ramMib ?? 128} MiB`].filter(Boolean).join(' · '));
@@ -26,7 +27,9 @@ function card(guest, { start, setup }) {
   const options = make('button', { type: 'button', textContent: 'Options…', 'aria-describedby': heading.id });
   options.addEventListener('click', () => setup(planOf(guest)));
   const actions = make('div', { className: 'actions' }, run, options, make('span', { className: 'weight' }, bytes(size)));
-  return make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), facts, actions);
+  const whole = make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), facts, actions);
+  for (const sign of ['pointerenter', 'focusin']) whole.addEventListener(sign, () => likely(guest.target ?? 'mipsel'));
+  return whole;
 }
 
 /**

@@ -9,8 +9,10 @@ import { makeDisplay } from './display.js';
 import { download, element, make, sentence } from './dom.js';
 import { fetchSource, loadGuests } from './guests.js';
 import { SEQUENCES, chord, typing } from './keys.js';
+import { makeLog } from './log.js';
 import { Machine } from './machine.js';
 import { TARGETS, bootConfig, changed, isPc, planOf, query } from './plan.js';
+import { Client, bundleOf } from './protocol.js';
 import { makeQmpConsole } from './qmp-console.js';
 import { makeScreenKeys } from './screen-keys.js';
 import { makeScreens } from './screens.js';
@@ -161,7 +163,7 @@ function strike(strokes) {
 /** Tells the worker whether anybody looks. */
 function watch() {
   const hidden = document.hidden;
-  machine?.client.call('watch', { display: !hidden && screens.current === 'display', background: hidden }).catch(() => {});
+  machine?.client.call('watch', { display: !hidden && screens.current === 'display', background: hidden, errors: log.open }).catch(() => {});
 }
 
 function endMachine() {
@@ -202,7 +204,7 @@ async function start(wanted, { text } = {}) {
   showStats(null);
   showState('loading', 'loading');
   try {
-    const fresh = newMachine();
+    const fresh = newMachine(wanted.target);
     machine = fresh;
     // The worker loads its wasm while the guest's images come in. If it cannot, boot says why.
     if (!wanted.files.incoming) fresh.client.call('load', { target: wanted.target }).catch(() => {});
@@ -252,8 +254,26 @@ async function fetchAll({ files }, progress) {
   return Object.fromEntries(await Promise.all(named));
 }
 
-function newMachine() {
-  const worker = new Worker('./worker.js', { type: 'module', name: 'machine' });
+/** A worker that has loaded the emulator of a target already, for a start that is likely. @type {{ bundle: string | undefined, worker: Worker } | null} */
+let spare = null;
+
+/** @param {string} target */
+function prepare(target) {
+  const bundle = bundleOf(target);
+  if (spare?.bundle === bundle) return;
+  spare?.worker.terminate();
+  const worker = newWorker();
+  spare = { bundle, worker };
+  new Client(worker).call('load', { target }).catch(() => {});
+}
+
+const newWorker = () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'machine' });
+
+/** @param {string} target */
+function newMachine(target) {
+  const prepared = spare?.bundle === bundleOf(target) ? spare?.worker : undefined;
+  if (prepared) spare = null;
+  const worker = prepared ?? newWorker();
   const made = new Machine(worker);
   worker.onerror = (ev) => {
     if (machine !== made) return;
@@ -263,6 +283,7 @@ function newMachine() {
   };
   made.client.on('output', ({ port, data }) => screens.write(port, data));
   made.client.on('display', display.draw);
+  made.client.on('guestErrors', (event) => log.add(event));
   made.client.on('stats', (stats) => {
     heardAt = performance.now();
     if (alertLine.dataset.silence) {
@@ -337,7 +358,9 @@ const snapshots = makeSnapshots({
   load: async (file) => start(await planForFiles([file], guests)),
 });
 const qmpConsole = makeQmpConsole(element('qmp', HTMLElement));
+const log = makeLog(watch);
 addTool({ id: 'snapshots', title: 'Snapshots' });
+addTool({ id: 'log', title: 'Log', shown: log.shown, follow: log.follow });
 addTool({ id: 'qmp', title: 'QMP', shown: qmpConsole.shown, follow: qmpConsole.follow, leave: qmpConsole.leave });
 
 // ---- controls ----
@@ -495,7 +518,7 @@ element('home', HTMLAnchorElement).addEventListener('click', (ev) => {
 
 try {
   guests.push(...(await loadGuests()));
-  makeChooser(guests, { start: go, setup: choose });
+  makeChooser(guests, { start: go, setup: choose, likely: prepare });
   await follow();
 } catch (e) {
   showState('failed');

@@ -64,7 +64,7 @@
  * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
  * @property {{ in: { code: number, down: boolean }, out: void }} key a key goes down or up: its number of `send-key`
  * @property {{ in: { dx: number, dy: number, dz: number, buttons: number }, out: void }} mouse it moves by so much; buttons 1 left, 2 right, 4 middle
- * @property {{ in: { display: boolean, background: boolean }, out: void }} watch whether pictures are wanted, and whether nobody looks at the page
+ * @property {{ in: { display: boolean, background: boolean, errors?: boolean }, out: void }} watch whether pictures are wanted, whether nobody looks at the page, and whether guest errors are wanted
  * @property {{ in: { name: string, data: Blob | ArrayBuffer }, out: void }} putDrive what a drive can hold until the machine is made
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
@@ -126,6 +126,7 @@
  * @typedef {object} Events
  * @property {{ port: number, data: Uint8Array }} output bytes a serial port sent
  * @property {Picture} display rows that changed
+ * @property {{ lines: string[] }} guestErrors what the guest did that its hardware's manuals forbid
  * @property {Stats} stats a few times a second while running
  * @property {{ name: string }} file a QMP command (`migrate`, `memsave`, …) wrote a file; it waits for `takeFile`
  * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine is gone

@@ -51,6 +51,8 @@ let lateMs = 0;
 /** A turn of the run loop is on its way through the channel. */
 let turnPosted = false;
 let inBackground = false;
+/** Guest errors are wanted. */
+let logging = false;
 /** @type {ReturnType<typeof setInterval> | null} */
 let drawing = null;
 /** Instructions at the last drawing; null before the first. @type {number | null} */
@@ -148,8 +150,10 @@ const emit = serve(/** @type {any} */ (self), {
     to.mouse(dx, dy, dz, buttons);
     schedule();
   },
-  watch({ display, background }) {
+  watch({ display, background, errors = false }) {
     watch(display);
+    logging = errors;
+    machine?.logGuestErrors(errors);
     inBackground = background;
   },
   putDrive({ name, data }) {
@@ -427,6 +431,8 @@ function sendStats() {
   const now = performance.now();
   if (now - lastStats < STATS_EVERY_MS) return;
   lastStats = now;
+  const lines = logging && machine ? machine.takeGuestErrors() : [];
+  if (lines.length) emit('guestErrors', { lines });
   emit('stats', figures());
 }
 

@@ -260,6 +260,12 @@ export async function pageTests(browser, only = '') {
     },
     { at: '?guest=seabios' },
   );
+  await onPage('the log of guest errors', async (page) => {
+    await page.locator('#tool-log').click();
+    await page.locator('#log-lines').getByText('a write to nowhere').first().waitFor();
+    await page.locator('#tool-log').click();
+    await page.locator('#log').waitFor({ state: 'hidden' });
+  });
   await onPage('the QMP console: commands, completion, history, events', async (page) => {
     const input = page.locator('#qmp-input');
     const log = page.locator('#qmp-log');

@@ -17,6 +17,8 @@ mod host;
 #[cfg(feature = "lab")]
 mod lab;
 #[cfg(any(feature = "mips", feature = "x86"))]
+mod log;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod machine;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod options;

@@ -77,6 +77,17 @@ export class Machine {
 
   putDrive() {}
 
+  #logging = false;
+
+  /** @param {boolean} on */
+  logGuestErrors(on) {
+    this.#logging = on;
+  }
+
+  takeGuestErrors() {
+    return this.#logging ? ['uart: a write to nowhere'] : [];
+  }
+
   /** @param {number} code @param {boolean} down */
   key(code, down) {
     this.#felt.push(`${code.toString(16)}${down ? '+' : '-'}`);

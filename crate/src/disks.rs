@@ -131,6 +131,16 @@ impl BlockFile for HostFile {
         self.file.sync_data().map_err(|e| BlockError::Io(why(&e)))
     }
 
+    fn grow(&mut self, bytes: u64) -> Result<(), BlockError> {
+        if bytes > self.bytes {
+            self.file
+                .set_len(bytes)
+                .map_err(|e| BlockError::Io(why(&e)))?;
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+
     fn read_only(&self) -> bool {
         self.read_only
     }

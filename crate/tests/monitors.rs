@@ -479,21 +479,45 @@ fn a_saved_machine_goes_on_elsewhere() {
     assert!(child.wait().unwrap().success());
 }
 
+/// A disk that is written is saved as it is, and loaded into the image that is there.
 #[test]
-fn what_cannot_be_saved_or_loaded_is_told() {
-    let files = Scratch::new("unmigrated");
-    let disk = files.file("disk", &[0; 4096]);
+fn disks_are_saved_and_loaded() {
+    let files = Scratch::new("disks");
+    let (disk, copy) = (
+        files.file("disk", &[0xa5; 8192]),
+        files.file("copy", &[0; 8192]),
+    );
+    let state = format!("file:{}", files.path("state"));
+    let session = |args: &[&str]| {
+        let mut child = spawn(&[&["-S", "-qmp", "stdio"], args].concat());
+        let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        let mut qmp = Qmp::new(from, to);
+        qmp.ok("qmp_capabilities", json!({}));
+        (child, qmp)
+    };
     let drive = format!("file={disk},format=raw");
-    let mut child = spawn(&["-S", "-qmp", "stdio", "-drive", &drive]);
-    let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
-    let mut qmp = Qmp::new(from, to);
-    qmp.ok("qmp_capabilities", json!({}));
-    let uri = json!({"uri": format!("file:{}", files.path("state"))});
-    let refused = qmp.refused("migrate", uri);
-    assert!(refused.contains("can be written"), "{refused}");
+    let (mut child, mut qmp) = session(&["-drive", &drive]);
+    qmp.ok("migrate", json!({"uri": state}));
+    let (_, reply) = qmp.run("query-migrate", json!({}));
+    assert_eq!(reply["return"]["status"], "completed");
     qmp.ok("quit", json!({}));
     assert!(child.wait().unwrap().success());
-    let out = tinamou(&["system-mipsel", "-incoming", &format!("file:{disk}")]);
+    let drive = format!("file={copy},format=raw");
+    // With -snapshot it stays as it is.
+    for (more, byte) in [("-snapshot", 0), ("-no-reboot", 0xa5)] {
+        let (mut child, mut qmp) = session(&["-drive", &drive, "-incoming", &state, more]);
+        assert_eq!(qmp.status(), "paused");
+        qmp.ok("quit", json!({}));
+        assert!(child.wait().unwrap().success());
+        assert_eq!(std::fs::read(&copy).unwrap(), [byte; 8192]);
+    }
+}
+
+#[test]
+fn what_cannot_be_loaded_is_told() {
+    let files = Scratch::new("unmigrated");
+    let text_file = files.file("text", b"nothing of the kind");
+    let out = tinamou(&["system-mipsel", "-incoming", &format!("file:{text_file}")]);
     assert!(!out.status.success());
     let said = text(&out.stderr);
     assert!(said.contains("this is not a snapshot"), "{said}");

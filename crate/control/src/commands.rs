@@ -101,8 +101,8 @@ pub static COMMANDS: &[Command] = &[
             opt("resume", Bool),
         ])
         .since("0.14")
-        .doc("Stops the machine and saves it to `file:PATH`, or into the input of `exec:COMMAND`; the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set.")
-        .errors("The place is of no such kind; a drive can be written; the machine waits for its own state or was saved already."),
+        .doc("Stops the machine and saves it, with what its disks hold beside images that are only read, to `file:PATH`, or into the input of `exec:COMMAND`; the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set.")
+        .errors("The place is of no such kind; the machine waits for its own state or was saved already."),
     cmd("migrate-incoming", migration::incoming)
         .args(&[req("uri", Str)])
         .since("2.3")
@@ -127,7 +127,7 @@ pub static COMMANDS: &[Command] = &[
     cmd("x-snapshot-save", migration::save)
         .args(&[req("file", Str)])
         .doc("Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran.")
-        .errors("The file cannot be written; a drive can be written; the machine waits for its own state."),
+        .errors("The file cannot be written; a drive cannot be saved; the machine waits for its own state."),
     cmd("x-snapshot-load", migration::load)
         .args(&[req("file", Str)])
         .doc("The machine becomes the one of a file that `migrate` or `x-snapshot-save` wrote, before the answer. It runs then if it runs now.")

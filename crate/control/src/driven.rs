@@ -63,7 +63,10 @@ pub trait Driven {
     /// Puts a disk into a slot, or takes it out. False while a request for the old one is under way.
     fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool;
     /// Saves it; `runs`: it is to go on at once where it is loaded.
-    fn save(&self, runs: bool) -> Saved;
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn save(&mut self, runs: bool) -> Result<Saved, String>;
     /// Loads what `save` wrote, and returns `runs`.
     ///
     /// # Errors
@@ -153,8 +156,8 @@ impl Driven for Machine {
         self.bus_mut().set_disk(slot, disk);
         true
     }
-    fn save(&self, runs: bool) -> Saved {
-        Machine::save(self, runs)
+    fn save(&mut self, runs: bool) -> Result<Saved, String> {
+        Machine::save(self, runs).map_err(|e| e.to_string())
     }
     fn load(&mut self, file: &[u8]) -> Result<bool, String> {
         Machine::load(self, file).map_err(|e| e.to_string())

@@ -50,19 +50,6 @@ fn check_uri(uri: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether a snapshot would have all that is to be saved.
-fn can_be_saved(host: &dyn Host) -> Result<(), Error> {
-    let drives = host.drives();
-    let mut media = drives.iter().filter_map(|d| d.medium.as_ref());
-    match media.find(|m| !m.read_only) {
-        None => Ok(()),
-        Some(medium) => Err(Error::generic(format!(
-            "the drive with '{}' can be written, and snapshots do not hold the contents of drives",
-            medium.file
-        ))),
-    }
-}
-
 /// Microseconds of the host's clock.
 fn now(host: &dyn Host) -> i64 {
     let (seconds, microseconds) = host.clock();
@@ -103,7 +90,6 @@ impl Controller {
             _ => {}
         }
         check_uri(uri)?;
-        can_be_saved(host)?;
         self.ask(host, Work::Out(uri.into()));
         Ok(())
     }
@@ -136,11 +122,10 @@ impl Controller {
         if self.state() == RunState::Inmigrate {
             return Err(Error::generic("Guest is waiting for an incoming migration"));
         }
-        can_be_saved(host)?;
         let ran = self.state() == RunState::Running;
         self.pause(host, RunState::SaveVm);
         let saved = match host.machine() {
-            Some(machine) => Ok(machine.save(ran)),
+            Some(machine) => machine.save(ran),
             None => Err("The machine has not been created yet".to_owned()),
         };
         let sent = saved.and_then(|saved| host.send_state(uri, &saved.bytes));
@@ -204,9 +189,9 @@ impl Controller {
         self.pause(host, RunState::FinishMigrate);
         let saved = match host.machine() {
             Some(machine) => {
-                let saved = machine.save(before == RunState::Running);
                 let total: u64 = machine.blocks().iter().map(|(_, bytes)| bytes).sum();
-                Ok((saved, total))
+                let saved = machine.save(before == RunState::Running);
+                saved.map(|saved| (saved, total))
             }
             None => Err("The machine has not been created yet".to_owned()),
         };

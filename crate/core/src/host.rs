@@ -6,6 +6,20 @@ use thiserror::Error;
 /// Bytes of a sector, the unit of [`BlockBackend`].
 pub const SECTOR_BYTES: u64 = 512;
 
+/// Sectors of a page (4 KiB), the unit of [`Written`].
+pub const PAGE_SECTORS: u64 = 8;
+
+/// What a snapshot must hold of a disk, besides the image that is there on any host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// Nothing: it cannot be written.
+    Nothing,
+    /// These pages, by number and in order: they were written, and the image below was not.
+    Pages(Vec<u64>),
+    /// All of it: the image itself is written.
+    Everything,
+}
+
 /// The name of a request in flight; chosen by the bus, never reused while in flight.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct RequestId(pub u64);
@@ -64,4 +78,44 @@ pub trait BlockBackend {
 
     /// The result of a request, once: the bytes read, or an empty vector. `None` while it is under way.
     fn poll(&mut self, id: RequestId) -> Option<Result<Vec<u8>, BlockError>>;
+
+    /// What a snapshot must hold of it.
+    fn written(&self) -> Written {
+        if self.read_only() {
+            Written::Nothing
+        } else {
+            Written::Everything
+        }
+    }
+
+    /// Reads whole sectors, for snapshots: at once, and of what [`BlockBackend::written`] names at least.
+    ///
+    /// # Errors
+    /// [`BlockError`]; a disk that can only be asked and waited for says [`BlockError::Unsupported`].
+    fn read_now(&mut self, _lba: u64, _buf: &mut [u8]) -> Result<(), BlockError> {
+        Err(cannot_wait())
+    }
+
+    /// Reads whole sectors of the image below what was written.
+    ///
+    /// # Errors
+    /// As [`BlockBackend::read_now`].
+    fn read_image_now(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.read_now(lba, buf)
+    }
+
+    /// Writes whole sectors, for snapshots.
+    ///
+    /// # Errors
+    /// As [`BlockBackend::read_now`].
+    fn write_now(&mut self, _lba: u64, _data: &[u8]) -> Result<(), BlockError> {
+        Err(cannot_wait())
+    }
+
+    /// Forgets what was written, where that is apart from the image ([`Written::Pages`]).
+    fn forget_written(&mut self) {}
+}
+
+fn cannot_wait() -> BlockError {
+    BlockError::Unsupported("this disk cannot be part of a snapshot".into())
 }

@@ -18,7 +18,9 @@ pub use bus::{BusError, CPU_PRIVATE, IO_SPACE, PhysBus, RamPage};
 pub use device::{
     BlockId, DevCx, Device, Frame, Input, IsaDma, MachineRequest, MapTo, Mapping, Space,
 };
-pub use host::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES};
+pub use host::{
+    BlockBackend, BlockError, BlockRequest, PAGE_SECTORS, RequestId, SECTOR_BYTES, Written,
+};
 pub use save::{LoadError, Loader, Saver};
 pub use stored::Stored;
 pub use time::Ns;

@@ -727,7 +727,7 @@ impl Bus {
         }
     }
 
-    /// Loads what [`Bus::save`] wrote, on a bus of the same board and configuration.
+    /// Loads what [`Bus::save`] wrote, on a bus of the same board and configuration; [`Bus::start_requests`] follows.
     ///
     /// # Errors
     /// [`LoadError`]; the machine is then in no particular state and must be reset or dropped.

@@ -1,15 +1,18 @@
 //! Snapshots: a whole machine as one file, which a machine of the same configuration goes on from, on any host.
 //!
-//! Format, version 1, little-endian: the magic, the version, the head's length and checksum, the head (`head`), the state (interrupt lines of the
-//! vCPU, then what `Machine::save_state` writes), and the memory's chunks in the head's order. A chunk is 16 pages of a memory
-//! block; pages of zeros are left out and chunks without a page too; the rest is one LZ4 block (`memory`). The head has lengths and
-//! checksums (XXH3, 64 bits) of all that follows, so that a reader can find any page by the first bytes of the file. The same state
-//! gives the same bytes.
+//! Format, version 2, little-endian: the magic, the version, the head's length and checksum, the head (`head`), the state (interrupt lines of the
+//! vCPU, then what `Machine::save_state` writes), and the chunks of memory and disks in the head's order. A chunk is 16 pages of a memory
+//! block or disk; pages of zeros (of disks: those that were not written) are left out and chunks without a page too; the rest is one
+//! LZ4 block (`chunks`). The head has lengths and checksums (XXH3, 64 bits) of all that follows, so that a reader can find any page
+//! by the first bytes of the file. The same state gives the same bytes. Version 1 had no disks.
 //!
-//! A loader distrusts every field, and checks the whole file before it changes anything; a file that it refuses leaves the machine as it was.
+//! A loader distrusts every field, and checks the whole file before it changes anything; a file that it refuses leaves the machine as
+//! it was. Only a disk of the host that cannot be written after all can leave a machine half loaded.
 //!
-//! Missing: the contents of disks, pages that are as in the loaded images. It must not know where the bytes come from.
+//! Missing: leaving out pages that are as in the loaded images. It must not know where the bytes come from.
 
+mod chunks;
+mod disks;
 mod head;
 mod memory;
 
@@ -22,7 +25,7 @@ use crate::machine::Machine;
 /// What a snapshot begins with.
 const MAGIC: [u8; 8] = *b"TINAMOU\x1a";
 /// Version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version, the head's length and its checksum.
 const PREFIX_BYTES: usize = 24;
 /// How properties are worded that [`Description`] reads.
@@ -65,6 +68,9 @@ pub enum SnapshotError {
         /// As the machine has it.
         ours: String,
     },
+    /// A disk: its slot, and what is wrong.
+    #[error("the disk in slot {0}: {1}")]
+    Disk(usize, String),
     /// The state of vCPU and devices.
     #[error("the snapshot cannot be loaded: {0}")]
     State(#[from] LoadError),
@@ -184,13 +190,19 @@ impl Machine {
     }
 
     /// Saves the machine; `runs` is for whoever loads it: whether it is to go on at once. Not to be called within a slice.
-    pub fn save(&self, runs: bool) -> Saved {
+    ///
+    /// # Errors
+    /// [`SnapshotError::Disk`].
+    pub fn save(&mut self, runs: bool) -> Result<Saved, SnapshotError> {
         let mut state = Saver::new();
         state.u32(self.cpu_irq);
         state.raw(&self.save_state());
         let state = state.finish();
-        let memory = memory::save(&self.arena, self.bus.blocks());
-        let head = head::write(&self.identity_words(), runs, &state, &memory.index);
+        let mut chunks = Vec::new();
+        let memory = memory::save(&self.arena, self.bus.blocks(), &mut chunks);
+        let disks = disks::save(self.bus.disks_mut(), &mut chunks)?;
+        let words = self.identity_words();
+        let head = head::write(&words, runs, &state, &memory.index, &disks);
         let mut file = Saver::new();
         file.raw(&MAGIC);
         file.u32(VERSION);
@@ -198,18 +210,18 @@ impl Machine {
         file.u64(checksum(&head));
         file.raw(&head);
         file.raw(&state);
-        file.raw(&memory.bytes);
-        Saved {
+        file.raw(&chunks);
+        Ok(Saved {
             bytes: file.finish(),
             pages: memory.pages,
             zero_pages: memory.zero_pages,
-        }
+        })
     }
 
     /// Becomes the machine that `file` has; returns whether it is to go on at once. Its history begins here.
     ///
     /// # Errors
-    /// [`SnapshotError`]; the machine is as it was.
+    /// [`SnapshotError`]; the machine is as it was, unless a disk turned out to be no disk while it was written.
     pub fn load(&mut self, file: &[u8]) -> Result<bool, SnapshotError> {
         let (head, body) = split(file)?;
         let head = head::read(head, &self.identity_words(), self.bus.blocks())?;
@@ -219,7 +231,10 @@ impl Machine {
         if checksum(state) != head.state_checksum {
             return Err(SnapshotError::Checksum("the state"));
         }
-        memory::check(&head.index, self.bus.blocks(), chunks)?;
+        let rest = memory::check(&head.index, self.bus.blocks(), chunks)?;
+        if !disks::check(&head.disks, self.bus.disks_mut(), rest)?.is_empty() {
+            return Err(SnapshotError::Trailing);
+        }
         let before = (self.save_state(), self.cpu_irq);
         if let Err(e) = self.load_both(state) {
             if self.load_state(&before.0).is_ok() {
@@ -229,7 +244,9 @@ impl Machine {
             }
             return Err(e.into());
         }
-        memory::load(&head.index, &self.arena, self.bus.blocks(), chunks)?;
+        let rest = memory::load(&head.index, &self.arena, self.bus.blocks(), chunks)?;
+        disks::load(&head.disks, self.bus.disks_mut(), rest)?;
+        self.bus.start_requests();
         if self.has_history() {
             self.keep_history();
         }

@@ -51,6 +51,7 @@ fn devices(machine: &mut Machine) -> Vec<u8> {
 fn load_devices(machine: &mut Machine, state: &[u8]) {
     let mut loader = Loader::new(state);
     machine.bus_mut().load(&mut loader).unwrap();
+    machine.bus_mut().start_requests();
     assert_eq!(loader.remaining(), 0);
     assert_eq!(devices(machine), state);
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use tinamou_control::driven::DriveStats;
-use tinamou_core::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES};
+use tinamou_core::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES, Written};
 
 /// Where the counts go.
 pub type Counts = Rc<Cell<DriveStats>>;
@@ -75,6 +75,26 @@ impl<B: BlockBackend> BlockBackend for Counted<B> {
             }
         }
         Some(result)
+    }
+
+    fn written(&self) -> Written {
+        self.below.written()
+    }
+
+    fn read_now(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.below.read_now(lba, buf)
+    }
+
+    fn read_image_now(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.below.read_image_now(lba, buf)
+    }
+
+    fn write_now(&mut self, lba: u64, data: &[u8]) -> Result<(), BlockError> {
+        self.below.write_now(lba, data)
+    }
+
+    fn forget_written(&mut self) {
+        self.below.forget_written();
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tinamou_core::{BlockError, SECTOR_BYTES};
+use tinamou_core::{BlockError, PAGE_SECTORS, SECTOR_BYTES, Written};
 
 use super::raw::Image;
 
 /// Sectors per kept piece (4 KiB).
-const PIECE: u64 = 8;
+const PIECE: u64 = PAGE_SECTORS;
 const PIECE_BYTES: usize = (PIECE * SECTOR_BYTES) as usize;
 
 /// An overlay over `I`.
@@ -84,6 +84,15 @@ impl<I: Image> Image for Overlay<I> {
     }
     fn flush(&mut self) -> Result<(), BlockError> {
         Ok(())
+    }
+    fn written(&self) -> Written {
+        Written::Pages(self.pieces.keys().copied().collect())
+    }
+    fn read_image(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.below.read(lba, buf)
+    }
+    fn forget_written(&mut self) {
+        self.pieces.clear();
     }
 }
 

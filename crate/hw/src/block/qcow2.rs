@@ -1,8 +1,16 @@
-//! qcow2 images, versions 2 and 3 (QEMU's docs/interop/qcow2.txt), for reading.
+//! qcow2 images, versions 2 and 3 (QEMU's docs/interop/qcow2.txt).
 //!
-//! Read: standard and zlib-compressed clusters, zero clusters, backing files through the caller. Ignored: reference counts,
-//! snapshots, bitmaps. Refused: encryption, external data files, extended L2 entries, other compression, images marked
-//! corrupt. Writing is the overlay's. Nothing in an image is trusted: every offset is checked against the file.
+//! Read: standard and zlib-compressed clusters, zero clusters, backing files through the caller. Refused: encryption, external data
+//! files, extended L2 entries, other compression, images marked corrupt. This is reading alone, with an overlay for what is written;
+//! `writable` writes into the image, with its reference counts (`clusters`) and internal snapshots (`snapshots`). Nothing in an
+//! image is trusted: every offset is checked against the file.
+
+mod clusters;
+mod snapshots;
+mod writable;
+
+pub use snapshots::Snapshot;
+pub use writable::Writable;
 
 use std::collections::BTreeMap;
 
@@ -83,6 +91,9 @@ impl BlockFile for Box<dyn BlockFile> {
     fn len(&self) -> u64 {
         (**self).len()
     }
+    fn grow(&mut self, bytes: u64) -> Result<(), BlockError> {
+        (**self).grow(bytes)
+    }
     fn flush(&mut self) -> Result<(), BlockError> {
         (**self).flush()
     }
@@ -101,6 +112,38 @@ pub struct Qcow2 {
     l2: BTreeMap<u64, Vec<u64>>,
     /// The cluster decompressed last.
     unpacked: Option<(u64, Vec<u8>)>,
+    header: Header,
+}
+
+/// What the header says that only writing needs.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    version: u32,
+    l1_at: u64,
+    refcounts_at: u64,
+    refcount_clusters: u32,
+    /// log2 of the bits of a reference count.
+    refcount_order: u32,
+    snapshots: u32,
+    snapshots_at: u64,
+    /// Reference counts may be wrong.
+    dirty: bool,
+}
+
+impl Header {
+    fn read(h: &[u8]) -> Header {
+        let version = be32(h, 4);
+        Header {
+            version,
+            l1_at: be64(h, 40),
+            refcounts_at: be64(h, 48),
+            refcount_clusters: be32(h, 56),
+            refcount_order: if version == 3 { be32(h, 96) } else { 4 },
+            snapshots: be32(h, 60),
+            snapshots_at: be64(h, 64),
+            dirty: version == 3 && be64(h, 72) & 1 != 0,
+        }
+    }
 }
 
 fn corrupt(what: &str) -> BlockError {
@@ -198,6 +241,7 @@ impl Qcow2 {
             l1,
             l2,
             unpacked: None,
+            header: Header::read(&h),
         })
     }
 

@@ -1,8 +1,10 @@
 //! Raw images: a file's bytes are the disk's.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use tinamou_core::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES};
+use tinamou_core::{BlockBackend, BlockError, BlockRequest, RequestId, SECTOR_BYTES, Written};
 
 /// A file of the host, as images see it.
 pub trait BlockFile {
@@ -34,6 +36,14 @@ pub trait BlockFile {
         Ok(())
     }
 
+    /// Makes it longer, with zeros, for images that grow.
+    ///
+    /// # Errors
+    /// [`BlockError`] when the host fails or files do not grow there.
+    fn grow(&mut self, _bytes: u64) -> Result<(), BlockError> {
+        Err(BlockError::Unsupported("the file cannot grow".into()))
+    }
+
     /// True when writes are refused.
     fn read_only(&self) -> bool {
         true
@@ -63,6 +73,11 @@ impl BlockFile for MemFile {
     fn len(&self) -> u64 {
         self.0.len() as u64
     }
+    fn grow(&mut self, bytes: u64) -> Result<(), BlockError> {
+        let bytes = usize::try_from(bytes).map_err(|_| BlockError::Io("out of memory".into()))?;
+        self.0.resize(bytes.max(self.0.len()), 0);
+        Ok(())
+    }
     fn read_only(&self) -> bool {
         false
     }
@@ -89,6 +104,23 @@ pub trait Image {
     /// # Errors
     /// [`BlockError`].
     fn flush(&mut self) -> Result<(), BlockError>;
+    /// What a snapshot must hold of it.
+    fn written(&self) -> Written {
+        if self.read_only() {
+            Written::Nothing
+        } else {
+            Written::Everything
+        }
+    }
+    /// Reads whole sectors of the image below what was written.
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    fn read_image(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.read(lba, buf)
+    }
+    /// Forgets what was written, where that is apart from the image.
+    fn forget_written(&mut self) {}
 }
 
 /// A raw image. A last partial sector reads with zeros behind it.
@@ -137,6 +169,43 @@ impl Image for Box<dyn Image> {
     }
     fn flush(&mut self) -> Result<(), BlockError> {
         (**self).flush()
+    }
+    fn written(&self) -> Written {
+        (**self).written()
+    }
+    fn read_image(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        (**self).read_image(lba, buf)
+    }
+    fn forget_written(&mut self) {
+        (**self).forget_written();
+    }
+}
+
+/// An image that somebody else looks at too.
+impl<I: Image> Image for Rc<RefCell<I>> {
+    fn sectors(&self) -> u64 {
+        self.borrow().sectors()
+    }
+    fn read_only(&self) -> bool {
+        self.borrow().read_only()
+    }
+    fn read(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.borrow_mut().read(lba, buf)
+    }
+    fn write(&mut self, lba: u64, data: &[u8]) -> Result<(), BlockError> {
+        self.borrow_mut().write(lba, data)
+    }
+    fn flush(&mut self) -> Result<(), BlockError> {
+        self.borrow_mut().flush()
+    }
+    fn written(&self) -> Written {
+        self.borrow().written()
+    }
+    fn read_image(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.borrow_mut().read_image(lba, buf)
+    }
+    fn forget_written(&mut self) {
+        self.borrow_mut().forget_written();
     }
 }
 
@@ -202,6 +271,24 @@ impl<I: Image> BlockBackend for Immediate<I> {
     }
     fn poll(&mut self, id: RequestId) -> Option<Result<Vec<u8>, BlockError>> {
         self.done.remove(&id)
+    }
+    fn written(&self) -> Written {
+        self.image.written()
+    }
+    fn read_now(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.check(lba, buf.len() as u64 / SECTOR_BYTES)?;
+        self.image.read(lba, buf)
+    }
+    fn read_image_now(&mut self, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.check(lba, buf.len() as u64 / SECTOR_BYTES)?;
+        self.image.read_image(lba, buf)
+    }
+    fn write_now(&mut self, lba: u64, data: &[u8]) -> Result<(), BlockError> {
+        self.check(lba, data.len() as u64 / SECTOR_BYTES)?;
+        self.image.write(lba, data)
+    }
+    fn forget_written(&mut self) {
+        self.image.forget_written();
     }
 }
 

@@ -222,14 +222,17 @@ impl Bus {
                 request,
             });
         }
-        // Requests in flight start again on this host.
-        for p in &pending {
+        self.timers = timers;
+        self.pending = pending;
+        Ok(())
+    }
+
+    /// Requests in flight of a state that was loaded start again on this host, once its disks are what they were.
+    pub fn start_requests(&mut self) {
+        for p in &self.pending {
             if let Some(Some(d)) = self.disks.get_mut(p.slot as usize) {
                 d.submit(p.id, p.request.clone());
             }
         }
-        self.timers = timers;
-        self.pending = pending;
-        Ok(())
     }
 }

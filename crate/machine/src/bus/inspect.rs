@@ -1,5 +1,7 @@
 //! The bus as monitors show it.
 
+use tinamou_core::{BlockBackend, BlockError};
+
 use super::map::Target;
 use super::{Bus, cx};
 
@@ -95,6 +97,32 @@ impl Bus {
             .iter()
             .map(|d| Some(d.as_ref()?.sectors()))
             .collect()
+    }
+
+    /// Reads sectors of the disk in a slot at once, behind the guest's back.
+    ///
+    /// # Errors
+    /// There is no disk, or [`BlockBackend::read_now`]'s.
+    pub fn read_disk(&mut self, slot: u32, lba: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        self.disk(slot)?.read_now(lba, buf)
+    }
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn write_disk(&mut self, slot: u32, lba: u64, data: &[u8]) -> Result<(), BlockError> {
+        self.disk(slot)?.write_now(lba, data)
+    }
+
+    fn disk(&mut self, slot: u32) -> Result<&mut Box<dyn BlockBackend>, BlockError> {
+        let disk = self.disks.get_mut(slot as usize).and_then(Option::as_mut);
+        disk.ok_or_else(|| BlockError::Io("no disk".into()))
+    }
+
+    /// The disks, by slot.
+    pub(crate) fn disks_mut(&mut self) -> &mut [Option<Box<dyn BlockBackend>>] {
+        &mut self.disks
     }
 
     /// Whether a request for the disk in a slot is under way.

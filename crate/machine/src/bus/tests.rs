@@ -28,6 +28,7 @@ fn save_and_load(b: &mut Bus) {
     b.save(&mut s);
     let bytes = s.finish();
     b.load(&mut Loader::new(&bytes)).unwrap();
+    b.start_requests();
     let mut again = Saver::new();
     b.save(&mut again);
     assert_eq!(again.finish(), bytes);

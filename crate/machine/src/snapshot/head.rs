@@ -1,9 +1,11 @@
 //! The head of a snapshot: whose it is, and where its parts are. Sections of the save format: `machine` (pairs of words, then whether
-//! the machine runs), `state` (length, checksum), `memory` (per block its name, its size and its chunks).
+//! the machine runs), `state` (length, checksum), `memory` (per block its name, its size and its chunks), `disks` (per slot what is saved
+//! of it and its chunks).
 
 use tinamou_core::{LoadError, Loader, Saver};
 
-use super::memory::{Chunk, INDEX_BYTES};
+use super::chunks::Chunk;
+use super::disks::Saved;
 use super::{SnapshotError, checksum};
 use crate::bus::Block;
 
@@ -14,6 +16,8 @@ pub(super) struct Head {
     pub state_checksum: u64,
     /// Chunks of each memory block.
     pub index: Vec<Vec<Chunk>>,
+    /// The disks, by slot.
+    pub disks: Vec<Saved>,
 }
 
 /// Chunks of each memory block: its name, its size and the chunks.
@@ -24,6 +28,7 @@ pub(super) fn write(
     runs: bool,
     state: &[u8],
     index: &Index,
+    disks: &[Saved],
 ) -> Vec<u8> {
     let mut s = Saver::new();
     s.section("machine", 1, |s| {
@@ -46,6 +51,10 @@ pub(super) fn write(
             s.u32(chunks.len() as u32);
             chunks.iter().for_each(|c| c.write(s));
         }
+    });
+    s.section("disks", 1, |s| {
+        s.u32(disks.len() as u32);
+        disks.iter().for_each(|disk| disk.write(s));
     });
     s.finish()
 }
@@ -88,6 +97,13 @@ pub(super) fn read(
         }
         blocks.iter().map(|block| chunks(l, block)).collect()
     })?;
+    let disks = l.section("disks", 1, |l, _| {
+        let count = l.u32()? as usize;
+        if count > l.remaining() {
+            return Err(LoadError::Truncated);
+        }
+        (0..count).map(|_| Saved::read(l)).collect()
+    })?;
     if l.remaining() != 0 {
         return Err(SnapshotError::Corrupt("its head is too long"));
     }
@@ -96,6 +112,7 @@ pub(super) fn read(
         state_bytes,
         state_checksum,
         index,
+        disks,
     })
 }
 
@@ -115,9 +132,5 @@ fn chunks(l: &mut Loader<'_>, block: &Block) -> Result<Vec<Chunk>, LoadError> {
     if l.bytes()? != block.name.as_bytes() || l.u64()? != block.bytes {
         return Err(LoadError::Invalid("memory block"));
     }
-    let count = l.u32()? as usize;
-    if count > l.remaining() / INDEX_BYTES {
-        return Err(LoadError::Truncated);
-    }
-    (0..count).map(|_| Chunk::read(l)).collect()
+    Chunk::read_all(l)
 }

@@ -203,6 +203,7 @@ fn state_survives() {
     let state = save(&b);
     let mut c = bus();
     c.load(&mut Loader::new(&state)).unwrap();
+    c.start_requests();
     assert_eq!(save(&c), state);
 }
 

@@ -39,9 +39,12 @@ export type HostMemPolicy = 'default' | 'preferred' | 'bind' | 'interleave';
 export type HotpluggableCPU = { 'type': string; 'vcpus-count': number; 'props': CpuInstanceProperties; 'qom-path'?: string };
 export type HumanReadableText = { 'human-readable-text': string };
 export type IOThreadInfo = { 'id': string; 'thread-id': number; 'poll-max-ns': number; 'poll-grow': number; 'poll-shrink': number; 'aio-max-batch': number };
-export type ImageInfo = { 'filename': string; 'format': string; 'dirty-flag'?: boolean; 'actual-size'?: number; 'virtual-size': number };
+export type ImageInfo = { 'filename': string; 'format': string; 'dirty-flag'?: boolean; 'actual-size'?: number; 'virtual-size': number; 'snapshots'?: Array<SnapshotInfo> };
 export type InetSocketAddress = { 'host': string; 'port': string; 'numeric'?: boolean; 'to'?: number; 'ipv4'?: boolean; 'ipv6'?: boolean; 'keep-alive'?: boolean; 'mptcp'?: boolean };
 export type JSONType = 'string' | 'number' | 'int' | 'boolean' | 'null' | 'object' | 'array' | 'value';
+export type JobInfo = { 'id': string; 'type': JobType; 'status': JobStatus; 'current-progress': number; 'total-progress': number; 'error'?: string };
+export type JobStatus = 'undefined' | 'created' | 'running' | 'paused' | 'ready' | 'standby' | 'waiting' | 'pending' | 'aborting' | 'concluded' | 'null';
+export type JobType = 'commit' | 'stream' | 'mirror' | 'backup' | 'create' | 'amend' | 'snapshot-load' | 'snapshot-save' | 'snapshot-delete';
 export type KeyValue = { 'type': 'number'; 'data': number } | { 'type': 'qcode'; 'data': QKeyCode };
 export type KvmInfo = { 'enabled': boolean; 'present': boolean };
 export type MachineInfo = { 'name': string; 'alias'?: string; 'is-default'?: boolean; 'cpu-max': number; 'hotpluggable-cpus': boolean; 'numa-mem-supported': boolean; 'deprecated': boolean; 'default-cpu-type'?: string; 'default-ram-id'?: string };
@@ -76,6 +79,7 @@ export type SchemaInfoObjectMember = { 'name': string; 'type': string; 'default'
 export type SchemaInfoObjectVariant = { 'case': string; 'type': string };
 export type ShutdownAction = 'poweroff' | 'pause';
 export type ShutdownCause = 'none' | 'host-error' | 'host-qmp-quit' | 'host-qmp-system-reset' | 'host-signal' | 'host-ui' | 'guest-shutdown' | 'guest-reset' | 'guest-panic' | 'subsystem-reset' | 'snapshot-load';
+export type SnapshotInfo = { 'id': string; 'name': string; 'vm-state-size': number; 'date-sec': number; 'date-nsec': number; 'vm-clock-sec': number; 'vm-clock-nsec': number; 'icount'?: number };
 export type SocketAddressLegacy = { 'type': 'inet'; 'data': InetSocketAddress } | { 'type': 'unix'; 'data': UnixSocketAddress } | { 'type': 'vsock'; 'data': VsockSocketAddress } | { 'type': 'fd'; 'data': String };
 export type StatusInfo = { 'running': boolean; 'singlestep': boolean; 'status': RunState };
 export type String = { 'str': string };
@@ -152,6 +156,18 @@ export interface QmpCommands {
   'x-snapshot-save': { in: { 'file': string }; out: Record<string, never> };
   /** The machine becomes the one of a file that `migrate` or `x-snapshot-save` wrote, before the answer. It runs then if it runs now. */
   'x-snapshot-load': { in: { 'file': string }; out: Record<string, never> };
+  /** Makes a snapshot of these drives inside their images, with the machine's state in the one of `vmstate`, as a job that is done in one go after the answer. A machine that runs stands still meanwhile. */
+  'snapshot-save': { in: { 'job-id': string; 'tag': string; 'vmstate': string; 'devices': Array<string> }; out: Record<string, never> };
+  /** Goes back to such a snapshot. */
+  'snapshot-load': { in: { 'job-id': string; 'tag': string; 'vmstate': string; 'devices': Array<string> }; out: Record<string, never> };
+  /** Removes such a snapshot. */
+  'snapshot-delete': { in: { 'job-id': string; 'tag': string; 'devices': Array<string> }; out: Record<string, never> };
+  /** The jobs that were not dismissed, the latest first. */
+  'query-jobs': { in: {  }; out: Array<JobInfo> };
+  /** Forgets a job that is over. */
+  'job-dismiss': { in: { 'id': string }; out: Record<string, never> };
+  /** Ends a job; as each is done in one go, there never is one to end. */
+  'job-cancel': { in: { 'id': string }; out: Record<string, never> };
   /** Every option of the machine's making, with its kind, choices, default and value. */
   'x-machine-options': { in: {  }; out: Array<XSetupOption> };
   /** Changes one of these options; null takes a value away. */
@@ -300,6 +316,8 @@ export interface QmpEvents {
   MIGRATION: { 'status': MigrationStatus };
   /** Memory is being saved, for the first and only time. Only with the capability `events`. */
   MIGRATION_PASS: { 'pass': number };
+  /** A job came this far. */
+  JOB_STATUS_CHANGE: { 'id': string; 'status': JobStatus };
   /** The machine stopped. */
   STOP: {  };
   /** The machine runs. */

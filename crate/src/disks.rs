@@ -33,6 +33,8 @@ pub struct Bay {
     pub slot: u32,
     /// What is in it.
     pub medium: Option<Medium>,
+    /// The image, if it has room for snapshots.
+    pub image: Option<Rc<RefCell<qcow2::Writable>>>,
     counts: Counts,
 }
 
@@ -41,6 +43,7 @@ impl Bay {
         Bay {
             slot,
             medium: None,
+            image: None,
             counts: Counts::default(),
         }
     }
@@ -67,7 +70,12 @@ impl Bay {
     ) -> Result<Box<dyn BlockBackend>, String> {
         let path = drive.file.as_deref().unwrap_or_default();
         let could_not = |e: BlockError| format!("Could not open '{path}': {e}");
-        let (image, format) = image(drive, path, snapshot, warnings).map_err(could_not)?;
+        let Opened {
+            image,
+            format,
+            writable,
+        } = image(drive, path, snapshot, warnings).map_err(could_not)?;
+        self.image = writable;
         self.medium = Some(Medium {
             file: path.into(),
             format: format.into(),
@@ -200,14 +208,22 @@ fn slots(drives: &[Drive]) -> Result<Vec<u32>, String> {
 }
 
 /// The drives and their disks, in the order of the slots.
-pub type Opened = Vec<(Bay, Option<Box<dyn BlockBackend>>)>;
+pub type Drives = Vec<(Bay, Option<Box<dyn BlockBackend>>)>;
+
+/// An image.
+struct Opened {
+    image: Box<dyn Image>,
+    format: &'static str,
+    /// The same, if it has room for snapshots.
+    writable: Option<Rc<RefCell<qcow2::Writable>>>,
+}
 
 /// Opens all drives. The CD drive is there without having been asked for.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn open(options: &Options, warnings: &mut Vec<String>) -> Result<Opened, String> {
-    let mut opened = Opened::new();
+pub fn open(options: &Options, warnings: &mut Vec<String>) -> Result<Drives, String> {
+    let mut opened = Drives::new();
     for (drive, slot) in options.drives.iter().zip(slots(&options.drives)?) {
         let mut bay = Bay::new(slot);
         let disk = match &drive.file {
@@ -228,7 +244,12 @@ fn image(
     path: &str,
     snapshot: bool,
     warnings: &mut Vec<String>,
-) -> Result<(Box<dyn Image>, &'static str), BlockError> {
+) -> Result<Opened, BlockError> {
+    let plain = |image, format| Opened {
+        image,
+        format,
+        writable: None,
+    };
     let path = Path::new(path);
     let snapshot = drive.snapshot.unwrap_or(snapshot);
     let mut magic = [0; 4];
@@ -246,21 +267,14 @@ fn image(
             } else {
                 Box::new(raw)
             };
-            return Ok((image, "raw"));
+            return Ok(plain(image, "raw"));
         }
         _ => {}
     }
-    if is_qcow2 && !snapshot && !read_only {
-        warnings.push(format!(
-            "'{}': what is written to a qcow2 image is kept in memory and lost at exit",
-            path.display()
-        ));
-    }
-    let file = Box::new(HostFile::open(path, read_only || snapshot || is_qcow2)?);
+    let file = |read_only| HostFile::open(path, read_only).map(Box::new);
     // Backing files are named relative to the image that names them.
-    let directory: Rc<RefCell<PathBuf>> = Rc::new(RefCell::new(
-        path.parent().map(Path::to_owned).unwrap_or_default(),
-    ));
+    let beside = || path.parent().map(Path::to_owned).unwrap_or_default();
+    let directory: Rc<RefCell<PathBuf>> = Rc::new(RefCell::new(beside()));
     let mut resolve = |name: &str| -> Result<Box<dyn BlockFile>, BlockError> {
         let name = name.strip_prefix("file:").unwrap_or(name);
         let path = directory.borrow().join(name);
@@ -269,12 +283,31 @@ fn image(
         *directory.borrow_mut() = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(Box::new(file))
     };
+    if is_qcow2 && !snapshot && !read_only {
+        match qcow2::Writable::open(file(false)?, &mut resolve) {
+            Ok(image) => {
+                let image = Rc::new(RefCell::new(image));
+                return Ok(Opened {
+                    image: Box::new(image.clone()),
+                    format: "qcow2",
+                    writable: Some(image),
+                });
+            }
+            Err(BlockError::Unsupported(what)) => warnings.push(format!(
+                "'{}': {what}: what is written is kept in memory and lost at exit",
+                path.display()
+            )),
+            Err(e) => return Err(e),
+        }
+        *directory.borrow_mut() = beside();
+    }
+    let file = file(read_only || snapshot || is_qcow2)?;
     let image = qcow2::open(file, snapshot && !read_only, &mut resolve)?;
     let format = if is_qcow2 { "qcow2" } else { "raw" };
     Ok(if read_only {
-        (Box::new(ReadOnly(image)), format)
+        plain(Box::new(ReadOnly(image)), format)
     } else {
-        (image, format)
+        plain(image, format)
     })
 }
 

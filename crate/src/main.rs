@@ -163,6 +163,7 @@ fn how_to_start(options: &Options) -> Start {
     let mut start = Start::new(options.target);
     start.preconfig = options.preconfig;
     start.paused = options.paused;
+    start.loadvm = options.loadvm.clone();
     start.incoming = options.incoming.clone();
     start.name = options.name.clone();
     start.uuid = options.uuid.clone();

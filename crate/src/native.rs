@@ -3,9 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tinamou_control::driven::{self, Open};
+use tinamou_control::driven::{self, ImageSnapshot, Open};
 use tinamou_control::setup::Setup;
 use tinamou_control::{Controller, Driven, Host};
+use tinamou_core::BlockError;
+use tinamou_hw::block::qcow2;
 use tinamou_machine::{Accel, Machine};
 
 use crate::chardevs::Chardevs;
@@ -48,6 +50,29 @@ impl Native {
             log,
             bays: Vec::new(),
         }
+    }
+
+    /// Does something with the image in a drive that has room for snapshots.
+    fn with_image<T>(
+        &mut self,
+        slot: u32,
+        work: impl FnOnce(&mut qcow2::Writable) -> Result<T, BlockError>,
+    ) -> Result<T, String> {
+        let bay = self.bays.iter().find(|b| b.slot == slot);
+        let image = bay.and_then(|b| b.image.as_ref());
+        let image = image.ok_or("the image has no room for snapshots")?;
+        work(&mut image.borrow_mut()).map_err(|e| e.to_string())
+    }
+}
+
+fn describe_snapshot(s: &qcow2::Snapshot) -> ImageSnapshot {
+    ImageSnapshot {
+        id: s.id.clone(),
+        name: s.name.clone(),
+        made: s.made,
+        clock_ns: s.clock_ns,
+        icount: s.icount,
+        state_bytes: s.state_bytes,
     }
 }
 
@@ -233,6 +258,42 @@ impl Host for Native {
 
     fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {
         transport::receive(uri)
+    }
+
+    fn image_snapshots(&self, slot: u32) -> Option<Vec<ImageSnapshot>> {
+        let image = self.bays.iter().find(|b| b.slot == slot)?.image.as_ref()?;
+        let image = image.borrow();
+        Some(image.snapshots().iter().map(describe_snapshot).collect())
+    }
+
+    fn create_image_snapshot(
+        &mut self,
+        slot: u32,
+        snapshot: &ImageSnapshot,
+        state: &[u8],
+    ) -> Result<(), String> {
+        let ImageSnapshot {
+            name,
+            made,
+            clock_ns,
+            icount,
+            ..
+        } = snapshot;
+        self.with_image(slot, |image| {
+            image.create(name, *made, *clock_ns, *icount, state)
+        })
+    }
+
+    fn image_state(&mut self, slot: u32, name: &str) -> Result<Vec<u8>, String> {
+        self.with_image(slot, |image| image.state(name))
+    }
+
+    fn apply_image_snapshot(&mut self, slot: u32, name: &str) -> Result<(), String> {
+        self.with_image(slot, |image| image.apply(name))
+    }
+
+    fn delete_image_snapshot(&mut self, slot: u32, name: &str) -> Result<(), String> {
+        self.with_image(slot, |image| image.delete(name))
     }
 
     fn drives(&self) -> Vec<driven::Drive> {

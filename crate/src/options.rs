@@ -79,6 +79,8 @@ pub struct Options {
     pub monitor_given: bool,
     /// `-S`: the machine waits for `cont`.
     pub paused: bool,
+    /// `-loadvm`.
+    pub loadvm: Option<String>,
     /// `-incoming`.
     pub incoming: Option<String>,
     /// `--preconfig`: the machine is not made before it is told.
@@ -156,6 +158,7 @@ impl Options {
             monitors: Vec::new(),
             monitor_given: false,
             paused: false,
+            loadvm: None,
             incoming: None,
             preconfig: false,
             name: None,

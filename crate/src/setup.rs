@@ -103,7 +103,7 @@ pub fn machine(
 fn furnish_pc(
     options: &Options,
     config: &mut Config,
-    disks: &disks::Opened,
+    disks: &disks::Drives,
     warnings: &mut Vec<String>,
 ) -> Result<(), String> {
     if config.kernel.is_none() {

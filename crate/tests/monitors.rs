@@ -522,3 +522,148 @@ fn what_cannot_be_loaded_is_told() {
     let said = text(&out.stderr);
     assert!(said.contains("this is not a snapshot"), "{said}");
 }
+
+/// An empty qcow2 image of 1 MiB, as `qemu-img create` makes it but with clusters of 4 KiB.
+fn empty_qcow2() -> Vec<u8> {
+    const SIZE: usize = 4096;
+    let mut f = vec![0; 4 * SIZE];
+    let mut put = |at: usize, b: &[u8]| f[at..at + b.len()].copy_from_slice(b);
+    put(0, b"QFI\xfb\0\0\0\x03");
+    put(20, &12u32.to_be_bytes());
+    put(24, &(1u64 << 20).to_be_bytes());
+    put(36, &1u32.to_be_bytes());
+    put(40, &(3 * SIZE as u64).to_be_bytes());
+    put(48, &(SIZE as u64).to_be_bytes());
+    put(56, &1u32.to_be_bytes());
+    put(96, &4u32.to_be_bytes());
+    put(100, &104u32.to_be_bytes());
+    put(SIZE, &(2 * SIZE as u64).to_be_bytes());
+    for n in 0..4 {
+        put(2 * SIZE + 2 * n, &1u16.to_be_bytes());
+    }
+    f
+}
+
+/// Snapshots inside an image: jobs, the monitor's commands, and a machine that begins from one. What is refused is so in the words of
+/// QEMU 7.2 (`qemu-system-mipsel -S -monitor stdio`, with no drive, a raw one, and a qcow2 one).
+#[test]
+fn snapshots_inside_images() {
+    let files = Scratch::new("savevm");
+    let disk = files.file("disk.qcow2", &empty_qcow2());
+    let raw = files.file("raw", &[0; 8192]);
+    let drive = format!("file={disk},format=qcow2");
+    let (mut child, stream, mut console) = with_console(&files, "a", &["-S", "-drive", &drive]);
+    let mut qmp = with_events(stream);
+    qmp.ok("cont", json!({}));
+    prompt(&mut console);
+    let human = |qmp: &mut Qmp<UnixStream, UnixStream>, line: &str| {
+        let (_, reply) = qmp.run("human-monitor-command", json!({ "command-line": line }));
+        let said = reply["return"].as_str();
+        said.unwrap_or_else(|| panic!("{reply}")).replace('\r', "")
+    };
+    assert_eq!(
+        human(&mut qmp, "info snapshots"),
+        "There is no snapshot available.\n"
+    );
+    console.write_all(b"po").unwrap();
+    let mut echo = [0; 2];
+    console.read_exact(&mut echo).unwrap();
+    let job = json!({"job-id": "j0", "tag": "one", "vmstate": "ide0-hd0", "devices": ["ide0-hd0"]});
+    qmp.ok("snapshot-save", job.clone());
+    let mut states = Vec::new();
+    while states.last().is_none_or(|s| s != "concluded") {
+        let message = qmp.next();
+        let status = message["data"]["status"].as_str();
+        states.push(
+            status
+                .unwrap_or(message["event"].as_str().unwrap())
+                .to_owned(),
+        );
+    }
+    assert_eq!(
+        states,
+        ["STOP", "RESUME", "waiting", "pending", "concluded"]
+    );
+    assert_eq!(
+        qmp.refused("snapshot-save", job),
+        "Job ID 'j0' already in use"
+    );
+    let job = json!({"job-id": "j1", "tag": "one", "vmstate": "ide0-hd0", "devices": ["ide0-hd0"]});
+    qmp.ok("snapshot-save", job);
+    let (_, reply) = qmp.run("query-jobs", json!({}));
+    assert_eq!(
+        reply["return"][0]["error"],
+        "Snapshot 'one' already exists in one or more devices"
+    );
+    assert_eq!(reply["return"][1]["status"], "concluded");
+    qmp.ok("job-dismiss", json!({"id": "j0"}));
+    assert_eq!(
+        qmp.refused("job-dismiss", json!({"id": "j0"})),
+        "Job not found"
+    );
+    let (_, reply) = qmp.run("query-named-block-nodes", json!({}));
+    assert_eq!(reply["return"][0]["image"]["snapshots"][0]["name"], "one");
+    assert_eq!(human(&mut qmp, "savevm two"), "");
+    assert_eq!(human(&mut qmp, "delvm two"), "");
+    let list = human(&mut qmp, "info snapshots");
+    assert!(
+        list.starts_with(
+            "List of snapshots present on all disks:\nID        TAG               VM SIZE"
+        ),
+        "{list}"
+    );
+    assert!(list.contains("\n--        one "), "{list}");
+    assert_eq!(
+        human(&mut qmp, "loadvm none"),
+        "Error: Snapshot 'none' does not exist in one or more devices\n"
+    );
+    // What is typed from here on is undone.
+    console.write_all(b"nsense").unwrap();
+    console.read_exact(&mut [0; 6]).unwrap();
+    assert_eq!(human(&mut qmp, "loadvm one"), "");
+    assert_eq!(qmp.status(), "running");
+    console.write_all(b"weroff\r").unwrap();
+    events_to(&mut qmp, "SHUTDOWN");
+    assert!(child.wait().unwrap().success());
+
+    let args = ["-drive", &drive, "-loadvm", "one", "-S"];
+    let (mut child, stream, mut console) = with_console(&files, "b", &args);
+    let mut qmp = with_events(stream);
+    assert_eq!(qmp.status(), "prelaunch");
+    qmp.ok("cont", json!({}));
+    console.write_all(b"weroff\r").unwrap();
+    events_to(&mut qmp, "SHUTDOWN");
+    assert!(child.wait().unwrap().success());
+
+    let drive = format!("file={raw},format=raw");
+    for (name, args, list, refusal) in [
+        (
+            "c",
+            &["-S"][..],
+            "no block device can store vmstate for snapshot\n",
+            "no block device can store vmstate for snapshot",
+        ),
+        (
+            "d",
+            &["-S", "-drive", &drive],
+            "no block device can store vmstate for snapshot\n",
+            "Device 'ide0-hd0' is writable but does not support snapshots",
+        ),
+    ] {
+        let (mut child, stream, _console) = with_console(&files, name, args);
+        let mut qmp = with_events(stream);
+        assert_eq!(human(&mut qmp, "info snapshots"), list);
+        for line in ["savevm x", "loadvm x"] {
+            assert_eq!(human(&mut qmp, line), format!("Error: {refusal}\n"));
+        }
+        qmp.ok("quit", json!({}));
+        assert!(child.wait().unwrap().success());
+    }
+    let out = tinamou(&["system-mipsel", "-loadvm", "one"]);
+    assert!(!out.status.success());
+    assert!(
+        text(&out.stderr).contains("no block device"),
+        "{}",
+        text(&out.stderr)
+    );
+}

@@ -132,6 +132,35 @@ pub static COMMANDS: &[Command] = &[
         .args(&[req("file", Str)])
         .doc("The machine becomes the one of a file that `migrate` or `x-snapshot-save` wrote, before the answer. It runs then if it runs now.")
         .errors("The file cannot be read, is damaged, or is of another machine; the machine is then as it was."),
+    cmd("snapshot-save", migration::job_save)
+        .args(&[req("job-id", Str), req("tag", Str), req("vmstate", Str), req("devices", List(&Str))])
+        .since("6.0")
+        .doc("Makes a snapshot of these drives inside their images, with the machine's state in the one of `vmstate`, as a job that is done in one go after the answer. A machine that runs stands still meanwhile.")
+        .errors("The job's name is none or taken; what else is wrong the job says."),
+    cmd("snapshot-load", migration::job_load)
+        .args(&[req("job-id", Str), req("tag", Str), req("vmstate", Str), req("devices", List(&Str))])
+        .since("6.0")
+        .doc("Goes back to such a snapshot.")
+        .errors("As `snapshot-save`."),
+    cmd("snapshot-delete", migration::job_delete)
+        .args(&[req("job-id", Str), req("tag", Str), req("devices", List(&Str))])
+        .since("6.0")
+        .doc("Removes such a snapshot.")
+        .errors("As `snapshot-save`."),
+    cmd("query-jobs", migration::jobs)
+        .returns(List(&Object(&JOB_INFO)))
+        .since("3.0")
+        .doc("The jobs that were not dismissed, the latest first."),
+    cmd("job-dismiss", migration::job_dismiss)
+        .args(&[req("id", Str)])
+        .since("3.0")
+        .doc("Forgets a job that is over.")
+        .errors("There is no such job."),
+    cmd("job-cancel", migration::job_cancel)
+        .args(&[req("id", Str)])
+        .since("3.0")
+        .doc("Ends a job; as each is done in one go, there never is one to end.")
+        .errors("There is no such job, or it is over."),
     // What the machine is made of.
     cmd("x-machine-options", setup::options)
         .returns(List(&Object(&SETUP_OPTION)))
@@ -525,6 +554,7 @@ pub static EVENTS: &[Event] = &[
         "Memory is being saved, for the first and only time. Only with the capability `events`.",
     )
     .data(&MIGRATION_PASS_DATA),
+    event("JOB_STATUS_CHANGE", "3.0", "A job came this far.").data(&JOB_STATUS_DATA),
     event("STOP", "0.12", "The machine stopped."),
     event("RESUME", "0.12", "The machine runs."),
     event(

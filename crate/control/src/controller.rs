@@ -21,6 +21,7 @@ use crate::objects::Objects;
 use crate::qmp::session::Session;
 use crate::ringbuf::Ring;
 use crate::setup::Setup;
+use crate::snapshots::{Disks, Job};
 
 /// QEMU's run states, those that a machine of ours can be in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,6 +128,8 @@ pub struct Start {
     pub preconfig: bool,
     /// Wait before it runs (`-S`).
     pub paused: bool,
+    /// Begin from a snapshot inside an image (`-loadvm`).
+    pub loadvm: Option<String>,
     /// Wait for its state from elsewhere (`-incoming`): a place, or `defer` for one that is told later.
     pub incoming: Option<String>,
     /// Its name.
@@ -144,6 +147,7 @@ impl Start {
             target,
             preconfig: false,
             paused: false,
+            loadvm: None,
             incoming: None,
             name: None,
             uuid: None,
@@ -190,6 +194,7 @@ pub struct Controller {
     pub(crate) open_trays: Vec<u32>,
     pub(crate) singlestep: bool,
     pub(crate) migration: Migration,
+    pub(crate) jobs: Vec<Job>,
     /// Of the last dump of memory.
     pub(crate) format: Format,
     /// Run as soon as the machine can: what `-S` and, while state comes in, `stop` and `cont` change.
@@ -210,6 +215,7 @@ impl Controller {
             open_trays: Vec::new(),
             singlestep: false,
             migration: Migration::default(),
+            jobs: Vec::new(),
             format: Format::default(),
             autostart: !start.paused,
             state: RunState::Preconfig,
@@ -242,6 +248,14 @@ impl Controller {
         host.build(&self.setup)?;
         let Some(place) = self.start.incoming.clone() else {
             self.state = RunState::Prelaunch;
+            if let Some(name) = self.start.loadvm.clone() {
+                let loaded = self.load_vm(host, &name, None, Disks::Written);
+                self.state = match loaded {
+                    Ok(()) => RunState::Prelaunch,
+                    Err(_) => RunState::Preconfig,
+                };
+                loaded?;
+            }
             if self.autostart {
                 self.resume(host);
             }

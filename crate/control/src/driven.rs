@@ -62,16 +62,22 @@ pub trait Driven {
     fn address_digits(&self) -> usize;
     /// Puts a disk into a slot, or takes it out. False while a request for the old one is under way.
     fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool;
-    /// Saves it; `runs`: it is to go on at once where it is loaded.
+    /// Virtual time.
+    fn now_ns(&self) -> u64;
+    /// Its time is a matter of instructions (`-icount`).
+    fn is_counted(&self) -> bool;
+    /// Saves it; `runs`: it is to go on at once where it is loaded; `apart`: slots whose disks are kept elsewhere.
     ///
     /// # Errors
     /// A sentence for the user.
-    fn save(&mut self, runs: bool) -> Result<Saved, String>;
+    fn save(&mut self, runs: bool, apart: &[u32]) -> Result<Saved, String>;
     /// Loads what `save` wrote, and returns `runs`.
     ///
     /// # Errors
     /// A sentence for the user; the machine is as it was.
     fn load(&mut self, file: &[u8]) -> Result<bool, String>;
+    /// Asks disks anew for what is under way, once those that were kept apart are what they were.
+    fn restart_requests(&mut self);
 }
 
 impl Driven for Machine {
@@ -156,8 +162,17 @@ impl Driven for Machine {
         self.bus_mut().set_disk(slot, disk);
         true
     }
-    fn save(&mut self, runs: bool) -> Result<Saved, String> {
-        Machine::save(self, runs).map_err(|e| e.to_string())
+    fn now_ns(&self) -> u64 {
+        Machine::now_ns(self)
+    }
+    fn is_counted(&self) -> bool {
+        Machine::is_counted(self)
+    }
+    fn save(&mut self, runs: bool, apart: &[u32]) -> Result<Saved, String> {
+        Machine::save_without(self, runs, apart).map_err(|e| e.to_string())
+    }
+    fn restart_requests(&mut self) {
+        self.bus_mut().start_requests();
     }
     fn load(&mut self, file: &[u8]) -> Result<bool, String> {
         Machine::load(self, file).map_err(|e| e.to_string())
@@ -216,6 +231,23 @@ pub struct Drive {
     pub medium: Option<Medium>,
     /// What it has done.
     pub stats: DriveStats,
+}
+
+/// A snapshot inside an image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImageSnapshot {
+    /// Its number in the image, which gives it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made: seconds since 1970, and nanoseconds.
+    pub made: (u32, u32),
+    /// The machine's time.
+    pub clock_ns: u64,
+    /// The machine's instruction count, where time is counted.
+    pub icount: Option<u64>,
+    /// Length of the machine's state in it.
+    pub state_bytes: u64,
 }
 
 /// An image to put into a drive.
@@ -283,6 +315,43 @@ pub trait Host {
     fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {
         Err(format!("this host cannot receive from '{uri}'"))
     }
+    /// The snapshots inside the image in a drive; `None` where it has no room for any.
+    fn image_snapshots(&self, _slot: u32) -> Option<Vec<ImageSnapshot>> {
+        None
+    }
+    /// Makes one, with a machine's state.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn create_image_snapshot(
+        &mut self,
+        slot: u32,
+        _snapshot: &ImageSnapshot,
+        _state: &[u8],
+    ) -> Result<(), String> {
+        Err(no_snapshots(slot))
+    }
+    /// The machine's state in one.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn image_state(&mut self, slot: u32, _name: &str) -> Result<Vec<u8>, String> {
+        Err(no_snapshots(slot))
+    }
+    /// The disk becomes what it was in one.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn apply_image_snapshot(&mut self, slot: u32, _name: &str) -> Result<(), String> {
+        Err(no_snapshots(slot))
+    }
+    /// Removes one.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn delete_image_snapshot(&mut self, slot: u32, _name: &str) -> Result<(), String> {
+        Err(no_snapshots(slot))
+    }
     /// The drives, by slot.
     fn drives(&self) -> Vec<Drive> {
         Vec::new()
@@ -304,4 +373,8 @@ pub trait Host {
     fn remove(&mut self, _slot: u32) -> Result<(), String> {
         Ok(())
     }
+}
+
+fn no_snapshots(slot: u32) -> String {
+    format!("the image in slot {slot} has no room for snapshots")
 }

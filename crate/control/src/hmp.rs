@@ -12,6 +12,7 @@ use crate::controller::{Controller, MonitorId, RunState, Speech};
 use crate::cx::Cx;
 use crate::driven::Host;
 use crate::qmp;
+use crate::snapshots::Disks;
 use readline::{Did, Readline};
 
 const PROMPT: &str = "(qemu) ";
@@ -233,6 +234,29 @@ pub static COMMANDS: &[HmpCommand] = &[
         },
     ),
     cmd(
+        "savevm",
+        "[tag]",
+        "make a snapshot inside the disks' images",
+        |cx, w| {
+            let name = w.optional();
+            w.end()?;
+            let made = cx
+                .ctl
+                .save_vm(cx.host, name.as_deref(), true, None, Disks::Written);
+            Ok(told(made))
+        },
+    ),
+    cmd("loadvm", "tag", "go back to a snapshot", |cx, w| {
+        let name = w.word("name")?;
+        w.end()?;
+        Ok(told(cx.ctl.load_vm(cx.host, &name, None, Disks::Written)))
+    }),
+    cmd("delvm", "tag", "remove a snapshot", |cx, w| {
+        let name = w.word("name")?;
+        w.end()?;
+        Ok(told(cx.ctl.delete_vm(cx.host, &name, Disks::Written)))
+    }),
+    cmd(
         "print|p",
         "/fmt expr",
         "the value of an expression",
@@ -360,7 +384,11 @@ fn quiet(cx: &mut Cx<'_>, name: &str, args: Value) -> Said {
 
 /// Does what was asked for; what went wrong, if anything.
 fn migrated(cx: &mut Cx<'_>) -> String {
-    match cx.ctl.work(cx.host) {
+    told(cx.ctl.work(cx.host))
+}
+
+fn told(done: Result<(), String>) -> String {
+    match done {
         Ok(()) => String::new(),
         Err(why) => format!("Error: {why}\n"),
     }

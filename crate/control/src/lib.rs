@@ -21,6 +21,7 @@ pub mod qmp;
 pub mod ringbuf;
 pub mod schema;
 pub mod setup;
+mod snapshots;
 pub mod types;
 
 pub use controller::{Cause, Controller, MonitorId, RunState, Start};

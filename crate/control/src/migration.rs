@@ -125,7 +125,7 @@ impl Controller {
         let ran = self.state() == RunState::Running;
         self.pause(host, RunState::SaveVm);
         let saved = match host.machine() {
-            Some(machine) => machine.save(ran),
+            Some(machine) => machine.save(ran, &[]),
             None => Err("The machine has not been created yet".to_owned()),
         };
         let sent = saved.and_then(|saved| host.send_state(uri, &saved.bytes));
@@ -163,6 +163,9 @@ impl Controller {
     /// # Errors
     /// The host's sentence, or the machine's, which `query-migrate` has too.
     pub fn work(&mut self, host: &mut dyn Host) -> Result<(), String> {
+        if self.ended().is_none() {
+            self.run_jobs(host);
+        }
         let done = match self.migration.work.take() {
             None => return Ok(()),
             Some(_) if self.ended().is_some() => return Ok(()),
@@ -190,7 +193,7 @@ impl Controller {
         let saved = match host.machine() {
             Some(machine) => {
                 let total: u64 = machine.blocks().iter().map(|(_, bytes)| bytes).sum();
-                let saved = machine.save(before == RunState::Running);
+                let saved = machine.save(before == RunState::Running, &[]);
                 saved.map(|saved| (saved, total))
             }
             None => Err("The machine has not been created yet".to_owned()),

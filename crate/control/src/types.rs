@@ -26,6 +26,11 @@ words! {
     PANIC_ACTION = "PanicAction": "pause" "shutdown" "exit-failure" "none";
     /// What the watchdog does.
     WATCHDOG_ACTION = "WatchdogAction": "reset" "shutdown" "poweroff" "pause" "debug" "none" "inject-nmi";
+    /// What a job does.
+    JOB_TYPE = "JobType": "commit" "stream" "mirror" "backup" "create" "amend" "snapshot-load" "snapshot-save" "snapshot-delete";
+    /// How far a job is.
+    JOB_STATUS = "JobStatus": "undefined" "created" "running" "paused" "ready" "standby" "waiting" "pending" "aborting"
+        "concluded" "null";
     /// How far a migration is.
     MIGRATION_STATUS = "MigrationStatus": "none" "setup" "cancelling" "cancelled" "active" "postcopy-active"
         "postcopy-paused" "postcopy-recover" "completed" "failed" "colo" "pre-switchover" "device" "wait-unplug";
@@ -140,6 +145,16 @@ objects! {
         req "postcopy-requests" Int, req "page-size" Int, req "multifd-bytes" Int, req "pages-per-second" Int,
         req "precopy-bytes" Int, req "downtime-bytes" Int, req "postcopy-bytes" Int, req "dirty-sync-missed-zero-copy" Int,
     };
+    /// A snapshot inside an image.
+    SNAPSHOT_INFO = "SnapshotInfo" {
+        req "id" Str, req "name" Str, req "vm-state-size" Int, req "date-sec" Int, req "date-nsec" Int, req "vm-clock-sec" Int,
+        req "vm-clock-nsec" Int, opt "icount" Int,
+    };
+    /// A job.
+    JOB_INFO = "JobInfo" {
+        req "id" Str, req "type" E(&JOB_TYPE), req "status" E(&JOB_STATUS), req "current-progress" Int,
+        req "total-progress" Int, opt "error" Str,
+    };
     /// The last migration.
     MIGRATION_INFO = "MigrationInfo" {
         opt "status" E(&MIGRATION_STATUS), opt "ram" O(&MIGRATION_STATS), opt "total-time" Int, opt "downtime" Int,
@@ -240,6 +255,7 @@ objects! {
     /// An image.
     IMAGE_INFO = "ImageInfo" {
         req "filename" Str, req "format" Str, opt "dirty-flag" Bool, opt "actual-size" Int, req "virtual-size" Int,
+        opt "snapshots" List(&Type::Object(&SNAPSHOT_INFO)),
     };
     /// What is in a drive.
     BLOCK_DEVICE_INFO = "BlockDeviceInfo" {
@@ -391,6 +407,8 @@ objects! {
     ICOUNT_INFO = "XIcountInfo" { req "icount" U64, req "virtual-ns" U64, opt "shift" Int };
     /// An object of a machine that is gone down or was reset.
     CAUSE_DATA = "" { req "guest" Bool, req "reason" E(&SHUTDOWN_CAUSE) };
+    /// How far a job is.
+    JOB_STATUS_DATA = "" { req "id" Str, req "status" E(&JOB_STATUS) };
     /// How far a migration is.
     MIGRATION_DATA = "" { req "status" E(&MIGRATION_STATUS) };
     /// Which pass over the memory.

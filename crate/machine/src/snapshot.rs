@@ -168,6 +168,11 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 impl Machine {
+    /// Its time is a matter of instructions (`-icount`).
+    pub fn is_counted(&self) -> bool {
+        self.identity.icount_shift.is_some()
+    }
+
     /// What a snapshot must have in common with this machine, in words.
     fn identity_words(&self) -> Vec<(&'static str, String)> {
         let id = &self.identity;
@@ -194,13 +199,21 @@ impl Machine {
     /// # Errors
     /// [`SnapshotError::Disk`].
     pub fn save(&mut self, runs: bool) -> Result<Saved, SnapshotError> {
+        self.save_without(runs, &[])
+    }
+
+    /// The same without the disks in these slots, whose contents are kept elsewhere: [`Machine::load`] leaves them alone.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Disk`].
+    pub fn save_without(&mut self, runs: bool, apart: &[u32]) -> Result<Saved, SnapshotError> {
         let mut state = Saver::new();
         state.u32(self.cpu_irq);
         state.raw(&self.save_state());
         let state = state.finish();
         let mut chunks = Vec::new();
         let memory = memory::save(&self.arena, self.bus.blocks(), &mut chunks);
-        let disks = disks::save(self.bus.disks_mut(), &mut chunks)?;
+        let disks = disks::save(self.bus.disks_mut(), apart, &mut chunks)?;
         let words = self.identity_words();
         let head = head::write(&words, runs, &state, &memory.index, &disks);
         let mut file = Saver::new();

@@ -275,6 +275,12 @@ pub(super) static TABLE: &[Opt] = &[
         "go on from a saved machine; defer: from the one that migrate-incoming names",
         |p, v| set(&mut p.options.incoming, v),
     ),
+    opt(
+        &["loadvm"],
+        "TAG",
+        "begin from a snapshot inside the disks' images (savevm)",
+        |p, v| set(&mut p.options.loadvm, v),
+    ),
     flag(
         &["preconfig"],
         "do not make the machine: wait for QMP's x-exit-preconfig",

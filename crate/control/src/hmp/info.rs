@@ -8,6 +8,7 @@ use tinamou_machine::bus::{Answers, MapRange};
 use super::{HmpCommand, Said, call, cmd, early, help_line, text};
 use crate::cx::Cx;
 use crate::qmp;
+use crate::snapshots;
 
 /// All of them.
 pub static COMMANDS: &[HmpCommand] = &[
@@ -58,6 +59,9 @@ pub static COMMANDS: &[HmpCommand] = &[
     cmd("network", "", "the network", |_, _| Ok(String::new())),
     cmd("numa", "", "NUMA", |cx, _| Ok(numa(cx))),
     cmd("pci", "", "the PCI devices", pci),
+    cmd("snapshots", "", "the snapshots inside images", |cx, _| {
+        Ok(snapshots::table(cx.host))
+    }),
     cmd("pic", "", "the interrupt controllers", |cx, _| {
         Ok(cx.machine()?.device_info("pic"))
     }),

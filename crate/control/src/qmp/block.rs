@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::done;
 use crate::cx::{Args, Cx};
-use crate::driven::{Drive, Medium, Open};
+use crate::driven::{Drive, Host, Medium, Open};
 use crate::error::Error;
 
 /// A drive's name.
@@ -40,6 +40,15 @@ fn inserted(d: &Drive, m: &Medium) -> Value {
     })
 }
 
+/// The same with the snapshots inside the image, if there are any.
+fn with_snapshots(host: &dyn Host, d: &Drive, mut inserted: Value) -> Value {
+    let snapshots = host.image_snapshots(d.slot).unwrap_or_default();
+    if !snapshots.is_empty() {
+        inserted["image"]["snapshots"] = crate::snapshots::infos(&snapshots);
+    }
+    inserted
+}
+
 /// `query-block`
 pub fn query(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     let open = &cx.ctl.open_trays;
@@ -52,7 +61,7 @@ pub fn query(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
             v["tray_open"] = open.contains(&d.slot).into();
         }
         if let Some(m) = &d.medium {
-            v["inserted"] = inserted(d, m);
+            v["inserted"] = with_snapshots(cx.host, d, inserted(d, m));
         }
         v
     };
@@ -62,9 +71,10 @@ pub fn query(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 /// `query-named-block-nodes`
 pub fn nodes(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     let drives = cx.host.drives();
-    let media = drives
-        .iter()
-        .filter_map(|d| d.medium.as_ref().map(|m| inserted(d, m)));
+    let media = drives.iter().filter_map(|d| {
+        let m = d.medium.as_ref()?;
+        Some(with_snapshots(cx.host, d, inserted(d, m)))
+    });
     Ok(media.collect())
 }
 

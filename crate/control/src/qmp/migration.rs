@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::done;
 use crate::cx::{Args, Cx};
 use crate::error::Error;
+use crate::snapshots::{Job, Kind};
 use crate::types::MIGRATION_CAPABILITY;
 
 /// `migrate`
@@ -71,5 +72,50 @@ pub fn set_capabilities(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error
         }
     }
     cx.ctl.migration.events = events;
+    done()
+}
+
+/// The job that arguments ask for.
+fn job(kind: Kind, args: &Args<'_>) -> Job {
+    let mut job = Job::new(args.text("job-id"), kind, args.text("tag"));
+    job.vmstate = args.str("vmstate").map(str::to_owned);
+    let devices = args.get("devices").and_then(Value::as_array);
+    let names = devices.into_iter().flatten().filter_map(Value::as_str);
+    job.devices = names.map(str::to_owned).collect();
+    job
+}
+
+/// `snapshot-save`
+pub fn job_save(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.start_job(cx.host, job(Kind::Save, args))?;
+    done()
+}
+
+/// `snapshot-load`
+pub fn job_load(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.start_job(cx.host, job(Kind::Load, args))?;
+    done()
+}
+
+/// `snapshot-delete`
+pub fn job_delete(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.start_job(cx.host, job(Kind::Delete, args))?;
+    done()
+}
+
+/// `query-jobs`
+pub fn jobs(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(cx.ctl.describe_jobs())
+}
+
+/// `job-dismiss`
+pub fn job_dismiss(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.job_verb(cx.host, args.text("id"), "dismiss")?;
+    done()
+}
+
+/// `job-cancel`
+pub fn job_cancel(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.job_verb(cx.host, args.text("id"), "cancel")?;
     done()
 }

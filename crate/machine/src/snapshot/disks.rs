@@ -126,11 +126,16 @@ fn write_all(
     Ok(())
 }
 
-/// Appends the disks' chunks to `out`.
-pub(super) fn save(slots: &mut [Slot], out: &mut Vec<u8>) -> Result<Vec<Saved>, SnapshotError> {
+/// Appends the disks' chunks to `out`, but for those in slots `apart`.
+pub(super) fn save(
+    slots: &mut [Slot],
+    apart: &[u32],
+    out: &mut Vec<u8>,
+) -> Result<Vec<Saved>, SnapshotError> {
     let mut all = Vec::new();
     for (slot, disk) in slots.iter_mut().enumerate() {
         let saved = match disk {
+            Some(_) if apart.iter().any(|n| *n as usize == slot) => Saved::Nothing,
             Some(disk) => save_one(disk.as_mut(), out).map_err(trouble(slot))?,
             None => Saved::Nothing,
         };

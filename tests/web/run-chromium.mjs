@@ -70,8 +70,7 @@ try {
   await take(await report(`suite.html?files=${files.join(',')}`), 'chromium suite: ');
   await take(await report('suite.html?worker=programs'), 'chromium: program ');
 
-  // One Linux is enough here; the 64-bit one runs in Node.
-  for (const session of sessions().filter((s) => s.guest !== 'debian-mips64el')) {
+  for (const session of sessions()) {
     await test(`chromium: ${session.guest}`, async () => {
       const config = encodeURIComponent(JSON.stringify(session.config ?? {}));
       const done = await report(`boot.html?guest=${session.guest}&steps=/${session.steps}&limit=${session.limitMs}&config=${config}`);

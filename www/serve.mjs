@@ -124,7 +124,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   try {
     const { url } = await startServer({ port });
-    console.log(`Tinamou is at ${url}   (Ctrl-C ends it)`);
+    console.log(`Tinamou is at ${url}?guest=lab   (a guest boots at once; ${url} shows all machines; Ctrl-C ends it)`);
   } catch (e) {
     const busy = /** @type {NodeJS.ErrnoException} */ (e).code === 'EADDRINUSE';
     console.error(busy ? `port ${port} is taken; choose another with --port N` : String(e));

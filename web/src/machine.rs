@@ -102,7 +102,7 @@ pub struct Machine {
     pub(crate) frame: Frame,
     /// Keeps virtual time with real time.
     pace: Pace,
-    /// Instructions and virtual nanoseconds of the last slice.
+    /// Instructions and virtual nanoseconds of the slices since `pace` was told.
     ran: (u64, u64),
     /// Monitors that somebody closed, to be used again.
     closed: Vec<MonitorId>,
@@ -142,7 +142,6 @@ impl Machine {
     /// Runs up to `insns` instructions, if the run state allows it.
     #[wasm_bindgen(js_name = runSlice)]
     pub fn run_slice(&mut self, insns: f64) -> JsSliceEnd {
-        self.ran = (0, 0);
         let Some(machine) = self.host.machine.as_mut() else {
             return slice_end("stopped", (0, 0), None);
         };
@@ -153,7 +152,8 @@ impl Machine {
         let end = self.gdb.run(machine, insns as u64);
         let after = (machine.icount(), machine.now_ns());
         if end != SliceEnd::Debug {
-            self.ran = (after.0 - before.0, after.1 - before.1);
+            self.ran.0 += after.0 - before.0;
+            self.ran.1 += after.1 - before.1;
         }
         self.ctl.slice_ended(&self.host, end);
         self.gdb_ended(end);
@@ -169,9 +169,9 @@ impl Machine {
         slice_end(kind, after, until_ns)
     }
 
-    /// The last slice took so many milliseconds: virtual time keeps up with real time unless it is counted (`icount`).
+    /// The slices since the last call took so many milliseconds: virtual time keeps up with real time unless it is counted (`icount`).
     pub fn pace(&mut self, milliseconds: f64) {
-        let (insns, virtual_ns) = self.ran;
+        let (insns, virtual_ns) = std::mem::take(&mut self.ran);
         if let Some(machine) = self.host.machine.as_mut().filter(|_| !self.host.counted) {
             let rate = self
                 .pace

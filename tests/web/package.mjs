@@ -1,15 +1,13 @@
 // @ts-check
 /** The package, as whoever installs it sees it: machines, programs, labs and a debugger, in Node and in browsers alike. */
 
-import { isDeepStrictEqual } from 'node:util';
-
 import { same, test } from './report.mjs';
 
 /** @typedef {typeof import('../../www/tinamou.js')} Package */
 
 /** @param {unknown} got @param {unknown} wanted */
 function equal(got, wanted) {
-  if (!isDeepStrictEqual(got, wanted)) same(JSON.stringify(got), JSON.stringify(wanted));
+  same(JSON.stringify(got), JSON.stringify(wanted));
 }
 
 /** @param {Promise<any>} work @param {new (...args: any[]) => Error} kind @param {RegExp} message */

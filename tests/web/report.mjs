@@ -3,6 +3,8 @@
 
 let passed = 0;
 let failed = 0;
+/** What came of each, for those who report elsewhere. @type {{ name: string, error?: string }[]} */
+export const results = [];
 
 /**
  * Runs one test.
@@ -13,9 +15,11 @@ export async function test(name, body) {
   try {
     await body();
     passed++;
+    results.push({ name });
     console.log(`ok      ${name}`);
   } catch (e) {
     failed++;
+    results.push({ name, error: String(e instanceof Error ? e.message : e) });
     console.log(`FAILED  ${name}`);
     console.log(String(e instanceof Error ? e.message : e).replace(/^/gm, '        '));
   }

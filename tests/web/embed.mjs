@@ -1,0 +1,215 @@
+// @ts-check
+/** What people make of the package, in a browser: elements, an example without and with a bundler, labs and the Lab view. */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { startServer } from '../../www/serve.mjs';
+import { same, test } from './report.mjs';
+
+const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
+
+/** @typedef {import('../../www/node_modules/playwright-core/index.js').Page} Page */
+/** @typedef {import('../../www/node_modules/playwright-core/index.js').Browser} Browser */
+
+/**
+ * The package as npm packs it, and the example beside it, built by Vite.
+ * @returns {string} the folder with the example's files
+ */
+function buildExample() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-vite-'));
+  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: WWW, encoding: 'utf8' }));
+  fs.cpSync(path.join(WWW, 'examples/vite'), folder, { recursive: true });
+  const modules = path.join(folder, 'node_modules');
+  fs.mkdirSync(path.join(modules, 'tinamou'), { recursive: true });
+  execFileSync('tar', ['-xzf', path.join(folder, packed.filename), '-C', path.join(modules, 'tinamou'), '--strip-components=1']);
+  fs.copyFileSync(`${WWW}../tests/lab/images/lab-mipsel.elf`, path.join(folder, 'public/kernel.elf'));
+  execFileSync(process.execPath, [path.join(WWW, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn'], { cwd: folder, stdio: 'inherit' });
+  return folder;
+}
+
+/** @param {Browser} browser */
+export async function embedTests(browser) {
+  const server = await startServer();
+  /**
+   * A case on a fresh page; complaints of the browser fail it.
+   * @param {string} name
+   * @param {string} url
+   * @param {(page: Page) => Promise<void>} body
+   */
+  const onPage = (name, url, body) =>
+    test(name, async () => {
+      const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
+      try {
+        const page = await context.newPage();
+        /** @type {string[]} */
+        const complaints = [];
+        page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
+        page.on('pageerror', (e) => complaints.push(e.message));
+        await page.goto(url);
+        await body(page).catch((e) => {
+          throw new Error([e instanceof Error ? e.message : e, ...complaints].join('\n'));
+        });
+        if (complaints.length) throw new Error(complaints.join('\n'));
+      } finally {
+        await context.close();
+      }
+    });
+  /** @param {Page} page @param {string} selector @param {string} text */
+  const reads = (page, selector, text) =>
+    page.waitForFunction(([s, t]) => document.querySelector(s ?? '')?.textContent?.includes(t ?? '') ?? false, [selector, text]);
+  /** @param {Page} page @param {string} id */
+  const state = (page, id) => page.evaluate((i) => document.getElementById(i)?.dataset.state ?? 'none', id);
+  /** @param {Page} page @param {string} id @param {string} wanted */
+  const becomes = (page, id, wanted) => page.waitForFunction(([i, s]) => document.getElementById(i ?? '')?.dataset.state === s, [id, wanted]);
+
+  await onPage('embed: elements on a page of plain modules; only those in view run', `${server.url}examples/plain/`, async (page) => {
+    await reads(page, '#answer', 'big-endian');
+    await becomes(page, 'first', 'running');
+    same(await state(page, 'third'), 'none');
+    await page.evaluate(() => document.getElementById('third')?.scrollIntoView());
+    await becomes(page, 'third', 'running');
+    await becomes(page, 'first', 'paused');
+    await page.evaluate(() => document.getElementById('first')?.scrollIntoView());
+    await becomes(page, 'first', 'running');
+    // A machine that the user stopped stays stopped.
+    await page.evaluate(() => /** @type {any} */ (document.getElementById('first')).pause());
+    await becomes(page, 'first', 'paused');
+    await page.evaluate(() => document.getElementById('third')?.scrollIntoView());
+    await becomes(page, 'third', 'running');
+    await page.evaluate(() => document.getElementById('first')?.scrollIntoView());
+    await becomes(page, 'third', 'paused');
+    same(await state(page, 'first'), 'paused');
+    await page.evaluate(() => /** @type {any} */ (document.getElementById('first')).restart());
+    await becomes(page, 'first', 'running');
+    // Taken out of the page, it is gone.
+    const gone = await page.evaluate(async () => {
+      const element = /** @type {any} */ (document.getElementById('first'));
+      const { machine } = element;
+      element.remove();
+      return (await machine.closed).reason;
+    });
+    same(gone, 'closed');
+  });
+  await onPage('embed: an element says what is wrong', `${server.url}examples/plain/`, async (page) => {
+    const said = await page.evaluate(async () => {
+      const element = /** @type {any} */ (document.createElement('tinamou-machine'));
+      element.setAttribute('cpu', 'none');
+      const trouble = new Promise((resolve) => element.addEventListener('trouble', (/** @type {any} */ ev) => resolve(ev.detail.name)));
+      document.body.prepend(element);
+      element.scrollIntoView();
+      return [await trouble, element.shadowRoot.querySelector('[part=message]').textContent].join(': ');
+    });
+    if (!/^ConfigError: .*CPU model/.test(said)) throw new Error(said);
+  });
+  await test('embed: the example that Vite builds of the packed package', async () => {
+    const folder = buildExample();
+    const built = await startServer({ mounts: { '/': path.join(folder, 'dist') } });
+    const context = await browser.newContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(built.url);
+      await reads(page, '#answer', 'A');
+      await becomes(page, 'machine', 'running');
+    } finally {
+      await context.close();
+      built.close();
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  const labs = `${server.url}labs/`;
+  await onPage('labs: what one begins with fails, the solution passes', `${labs}?lab=hello`, async (page) => {
+    await page.waitForSelector('.step');
+    await page.getByRole('button', { name: 'Check' }).click();
+    await reads(page, '.step.failed', 'Hint:');
+    await page.getByRole('button', { name: 'Solution' }).click();
+    await page.waitForFunction(() => /** @type {HTMLTextAreaElement} */ (document.getElementById('source')).value.includes('a solution'));
+    await page.getByRole('button', { name: 'Check' }).click();
+    await reads(page, '.summary', 'All steps passed.');
+    await page.getByRole('button', { name: 'Run', exact: true }).first().click();
+    await page.waitForFunction(() => document.querySelector('#console .xterm-rows')?.textContent?.replaceAll('\u00a0', ' ').includes('Hello, MIPS!'));
+    // What was written is there again.
+    await page.reload();
+    await page.waitForFunction(() => /** @type {HTMLTextAreaElement} */ (document.getElementById('source')).value.includes('a solution'));
+  });
+  await onPage('labs: errors of the program have their lines', `${labs}?lab=timer`, async (page) => {
+    await page.waitForSelector('.step');
+    await page.getByRole('textbox', { name: 'Source' }).fill('nop\nfrob $t0\n');
+    await page.getByRole('button', { name: 'Check' }).click();
+    await reads(page, '#errors', "line 2: there is no instruction 'frob'");
+  });
+  await onPage('lab view: steps, points, registers, memory, addresses, blocks', `${labs}?lab=tlb`, async (page) => {
+    const says = (/** @type {string} */ text) => reads(page, '.lab-view .state', text);
+    await page.waitForSelector('.step');
+    await page.getByRole('button', { name: 'Solution' }).click();
+    await page.waitForFunction(() => /** @type {HTMLTextAreaElement} */ (document.getElementById('source')).value.includes('a solution'));
+    await page.getByRole('button', { name: 'Debug' }).click();
+    await says('pc 80100000 _start ');
+    await page.getByRole('button', { name: 'Step', exact: true }).click();
+    await says('_start+0x4');
+    await page.getByRole('button', { name: 'Step back' }).click();
+    await says('pc 80100000 _start ');
+    // A register that is written is marked, and can be changed.
+    for (const n of ['4', '8', 'c']) {
+      await page.getByRole('button', { name: 'Step', exact: true }).click();
+      await says(`_start+0x${n}`);
+    }
+    await page.waitForFunction(() => document.querySelector('[aria-label="t0, change"]')?.classList.contains('changed'));
+    same((await page.getByRole('button', { name: 't0, change' }).textContent()) ?? '', '80800000');
+    await page.getByRole('button', { name: 's7, change' }).click();
+    await page.keyboard.type('0x1234');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelector('[aria-label="s7, change"]')?.textContent === '00001234');
+    // A breakpoint by symbol.
+    await page.getByRole('tab', { name: 'Points' }).click();
+    const points = page.getByRole('tabpanel', { name: 'Points' });
+    await points.getByRole('textbox', { name: 'Address or symbol' }).fill('refill');
+    await points.getByRole('button', { name: 'Set' }).click();
+    await reads(page, '.points', 'stops at 80100');
+    await page.getByRole('button', { name: 'Run', exact: true }).last().click();
+    await says('breakpoint · pc');
+    await says('refill ');
+    // The address that missed, before and after.
+    await page.getByRole('tab', { name: 'Address' }).click();
+    await page.getByRole('textbox', { name: 'Virtual address' }).fill('0x00400000');
+    await page.keyboard.press('Enter');
+    await reads(page, '.steps', 'TLB refill');
+    await points.getByRole('button', { name: 'Remove' }).evaluate((b) => /** @type {HTMLButtonElement} */ (b).click());
+    await page.getByRole('tab', { name: 'Points' }).click();
+    await points.getByRole('combobox', { name: 'Kind' }).selectOption('write');
+    await points.getByRole('textbox', { name: 'Address or symbol' }).fill('misses');
+    await points.getByRole('button', { name: 'Set' }).click();
+    await reads(page, '.points', 'watches writes to');
+    await page.getByRole('button', { name: 'Run', exact: true }).last().click();
+    await says('watchpoint: written');
+    await page.getByRole('button', { name: 'Run', exact: true }).last().click();
+    await says('runs');
+    await page.getByRole('button', { name: 'Pause' }).last().click();
+    await says('end');
+    await page.getByRole('tab', { name: 'Address' }).click();
+    await reads(page, '.steps', '0x00200000');
+    // Memory, also what the program wrote.
+    await page.getByRole('tab', { name: 'Memory' }).click();
+    await page.getByRole('textbox', { name: 'Address of memory' }).fill('0x80300000');
+    await page.keyboard.press('Enter');
+    await reads(page, '.memory', '2222222233333333');
+    await page.locator('[aria-label="byte at 80300000"]').click();
+    await page.keyboard.type('4a4b');
+    await page.keyboard.press('Enter');
+    await reads(page, '.memory', '4a4b222233333333');
+    await page.getByRole('tab', { name: 'Stack' }).click();
+    await reads(page, '.frames', 'end');
+    await page.getByRole('tab', { name: 'Devices' }).click();
+    await reads(page, '.devices', '16550');
+    await page.getByRole('tab', { name: 'Block' }).click();
+    await reads(page, '[aria-label=WebAssembly]', '(func');
+    await reads(page, '[aria-label=IR]', 'insn 0x80100');
+    await page.getByRole('button', { name: 'Run back' }).click();
+    await says('watchpoint: written');
+  });
+  server.close();
+}

@@ -10,6 +10,7 @@ import { download, element, make, sentence } from './dom.js';
 import { fetchSource, loadGuests } from './guests.js';
 import { SEQUENCES, chord, typing } from './keys.js';
 import { makeLog } from './log.js';
+import { makeLabPane } from './lab-view/pane.js';
 import { Machine } from './machine.js';
 import { TARGETS, bootConfig, changed, isPc, planOf, query } from './plan.js';
 import { Client, bundleOf } from './protocol.js';
@@ -361,6 +362,12 @@ const qmpConsole = makeQmpConsole(element('qmp', HTMLElement));
 const log = makeLog(watch);
 addTool({ id: 'snapshots', title: 'Snapshots' });
 addTool({ id: 'log', title: 'Log', shown: log.shown, follow: log.follow });
+const labPane = makeLabPane(element('lab', HTMLElement), async () => {
+  const source = plan?.files.kernel;
+  if (!source) return null;
+  return source.blob ? source.blob.arrayBuffer() : fetchSource(source, () => {});
+});
+addTool({ id: 'lab', title: 'Lab view', shown: labPane.shown, follow: labPane.follow, leave: labPane.leave });
 addTool({ id: 'qmp', title: 'QMP', shown: qmpConsole.shown, follow: qmpConsole.follow, leave: qmpConsole.leave });
 
 // ---- controls ----
@@ -374,7 +381,7 @@ buttons.step.addEventListener('click', async () => {
   const of = machine;
   if (!of) return;
   try {
-    await step(of);
+    if (!(await labPane.step())) await step(of);
     showStats(await of.client.call('stats', undefined));
     await showRunState(of);
   } catch (e) {

@@ -32,6 +32,8 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, QmpError, 
  * @property {Source | Promise<Source>} [kernel]
  * @property {Source | Promise<Source>} [initrd]
  * @property {Source | Promise<Source>} [bios]
+ * @property {Source | Promise<Source>} [vgaBios] of the PC's display adapter
+ * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD
  * @property {Source | Promise<Source>} [snapshot] a saved machine to go on from; it says all that is left out here
  * @property {string} [append] the kernel's command line
  * @property {Record<string, Source | Promise<Source>>} [disks] what is in the drives, by their names on the command line: `hda`, `cdrom`, …
@@ -254,13 +256,13 @@ export class TinamouMachine extends EventTarget {
  * @returns {Promise<{ config: BootConfig, transfer: Transferable[] }>}
  */
 async function configure(options) {
-  const { arch, board, memory, kernel, initrd, bios, snapshot, disks = {}, signal, ...same } = options;
+  const { arch, board, memory, kernel, initrd, bios, vgaBios, snapshot, disks = {}, signal, ...same } = options;
   /** @type {any} */
   const config = { ...same };
   if (arch !== undefined || !snapshot) config.target = arch ?? 'mipsel';
   if (board !== undefined) config.machine = board;
   if (memory !== undefined) config.ramMib = mebibytes(memory);
-  const images = { kernel, initrd, bios, incoming: snapshot };
+  const images = { kernel, initrd, bios, vgaBios, incoming: snapshot };
   /** @type {Transferable[]} */
   const transfer = [];
   await Promise.all([

@@ -134,7 +134,9 @@ export async function packageTests({ Tinamou, ConfigError, GoneError, ImageError
     equal(data.length, 8);
     await gdb.clear('write', 0x80000180, 4);
     // It runs, is stopped by a monitor, and by a packet.
+    const resumed = new Promise((resolve) => m.addEventListener('RESUME', resolve, { once: true }));
     const stopped = gdb.cont();
+    await resumed;
     await m.qmp('stop');
     equal((await stopped).signal, 2);
     const again = gdb.cont();

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import * as pack from '../../www/tinamou-node.js';
+import { docsNodeTests } from './docs.mjs';
 import { packageTests } from './package.mjs';
 import { close } from './report.mjs';
 import { viewTests } from './wat.mjs';
@@ -20,5 +21,6 @@ await packageTests(pack, {
   lab: (file) => read(`www/labs/${file}`),
   prefix: 'node: ',
 });
-await viewTests(pack, read('tests/lab/images/lab-mipsel.elf'));
+await viewTests();
+await docsNodeTests(pack);
 close();

@@ -207,5 +207,11 @@ export function makeLabView(root) {
   }
 
   leave();
-  return { follow, leave, draw };
+  return {
+    follow,
+    leave,
+    draw,
+    /** One instruction. */
+    step: async () => session?.step(),
+  };
 }

@@ -1,4 +1,4 @@
-;; 0x80100000
+;; 483 bytes
 global.get 1
 i32.load align=1
 i32.const 1
@@ -158,7 +158,7 @@ local.get 3
 i32.const 1048575
 i32.and
 i32.add
-;; 0x80100020
+;; 335 bytes
 global.get 1
 i32.load align=1
 i32.const 1
@@ -201,8 +201,6 @@ i32.const -2146401392
 local.set 7
 i32.const -2146401184
 local.set 8
-i32.const 0
-local.set 10
 local.get 0
 local.get 7
 i32.store offset=4128 align=1
@@ -212,9 +210,6 @@ i32.store offset=4132 align=1
 local.get 0
 local.get 9
 i32.store offset=4212 align=1
-local.get 0
-local.get 10
-i32.store offset=4232 align=1
 i32.const 2
 local.set 3
 global.get 1
@@ -244,7 +239,7 @@ local.get 3
 i32.const 1048575
 i32.and
 i32.add
-;; 0x80100100
+;; 1092 bytes
 global.get 1
 i32.load align=1
 i32.const 1
@@ -357,16 +352,16 @@ i32.load offset=4228 align=1
 local.set 35
 local.get 0
 i32.load offset=4264 align=1
-local.set 37
+local.set 36
 local.get 0
 i32.load offset=4288 align=1
-local.set 38
+local.set 37
 local.get 0
 i32.load offset=4296 align=1
-local.set 39
+local.set 38
 local.get 0
 i32.load offset=36 align=1
-local.set 40
+local.set 39
 block
 local.get 2
 i32.const 43
@@ -375,23 +370,23 @@ local.set 2
 local.get 31
 i32.const 40
 i32.add
-local.set 41
+local.set 40
+local.get 39
 local.get 40
-local.get 41
 i32.const 12
 i32.shr_u
 i32.const 2
 i32.shl
 i32.add
 i32.load align=1
-local.set 42
-local.get 42
+local.set 41
 local.get 41
+local.get 40
 i32.or
 i32.const 3
 i32.and
-local.get 41
-local.get 41
+local.get 40
+local.get 40
 i32.const 103
 i32.add
 i32.xor
@@ -403,92 +398,92 @@ i32.const 45088770
 local.set 3
 br 1
 end
+local.get 40
 local.get 41
-local.get 42
 i32.add
-local.tee 43
+local.tee 42
 local.get 8
 i32.store align=1
-local.get 43
+local.get 42
 local.get 9
 i32.store offset=4 align=1
-local.get 43
+local.get 42
 local.get 10
 i32.store offset=8 align=1
-local.get 43
+local.get 42
 local.get 11
 i32.store offset=12 align=1
-local.get 43
+local.get 42
 local.get 12
 i32.store offset=16 align=1
-local.get 43
+local.get 42
 local.get 13
 i32.store offset=20 align=1
-local.get 43
+local.get 42
 local.get 14
 i32.store offset=24 align=1
-local.get 43
+local.get 42
 local.get 15
 i32.store offset=28 align=1
-local.get 43
+local.get 42
 local.get 16
 i32.store offset=32 align=1
-local.get 43
+local.get 42
 local.get 17
 i32.store offset=36 align=1
-local.get 43
+local.get 42
 local.get 18
 i32.store offset=40 align=1
-local.get 43
+local.get 42
 local.get 19
 i32.store offset=44 align=1
-local.get 43
+local.get 42
 local.get 20
 i32.store offset=48 align=1
-local.get 43
+local.get 42
 local.get 21
 i32.store offset=52 align=1
-local.get 43
+local.get 42
 local.get 22
 i32.store offset=56 align=1
-local.get 43
+local.get 42
 local.get 23
 i32.store offset=60 align=1
-local.get 43
+local.get 42
 local.get 24
 i32.store offset=64 align=1
-local.get 43
+local.get 42
 local.get 25
 i32.store offset=68 align=1
-local.get 43
+local.get 42
 local.get 26
 i32.store offset=72 align=1
-local.get 43
+local.get 42
 local.get 27
 i32.store offset=76 align=1
-local.get 43
+local.get 42
 i32.const 0
 i32.store offset=80 align=1
-local.get 43
+local.get 42
 i32.const 0
 i32.store offset=84 align=1
-local.get 43
+local.get 42
 local.get 30
 i32.store offset=88 align=1
-local.get 43
+local.get 42
 local.get 28
 i32.store offset=92 align=1
-local.get 43
+local.get 42
 local.get 32
 i32.store offset=96 align=1
-local.get 43
+local.get 42
 local.get 33
 i32.store offset=100 align=1
 local.get 34
 local.set 10
 local.get 35
 local.set 11
-local.get 37
+local.get 36
 local.set 12
 local.get 0
 i32.const 0
@@ -497,15 +492,15 @@ i64.extend_i32_u
 i64.const 0
 i64.const 0
 call 0
-local.set 44
-local.get 44
-i32.wrap_i64
 local.set 43
 local.get 43
+i32.wrap_i64
+local.set 42
+local.get 42
 local.set 13
-local.get 39
-local.set 14
 local.get 38
+local.set 14
+local.get 37
 local.set 15
 local.get 0
 local.get 10
@@ -528,23 +523,23 @@ i32.store offset=4148 align=1
 local.get 31
 i32.const 144
 i32.add
-local.set 41
+local.set 40
+local.get 39
 local.get 40
-local.get 41
 i32.const 12
 i32.shr_u
 i32.const 2
 i32.shl
 i32.add
 i32.load align=1
-local.set 42
-local.get 42
+local.set 41
 local.get 41
+local.get 40
 i32.or
 i32.const 3
 i32.and
-local.get 41
-local.get 41
+local.get 40
+local.get 40
 i32.const 27
 i32.add
 i32.xor
@@ -556,34 +551,32 @@ i32.const 11534339
 local.set 3
 br 1
 end
+local.get 40
 local.get 41
-local.get 42
 i32.add
-local.tee 45
+local.tee 44
 local.get 34
 i32.store align=1
-local.get 45
+local.get 44
 local.get 35
 i32.store offset=4 align=1
-local.get 45
-local.get 37
+local.get 44
+local.get 36
 i32.store offset=8 align=1
-local.get 45
-local.get 43
+local.get 44
+local.get 42
 i32.store offset=12 align=1
-local.get 45
-local.get 39
-i32.store offset=16 align=1
-local.get 45
+local.get 44
 local.get 38
+i32.store offset=16 align=1
+local.get 44
+local.get 37
 i32.store offset=20 align=1
-local.get 45
+local.get 44
 local.get 29
 i32.store offset=24 align=1
 i32.const -2146427244
 local.set 27
-i32.const -2146427244
-local.set 36
 i32.const -2146434644
 local.set 33
 local.get 31
@@ -592,7 +585,7 @@ i32.add
 local.set 7
 local.get 0
 i32.const -2146427244
-local.tee 45
+local.tee 44
 i64.extend_i32_u
 i64.store offset=16 align=1
 local.get 0
@@ -604,16 +597,13 @@ i32.store offset=4196 align=1
 local.get 0
 local.get 33
 i32.store offset=4220 align=1
-local.get 0
-local.get 36
-i32.store offset=4240 align=1
 i32.const 4
 local.set 3
-local.get 45
-local.tee 43
+local.get 44
+local.tee 42
 i32.const 1
 i32.shr_u
-local.get 43
+local.get 42
 i32.const 13
 i32.shr_u
 i32.xor
@@ -624,21 +614,21 @@ i32.shl
 local.get 0
 i32.load offset=24 align=1
 i32.add
-local.set 43
-local.get 43
+local.set 42
+local.get 42
 i32.load align=1
-local.get 45
+local.get 44
 i32.eq
-local.get 43
+local.get 42
 i32.load offset=8 align=1
 i32.const 16
 i32.eq
 i32.and
 if
-local.get 43
+local.get 42
 i32.load offset=12 align=1
 local.set 4
-local.get 43
+local.get 42
 i32.load offset=16 align=1
 local.set 5
 end

@@ -70,12 +70,16 @@ function nextTurn() {
   turn();
 }
 
+/** Written out: bundlers look for these very words. @type {Record<string, () => Promise<Wasm>>} */
+const BUNDLES = { mips: () => import('./pkg/mips/tinamou_web.js'), x86: () => /** @type {any} */ (import('./pkg/x86/tinamou_web.js')) };
+
 /** Loads the bundle with this target. @param {string} target @returns {Promise<Wasm>} */
 async function load(target) {
   const bundle = bundleOf(target);
-  if (!bundle) throw new Error(`machine options: there is no target \`${target}\``);
+  const bring = bundle && BUNDLES[bundle];
+  if (!bring) throw new Error(`machine options: there is no target \`${target}\``);
   if (emulator && emulator.bundle !== bundle) throw new Error(`this worker runs ${emulator.bundle} guests; ${target} needs another one`);
-  emulator ??= { bundle, loaded: import(`./pkg/${bundle}/tinamou_web.js`).then((module) => module.default().then(() => module)) };
+  emulator ??= { bundle, loaded: bring().then((module) => module.default().then(() => module)) };
   wasm = await emulator.loaded;
   return wasm;
 }

@@ -51,7 +51,8 @@ export async function embedTests(browser) {
         page.on('pageerror', (e) => complaints.push(e.message));
         await page.goto(url);
         await body(page).catch((e) => {
-          throw new Error([e instanceof Error ? e.message : e, ...complaints].join('\n'));
+          const at = /embed\.mjs:\d+/.exec(e instanceof Error ? (e.stack ?? '') : '');
+          throw new Error([e instanceof Error ? e.message : e, at?.[0] ?? '', ...complaints].join('\n'));
         });
         if (complaints.length) throw new Error(complaints.join('\n'));
       } finally {

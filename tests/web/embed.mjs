@@ -51,8 +51,8 @@ export async function embedTests(browser) {
         page.on('pageerror', (e) => complaints.push(e.message));
         await page.goto(url);
         await body(page).catch((e) => {
-          const at = /embed\.mjs:\d+/.exec(e instanceof Error ? (e.stack ?? '') : '');
-          throw new Error([e instanceof Error ? e.message : e, at?.[0] ?? '', ...complaints].join('\n'));
+          const at = e instanceof Error ? Array.from((e.stack ?? '').matchAll(/embed\.mjs:\d+/g), ([place]) => place) : [];
+          throw new Error([e instanceof Error ? e.message : e, at.join(' '), ...complaints].join('\n'));
         });
         if (complaints.length) throw new Error(complaints.join('\n'));
       } finally {
@@ -179,8 +179,9 @@ export async function embedTests(browser) {
     await page.getByRole('textbox', { name: 'Virtual address' }).fill('0x00400000');
     await page.keyboard.press('Enter');
     await reads(page, '.steps', 'TLB refill');
-    await points.getByRole('button', { name: 'Remove' }).evaluate((b) => /** @type {HTMLButtonElement} */ (b).click());
     await page.getByRole('tab', { name: 'Points' }).click();
+    await points.getByRole('button', { name: 'Remove' }).click();
+    await reads(page, '.points', 'None.');
     await points.getByRole('combobox', { name: 'Kind' }).selectOption('write');
     await points.getByRole('textbox', { name: 'Address or symbol' }).fill('misses');
     await points.getByRole('button', { name: 'Set' }).click();
@@ -190,7 +191,7 @@ export async function embedTests(browser) {
     await page.getByRole('button', { name: 'Run', exact: true }).last().click();
     await says('runs');
     await page.getByRole('button', { name: 'Pause' }).last().click();
-    await says('end');
+    await says('pc 8010008c');
     await page.getByRole('tab', { name: 'Address' }).click();
     await reads(page, '.steps', '0x00200000');
     // Memory, also what the program wrote.
@@ -203,7 +204,7 @@ export async function embedTests(browser) {
     await page.keyboard.press('Enter');
     await reads(page, '.memory', '4a4b222233333333');
     await page.getByRole('tab', { name: 'Stack' }).click();
-    await reads(page, '.frames', 'end');
+    await reads(page, '.frames', '8010008c');
     await page.getByRole('tab', { name: 'Devices' }).click();
     await reads(page, '.devices', '16550');
     await page.getByRole('tab', { name: 'Block' }).click();

@@ -29,7 +29,9 @@ types() { (cd ../../www && npm run --silent check) && echo '1 passed, 0 failed';
 suite types types
 if node build-suite.mjs; then
   suite node node run-node.mjs
+  suite package node run-package.mjs
   suite chromium node run-chromium.mjs
+  suite embed node run-embed.mjs
   suite firefox node run-firefox.mjs
   suite same node run-same.mjs
   suite snapshots node snapshots.mjs

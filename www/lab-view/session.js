@@ -98,6 +98,9 @@ export class Session extends EventTarget {
         this.digits = all['address-digits'];
         this.registers = all.registers;
       } while (this.#again);
+      // Which breakpoint it was, if one, is known by the pc alone.
+      const here = this.points.some(({ kind, at }) => (kind === 'break' || kind === 'hbreak') && at === this.pc);
+      if (this.why === 'here') this.why = here ? 'breakpoint' : '';
       this.dispatchEvent(new Event('change'));
     } catch (e) {
       this.trouble(e);
@@ -217,7 +220,6 @@ export class Session extends EventTarget {
   async step(back = false) {
     const gdb = await this.debug();
     await (back ? gdb.stepBack() : gdb.step());
-    this.#tell();
     await this.look(true);
   }
 
@@ -231,21 +233,13 @@ export class Session extends EventTarget {
     const behind = BigInt(slot.address) + (this.mips ? 4n : 0n);
     if (!this.points.some(({ kind, at }) => kind === 'break' && at === behind)) return this.runTo(behind);
     await gdb.cont();
-    this.#tell();
     await this.look(true);
   }
 
   /** Back to the last breakpoint or watchpoint. */
   async runBack() {
     await (await this.debug()).contBack();
-    this.#tell();
     await this.look(true);
-  }
-
-  /** Says why it stands still. */
-  #tell() {
-    const here = this.points.some(({ kind, at }) => (kind === 'break' || kind === 'hbreak') && at === this.pc);
-    if (this.why === 'here') this.why = here ? 'breakpoint' : '';
   }
 
   /** Sets a point, or takes it away. A machine that runs goes on. @param {Point} point */

@@ -176,6 +176,13 @@ fn devices_say_where_and_how_they_are() {
     let cbus = list.iter().find(|v| v["name"] == "serial2");
     let uart = cbus.unwrap_or_else(|| panic!("{all}"));
     assert_eq!(uart["ranges"][0]["first"], "0x1f000900");
+    let state = |name: &str| {
+        let found = list.iter().find(|v| v["name"] == name).unwrap();
+        found["state"].as_str().unwrap().to_owned()
+    };
+    assert!(state("serial0").starts_with("IER="), "{}", state("serial0"));
+    assert_eq!(state("pit").lines().count(), 3);
+    assert!(state("rtc").contains(" D="), "{}", state("rtc"));
 }
 
 #[test]

@@ -267,6 +267,22 @@ impl Device for Ns16550 {
         }
     }
 
+    fn info(&self) -> String {
+        let s = &self.s;
+        format!(
+            "IER={:02x} IIR={:02x} FCR={:02x} LCR={:02x} MCR={:02x} MSR={:02x} SCR={:02x} divisor={} received={}\n",
+            s.ier,
+            self.iir(),
+            s.fcr,
+            s.lcr,
+            s.mcr,
+            s.msr,
+            s.scr,
+            s.divisor,
+            s.rx.len()
+        )
+    }
+
     fn save(&self, s: &mut Saver) {
         let t = &self.s;
         for v in [t.ier, t.fcr, t.lcr, t.mcr, t.msr, t.scr] {

@@ -309,6 +309,19 @@ impl Device for I8254 {
         self.update(cx);
     }
 
+    fn info(&self) -> String {
+        let line = |(n, c): (usize, &Counter)| {
+            format!(
+                "counter {n}: mode={} initial={} gate={} {}\n",
+                c.mode,
+                c.count,
+                u8::from(c.gate),
+                if c.loaded { "counts" } else { "waits" }
+            )
+        };
+        self.counters.iter().enumerate().map(line).collect()
+    }
+
     fn save(&self, s: &mut Saver) {
         for c in &self.counters {
             c.save(s);

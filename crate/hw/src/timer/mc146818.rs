@@ -321,6 +321,13 @@ impl Device for Mc146818 {
         self.schedule(cx);
     }
 
+    fn info(&self) -> String {
+        format!(
+            "index={:02x} A={:02x} B={:02x} C={:02x} D={:02x}\n",
+            self.index, self.cmos[0x0a], self.cmos[0x0b], self.cmos[0x0c], self.cmos[0x0d]
+        )
+    }
+
     fn save(&self, s: &mut Saver) {
         s.u64(self.base);
         s.u8(self.index);

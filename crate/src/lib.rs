@@ -17,6 +17,7 @@
 //! | [`hw`] | device models | A device sees offsets and virtual time, never its address, the guest's instruction set or the host. |
 //! | [`machine`] | boards as data, bus, virtual clock, run loop | Never blocks, never reads the wall clock. Same inputs at the same instructions: same state, on every host. |
 //! | [`control`] | control protocols | Drives a machine from outside, through one interface. |
+//! | `tinamou_lab` | labs: tasks, their checks, an assembler | The same verdict on every host. Knows no file, clock or engine. |
 //!
 //! Above them is a host. The command line (this package's binary) and the browser bindings (`web/`) are two; they own the wall
 //! clock, terminals, files and sockets, and call [`machine::Machine::run_slice`].

@@ -213,5 +213,22 @@ export async function embedTests(browser) {
     await page.getByRole('button', { name: 'Run back' }).click();
     await says('watchpoint: written');
   });
+  await onPage('lab view: a pane of the page, beside a machine that runs', `${server.url}?guest=lab`, async (page) => {
+    await reads(page, '#state', 'running');
+    await page.getByRole('button', { name: 'Lab view' }).click();
+    await page.waitForSelector('.lab-view [aria-current]');
+    // Looking stops nothing.
+    same((await page.locator('#state').textContent()) ?? '', 'running');
+    const view = page.locator('.lab-view');
+    await view.getByRole('button', { name: 'Pause' }).click();
+    await reads(page, '#state', 'paused');
+    await view.getByRole('button', { name: 'Run', exact: true }).click();
+    await reads(page, '#state', 'running');
+    await page.getByRole('button', { name: 'Restart' }).click();
+    await reads(page, '#state', 'running');
+    await page.waitForSelector('.lab-view [aria-current]');
+    await page.getByRole('button', { name: 'Lab view' }).click();
+    await page.waitForFunction(() => document.getElementById('lab')?.hidden);
+  });
   server.close();
 }

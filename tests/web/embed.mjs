@@ -16,20 +16,21 @@ const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
 /** @typedef {import('../../www/node_modules/playwright-core/index.js').Browser} Browser */
 
 /**
- * The package as npm packs it, and the example beside it, built by Vite.
- * @returns {string} the folder with the example's files
+ * The package as npm packs it, installed, and the example for Vite.
+ * @returns {string} the folder with the example
  */
-function buildExample() {
+function installPackage() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-vite-'));
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--silent', '--pack-destination', folder], { cwd: WWW, encoding: 'utf8' }));
   fs.cpSync(path.join(WWW, 'examples/vite'), folder, { recursive: true });
   const modules = path.join(folder, 'node_modules');
   fs.mkdirSync(path.join(modules, 'tinamou'), { recursive: true });
   execFileSync('tar', ['-xzf', path.join(folder, packed.filename), '-C', path.join(modules, 'tinamou'), '--strip-components=1']);
-  fs.copyFileSync(`${WWW}../tests/lab/images/lab-mipsel.elf`, path.join(folder, 'public/kernel.elf'));
-  execFileSync(process.execPath, [path.join(WWW, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn'], { cwd: folder, stdio: 'inherit' });
   return folder;
 }
+
+/** @param {string} folder @param {string} tool a program of the page's own packages @param {string[]} args */
+const runTool = (folder, tool, ...args) => execFileSync(process.execPath, [path.join(WWW, 'node_modules', tool), ...args], { cwd: folder, encoding: 'utf8' });
 
 /** @param {Browser} browser */
 export async function embedTests(browser) {
@@ -106,8 +107,19 @@ export async function embedTests(browser) {
     });
     if (!/^ConfigError: .*CPU model/.test(said)) throw new Error(said);
   });
+  const folder = installPackage();
+  await test('embed: the packed package has types', () => {
+    fs.copyFileSync(fileURLToPath(new URL('consumer.ts', import.meta.url)), path.join(folder, 'consumer.ts'));
+    try {
+      runTool(folder, 'typescript/bin/tsc', '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,dom,dom.iterable,esnext.disposable',
+        '--module', 'nodenext', '--types', '', 'consumer.ts');
+    } catch (e) {
+      throw new Error(/** @type {any} */ (e).stdout || String(e));
+    }
+  });
   await test('embed: the example that Vite builds of the packed package', async () => {
-    const folder = buildExample();
+    fs.copyFileSync(`${WWW}../tests/lab/images/lab-mipsel.elf`, path.join(folder, 'public/kernel.elf'));
+    runTool(folder, 'vite/bin/vite.js', 'build', '--logLevel', 'warn');
     const built = await startServer({ mounts: { '/': path.join(folder, 'dist') } });
     const context = await browser.newContext();
     try {
@@ -118,9 +130,9 @@ export async function embedTests(browser) {
     } finally {
       await context.close();
       built.close();
-      fs.rmSync(folder, { recursive: true, force: true });
     }
   });
+  fs.rmSync(folder, { recursive: true, force: true });
 
   const labs = `${server.url}labs/`;
   await onPage('labs: what one begins with fails, the solution passes', `${labs}?lab=hello`, async (page) => {

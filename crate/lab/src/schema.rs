@@ -276,7 +276,11 @@ impl Lab {
         }
         for step in &lab.steps {
             let wrong = |what: String| LabError::Lab(format!("step '{}': {what}", step.title));
-            if step.run.insns > MOST_INSNS {
+            let most = match step.run.until {
+                Some(Until::Insns(n)) => n.max(step.run.insns),
+                _ => step.run.insns,
+            };
+            if most > MOST_INSNS {
                 return Err(wrong(format!("at most {MOST_INSNS} instructions")));
             }
             if matches!(&step.run.until, Some(Until::Serial(text)) if text.is_empty()) {

@@ -475,6 +475,76 @@ fn page_faults_tell_address_and_cause() {
     assert_eq!(get32(&m, 0x10_1000 + 4 * 0x131) & 0xfff, 0x67);
 }
 
+/// The steps of a translation, as lines.
+fn explained(m: &mut Machine, va: u64) -> Vec<String> {
+    let state = m.hw.state.clone();
+    let steps = m.cpu.explain_address(&state, &mut m.hw, va);
+    steps
+        .iter()
+        .map(|(what, found)| format!("{what}: {found}"))
+        .collect()
+}
+
+#[test]
+fn translations_are_explained() {
+    let mut m = protected("pentium3");
+    assert_eq!(
+        explained(&mut m, 0x1234).last().unwrap(),
+        "physical: 0x00001234"
+    );
+    put32(&mut m, 0x10_0000, 0x10_1007);
+    put32(&mut m, 0x10_0004, 0x80_0083);
+    put32(&mut m, 0x10_1000 + 4 * 5, 0x6027);
+    m.cpu.sys.cr3 = 0x10_0000;
+    m.cpu.sys.cr4 = crate::sys::cr4::PSE;
+    m.cpu.sys.cr0 |= 0x8000_0000;
+    let small = explained(&mut m, 0x5678);
+    assert_eq!(
+        small[3..],
+        [
+            "PDE 0: 0x00101007 at 0x100000  P RW US",
+            "PTE 5: 0x00006027 at 0x101014  P RW US A",
+            "page: 4 KiB",
+            "physical: 0x00006678",
+        ]
+    );
+    let large = explained(&mut m, 0x40_1234);
+    assert_eq!(
+        large[3..],
+        [
+            "PDE 1: 0x00800083 at 0x100004  P RW PS",
+            "page: 4096 KiB",
+            "physical: 0x00801234",
+        ]
+    );
+    assert_eq!(
+        explained(&mut m, 0xc0_0000).last().unwrap(),
+        "fault: page fault: not present"
+    );
+    // Looking sets no accessed bits.
+    assert_eq!(get32(&m, 0x10_0000), 0x10_1007);
+    // PAE: three levels, entries of eight bytes.
+    m.cpu.sys.cr4 |= crate::sys::cr4::PAE;
+    m.cpu.sys.pdpte = [0x10_2001, 0, 0, 0];
+    put32(&mut m, 0x10_2000, 0x10_3003);
+    put32(&mut m, 0x10_3000 + 8 * 5 + 4, 0x8000_0000);
+    put32(&mut m, 0x10_3000 + 8 * 5, 0x7001);
+    assert_eq!(
+        explained(&mut m, 0x5678)[3..],
+        [
+            "PDPTE 0: 0x0000000000102001  P",
+            "PDE 0: 0x0000000000103003 at 0x102000  P RW",
+            "PTE 5: 0x8000000000007001 at 0x103028  P NX",
+            "page: 4 KiB",
+            "physical: 0x00007678",
+        ]
+    );
+    assert_eq!(
+        explained(&mut m, 0x4000_0000).last().unwrap(),
+        "fault: page fault: not present"
+    );
+}
+
 #[test]
 fn double_and_triple_faults() {
     let mut m = protected("pentium3");

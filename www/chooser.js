@@ -45,7 +45,7 @@ export async function planForFiles(files, guests) {
   const plan = { title: files.map((f) => f.name).join(', ').slice(0, 60) || 'Own machine', target, options: {}, files: {} };
   for (const { file, option } of known) plan.files[option] = { name: file.name, blob: file };
   if (!plan.files.incoming) plan.options.m = 256 << 20;
-  if (plan.files.kernel || plan.files.initrd) plan.options.append = isPc(target) ? 'console=ttyS0' : 'console=ttyS0';
+  if (plan.files.kernel || plan.files.initrd) plan.options.append = 'console=ttyS0';
   return withFirmware(plan, guests);
 }
 

@@ -18,7 +18,7 @@ export async function sniff(file) {
   const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
   const text = (/** @type {number} */ at, /** @type {number} */ n) => String.fromCharCode(...head.subarray(at, at + n));
   const name = (file.name ?? '').toLowerCase();
-  if (text(0, 512).includes('TINAMOU')) return { option: 'incoming', what: 'a snapshot' };
+  if (text(0, 7) === 'TINAMOU') return { option: 'incoming', what: 'a snapshot' };
   if (text(0, 4) === '\x7fELF') {
     const little = head[5] === 1;
     const wide = head[4] === 2;

@@ -140,7 +140,8 @@ guests() { # Debian's kernels, busybox, U-Boot and our test programs, into build
   debian cpio=cpio cc=gcc
   # Guests come without the bench program where there is no cross compiler.
   (debian mipsel-linux-gnu-gcc="gcc-mipsel-linux-gnu libc6-dev-mipsel-cross" \
-    mips64el-linux-gnuabi64-gcc="gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross") || true
+    mips64el-linux-gnuabi64-gcc="gcc-mips64el-linux-gnuabi64 libc6-dev-mips64el-cross" \
+    i686-linux-gnu-gcc="gcc-i686-linux-gnu libc6-dev-i386-cross") || true
   tests/programs/build.sh
   tests/guests/fetch.sh
   # One more is built from its source where that can be done.

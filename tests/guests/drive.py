@@ -11,7 +11,7 @@ SCRIPT holds one step per line:
     # ...           a comment
 Without `end` the machine is stopped after the last step. The transcript goes to stdout with carriage returns
 removed; the exit status is 0 if every step was met, 1 with a line on stderr otherwise.
-TIMEOUT (seconds, 300 unless set) limits each step.
+TIMEOUT (seconds, 300 unless set) limits each step; KEY_TIME (0.002) passes between two keys.
 """
 import os
 import select
@@ -24,6 +24,7 @@ def main():
     if len(sys.argv) < 4 or sys.argv[2] != "--":
         sys.exit(__doc__)
     limit_s = float(os.environ.get("TIMEOUT", "300"))
+    key_s = float(os.environ.get("KEY_TIME", "0.002"))
     steps = [line.rstrip("\n") for line in open(sys.argv[1])]
     steps = [s for s in steps if s and not s.startswith("#")]
     guest = subprocess.Popen(sys.argv[3:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
@@ -51,7 +52,7 @@ def main():
             # A key at a time, as a hand would: a 16550 without flow control loses what comes faster.
             for key in raw + (b"\r" if verb == "send" else b""):
                 guest.stdin.write(bytes([key]))
-                time.sleep(0.002)
+                time.sleep(key_s)
         elif verb == "end":
             while listen(deadline):
                 pass

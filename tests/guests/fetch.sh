@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # Fetches Debian's kernels for Malta and the PC, busybox and U-Boot, and packs an initramfs for each guest.
 #
-#   tests/guests/fetch.sh [mipsel] [mips64el] [uboot] [seabios]      (no argument: these)
-#   tests/guests/fetch.sh i386
+#   tests/guests/fetch.sh [mipsel] [mips64el] [i386] [amd64] [uboot] [seabios] [media]     (no argument: these)
+#   tests/guests/fetch.sh i386-pae
 #   tests/guests/fetch.sh uboot-be                         (built from Debian's source: some minutes)
 #
 # Result, below build/guests/ (git-ignored):
 #   mipsel/{vmlinux,initrd.gz,release}     Debian's 4kc-malta kernel, 32-bit little-endian
 #   mips64el/{vmlinux,initrd.gz,release}   Debian's 5kc-malta kernel, 64-bit little-endian
 #   i386/{vmlinux,initrd.gz,release}       Debian's 686 kernel, a bzImage
+#   i386-pae/...                           its 686-pae kernel
+#   amd64/{vmlinux,initrd.gz,release}      Debian's amd64 kernel, a bzImage
 #   {mipsel,mips64el}/initrd-devices.gz    the same with drivers, and a session that uses them
 #   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
 #   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC
+#   media/{grub-cd.iso,grub-floppy.img}    GRUB's rescue disks
+#   media/memtest{32,64}.bin               memtest86+
+#   media/sector.img                       a boot sector of our own (media/sector.S)
+#   media/fat.img                          a FAT disk with SYSLINUX and the i386 guest, made where x86-64 programs run
 #   uboot/malta.bin                        big-endian U-Boot
 #   uboot/{maltael,malta64el}.bin          U-Boot, words swapped as QEMU's -bios wants them
 #
@@ -69,8 +75,8 @@ kernel_package() { # ARCH FLAVOUR
   apt_for "$1" apt-cache depends "linux-image-$2" | sed -n "s/.*Depends: \(linux-image-[0-9][^ ]*-$2\)\$/\1/p" | sort -V | tail -1
 }
 
-kernel() { # ARCH FLAVOUR
-  local arch=$1 dir=$out/$1 pkg file name
+kernel() { # ARCH FLAVOUR [GUEST]
+  local arch=$1 dir=$out/${3:-$1} pkg file name
   [ -n "${FRESH:-}" ] || [ ! -s "$dir/vmlinux" ] || return 0
   pkg=$(kernel_package "$arch" "$2")
   [ -n "$pkg" ] || die "the apt sources of this system have no linux-image-$2 for $arch (Debian bookworm has)"
@@ -85,11 +91,11 @@ kernel() { # ARCH FLAVOUR
     *) mv "$dir/vmlinux.new" "$dir/vmlinux" ;;
   esac
   echo "${pkg#linux-image-}" >"$dir/release"
-  echo "guests: $arch/vmlinux is $pkg"
+  echo "guests: ${dir##*/}/vmlinux is $pkg"
 }
 
-initrd() { # ARCH
-  local arch=$1 dir=$out/$1 root=$out/$1/root file bench
+initrd() { # ARCH [GUEST]
+  local arch=$1 dir=$out/${2:-$1} root=$out/${2:-$1}/root file bench
   file=$(deb "$arch" busybox-static)
   bench=$top/build/programs/$arch/bench
   if [ -s "$dir/initrd.gz" ] && [ -z "$(find "$file" "$here/initramfs" "$here/fetch.sh" "$bench" -newer "$dir/initrd.gz" 2>/dev/null)" ]; then
@@ -108,7 +114,7 @@ initrd() { # ARCH
   (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/initrd.gz.new"
   mv "$dir/initrd.gz.new" "$dir/initrd.gz"
   rm -rf "$root"
-  echo "guests: $arch/initrd.gz $(stat -c %s "$dir/initrd.gz") bytes"
+  echo "guests: ${dir##*/}/initrd.gz $(stat -c %s "$dir/initrd.gz") bytes"
 }
 
 # Modules of the kernel's package, in /devices, and devices.sh.
@@ -133,6 +139,42 @@ devices() { # ARCH FLAVOUR
   if [ ! -s "$out/disks/disk.qcow2" ] || [ "$here/devices/disks.py" -nt "$out/disks/disk.qcow2" ]; then
     mkdir -p "$out/disks"
     python3 "$here/devices/disks.py" "$out/disks"
+  fi
+}
+
+# What a PC's firmware starts.
+media() {
+  local dir=$out/media x=$out/media/x tools=$out/media/tools pkg fat
+  mkdir -p "$dir"
+  if [ -n "${FRESH:-}" ] || [ ! -s "$dir/memtest64.bin" ]; then
+    for pkg in grub-rescue-pc memtest86+; do dpkg-deb -x "$(deb amd64 $pkg)" "$x"; done
+    cp "$x/usr/lib/grub-rescue/grub-rescue-cdrom.iso" "$dir/grub-cd.iso"
+    cp "$x/usr/lib/grub-rescue/grub-rescue-floppy.img" "$dir/grub-floppy.img"
+    cp "$x/boot/memtest86+ia32.bin" "$dir/memtest32.bin"
+    cp "$x/boot/memtest86+x64.bin" "$dir/memtest64.bin"
+    rm -rf "$x"
+    echo "guests: media/ has GRUB and memtest86+"
+  fi
+  if [ "$here/media/sector.S" -nt "$dir/sector.img" ] && as --32 "$here/media/sector.S" -o "$dir/sector.o" 2>/dev/null; then
+    ld -m elf_i386 -Ttext 0x7c00 --oformat binary "$dir/sector.o" -o "$dir/sector.img"
+    rm "$dir/sector.o"
+    truncate -s 1440K "$dir/sector.img"
+  fi
+  [ "$(uname -m)" = x86_64 ] && [ -s "$out/i386/initrd.gz" ] || return 0
+  fat=$dir/fat.img
+  if [ ! -s "$fat" ] || [ "$out/i386/initrd.gz" -nt "$fat" ] || [ "$here/media/syslinux.cfg" -nt "$fat" ]; then
+    for pkg in syslinux mtools dosfstools; do dpkg-deb -x "$(deb amd64 $pkg)" "$tools"; done
+    rm -f "$fat.new"
+    truncate -s 16M "$fat.new"
+    (
+      export PATH=$tools/usr/bin:$tools/usr/sbin:$tools/sbin:$PATH MTOOLS_SKIP_CHECK=1
+      mkfs.fat -n BOOT "$fat.new" >/dev/null
+      mcopy -i "$fat.new" "$here/media/syslinux.cfg" "$out/i386/vmlinux" "$out/i386/initrd.gz" ::
+      syslinux --install "$fat.new"
+    )
+    mv "$fat.new" "$fat"
+    rm -rf "$tools"
+    echo "guests: media/fat.img $(stat -c %s "$fat") bytes"
   fi
 }
 
@@ -190,15 +232,18 @@ uboot_be() {
   echo "guests: uboot/malta.bin is $name"
 }
 
-[ $# -gt 0 ] || set -- mipsel mips64el uboot seabios
+[ $# -gt 0 ] || set -- mipsel mips64el i386 amd64 uboot seabios media
 for what in "$@"; do
   case $what in
     mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel ;;
     mips64el) kernel mips64el 5kc-malta; initrd mips64el; devices mips64el ;;
     i386) kernel i386 686; initrd i386 ;;
+    i386-pae) kernel i386 686-pae i386-pae; initrd i386 i386-pae ;;
+    amd64) kernel amd64 amd64; initrd amd64 ;;
     uboot) uboot ;;
     seabios) seabios ;;
+    media) media ;;
     uboot-be) uboot_be ;;
-    *) die "unknown guest '$what' (mipsel, mips64el, i386, uboot, uboot-be, seabios)" ;;
+    *) die "unknown guest '$what' (mipsel, mips64el, i386, i386-pae, amd64, uboot, uboot-be, seabios, media)" ;;
   esac
 done

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Records what QEMU's malta and pc say in the scripted session: golden/<guest>.txt. maltael and malta64el are U-Boot.
 #
-#   tests/guests/golden.sh [mipsel] [mips64el] [i386] [devices-mipsel] [devices-mips64el] [maltael] [malta64el] [malta]
+#   tests/guests/golden.sh [mipsel] [mips64el] [i386] [i386-pae] [amd64] [devices-mipsel] [devices-mips64el] [maltael] [malta64el] [malta]
 #
 # A transcript's first line is the command that made it; the rest is what play.sh keeps, the same on any correct machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 append='console=ttyS0 panic=-1 quiet'
-[ $# -gt 0 ] || set -- mipsel mips64el i386 devices-mipsel devices-mips64el maltael malta64el malta
+[ $# -gt 0 ] || set -- mipsel mips64el i386 amd64 devices-mipsel devices-mips64el maltael malta64el malta
 for guest in "$@"; do
   board=malta
   case $guest in
     mipsel | devices-mipsel | maltael) qemu=qemu-system-mipsel cpu=24Kf ;;
     mips64el | devices-mips64el | malta64el) qemu=qemu-system-mips64el cpu=MIPS64R2-generic ;;
     malta) qemu=qemu-system-mips cpu=24Kf ;;
-    i386) qemu=qemu-system-i386 cpu=qemu32 board=pc ;;
+    i386 | i386-pae) qemu=qemu-system-i386 cpu=qemu32 board=pc ;;
+    amd64) qemu=qemu-system-x86_64 cpu=qemu64 board=pc ;;
     *) echo "golden.sh: unknown guest '$guest'" >&2; exit 1 ;;
   esac
   command -v $qemu >/dev/null || { echo "golden.sh: needs $qemu: apt-get install qemu-system-mips qemu-system-x86" >&2; exit 1; }

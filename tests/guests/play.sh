@@ -4,7 +4,7 @@
 #   tests/guests/play.sh GUEST COMMAND...            prints the transcript, cut to what must be the same everywhere
 #   tests/guests/play.sh --check GUEST COMMAND...    compares it with the golden one: `ok GUEST`, or the difference and status 1
 #
-# GUEST is mipsel, mips64el, i386 (Debian), devices-mipsel, devices-mips64el (with disks and a network interface), maltael, malta64el, malta (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
+# GUEST is mipsel, mips64el, i386, i386-pae, amd64 (Debian), devices-mipsel, devices-mips64el (with disks and a network interface), maltael, malta64el, malta (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
 # whole command line of a machine with its console on stdin and stdout, as in a golden transcript's first line.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ case $guest in
     steps=$here/session.steps
     [ "$arch" = "$guest" ] || steps=$here/devices.steps
     # Without the kernel's own lines, and the kernel's release by name: fetch.sh takes whatever version Debian has.
-    keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$release/@RELEASE@/g" -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
+    keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$release/@RELEASE@/g" -e 's/^.*\(GUEST-BOOT-OK\)/\1/' -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
     ;;
 esac
 play() { python3 "$here/drive.py" "$steps" -- "$@" | sed -n "${keep[@]}"; }

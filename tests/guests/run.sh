@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Plays golden sessions on the native program in counted time: disks and network interface under Linux, the PC, 64-bit firmware; what
+# Plays golden sessions on the native program in counted time: disks and network interface under Linux, the PC, 64-bit firmware, and
+# what a PC's firmware starts (media.sh); what
 # build/guests has of it. (The other sessions run on every host: tests/web/run-same.mjs.) Needs `cargo build -p tinamou`;
 # TINAMOU names another program. The last line is `N passed, N failed`.
 set -uo pipefail
@@ -13,7 +14,7 @@ passed=0 failed=0
 play() {
   local session=$1 target=$2 board=malta
   shift 2
-  [ "$target" != system-i386 ] || board=pc
+  case $target in system-i386 | system-x86_64) board=pc ;; esac
   if "$here/play.sh" --check "$session" "$program" "$target" -M $board -m 256 -nographic -no-reboot \
     -icount shift=4,sleep=off "$@" 2>&1; then
     passed=$((passed + 1))
@@ -32,9 +33,13 @@ devices() {
 
 devices mipsel 24Kf -hda $disks/disk.qcow2
 devices mips64el MIPS64R2-generic -snapshot -hda $disks/disk.raw
-[ ! -e $g/i386/initrd.gz ] || play i386 system-i386 -net none -kernel $g/i386/vmlinux -initrd $g/i386/initrd.gz \
-  -append 'console=ttyS0 panic=-1 quiet'
+for guest in i386:system-i386 i386-pae:system-i386 amd64:system-x86_64; do
+  dir=$g/${guest%%:*}
+  [ ! -e "$dir/initrd.gz" ] || play "${guest%%:*}" "${guest#*:}" -net none -kernel "$dir/vmlinux" -initrd "$dir/initrd.gz" \
+    -append 'console=ttyS0 panic=-1 quiet'
+done
 [ ! -e $g/uboot/malta64el.bin ] || play malta64el system-mips64el -cpu MIPS64R2-generic -bios $g/uboot/malta64el.bin
 [ ! -e $g/uboot/malta.bin ] || play malta system-mips -cpu 24Kf -bios $g/uboot/malta.bin
+TINAMOU=$program "$here/media.sh" || failed=$((failed + 1))
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -41,7 +41,7 @@ const lab = (text) =>
     .join('\n')
     .trimEnd();
 
-/** Linux: the scripted part, without the kernel's own lines. @param {string} release */
+/** Linux: the scripted part, without the kernel's own lines and a virtual CPU's name. @param {string} release */
 const linux = (release) => (/** @type {string} */ text) => {
   const clean = text.replaceAll('\r', '');
   const from = clean.indexOf('GUEST-BOOT-OK');
@@ -77,6 +77,11 @@ export function sessions() {
     guest: id, steps: 'tests/lab/lab.steps', golden: `tests/lab/golden/lab-${arch}.txt`, cut: lab,
     config: { ramMib: 256, append: 'one two' }, mostInsns: 2e9, limitMs: 180_000,
   });
+  /** The teaching kernel, without disk and module. @type {Session} */
+  const teach = {
+    guest: 'teach', steps: 'tests/teach/teach.steps', golden: 'tests/teach/golden/teach.txt', mostInsns: 2e9, limitMs: 60_000,
+    cut: (text) => text.replaceAll('\r', '').replaceAll(/^(ide|module) .*\n/gm, '').trimEnd(),
+  };
   /** @param {string} arch @returns {Session[]} */
   const debian = (arch) => {
     const file = `build/guests/${arch}/release`;
@@ -97,5 +102,5 @@ export function sessions() {
       mostInsns: 20e9, limitMs: 180_000,
     }];
   };
-  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...uboot()];
+  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), teach, ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...debian('amd64'), ...uboot()];
 }

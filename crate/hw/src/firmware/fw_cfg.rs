@@ -32,6 +32,8 @@ pub mod key {
     pub const BOOT_MENU: u16 = 0x0e;
     /// Most CPUs, 16 bits.
     pub const MAX_CPUS: u16 = 0x0f;
+    /// The timer's interrupt is input 2 of the I/O APIC (1 byte: 1).
+    pub const IRQ0_OVERRIDE: u16 = 0x8002;
     /// x86: memory map in E820 form.
     pub const E820: u16 = 0x8003;
 }

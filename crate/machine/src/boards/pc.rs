@@ -2,7 +2,7 @@
 //!
 //! The CPU reaches the I/O space and its own chips at [`IO_SPACE`] and [`CPU_PRIVATE`]. CPU pins: 0 INTR, 1 NMI, 2 INIT, 3 A20M#, 4 IGNNE#.
 //! Disk slots 0 to 3 are IDE (a CD drive in 2), 4 and 5 floppies, 6 and 7 virtio disks; console ports 0 and 1 are serial, 2 the printer, 3
-//! the debug ports, 4 the virtio console. Missing: ACPI tables (firmware brings its own), more than one CPU's wires, `isapc`.
+//! the debug ports, 4 the virtio console. Missing: more than one CPU's wires, `isapc`.
 
 use tinamou_core::{BlockId, CPU_PRIVATE, IO_SPACE, MapTo, Mapping, Space};
 use tinamou_hw::display::vga::{self, Vga};
@@ -226,6 +226,7 @@ fn fw_cfg_contents(c: &BoardConfig) -> Contents {
     for k in [key::CPUS, key::MAX_CPUS] {
         f.item(k, 1u16.to_le_bytes());
     }
+    f.item(key::IRQ0_OVERRIDE, [1]);
     f.item(key::NOGRAPHIC, u16::from(c.pc.nographic).to_le_bytes());
     f.item(key::BOOT_MENU, u16::from(c.pc.boot_menu).to_le_bytes());
     let mut e820 = Vec::new();

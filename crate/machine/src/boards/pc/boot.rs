@@ -1,5 +1,6 @@
 //! Starting a kernel without firmware: its image goes where its boot protocol wants it, and a small program of our own in the
 //! firmware's place does what a BIOS would have done (assigns PCI resources and interrupts), turns to 32-bit protected mode and jumps.
+//! Beside it lie the tables that a BIOS would have left ([`acpi`]).
 //!
 //! Protocols: Linux's 32-bit boot protocol ([`linux`], "The Linux/x86 Boot Protocol", 2.15), PVH ([`pvh`], "Direct Boot ABI") and
 //! Multiboot 0.6.96 ([`multiboot`]). Not here: Linux's 16-bit entry, which needs a BIOS to talk to.
@@ -12,6 +13,8 @@ use thiserror::Error;
 use super::{BIOS, BIOS_BYTES, RAM};
 use crate::bus::Bus;
 
+mod acpi;
+mod aml;
 mod linux;
 mod multiboot;
 mod pci;
@@ -110,8 +113,10 @@ pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Protocol, Image
     let mut setup = pci::setup(bus);
     // The keyboard controller translates scan codes and interrupts, as every BIOS leaves it.
     setup.extend([Out::new(1, 0x64, 0x60), Out::new(1, 0x60, 0x65)]);
-    let rom = stub::program(&setup, &entry);
+    let rom = stub::program(&setup, &entry, &acpi::tables(1));
     bus.add_image(BIOS, 0, rom).map_err(ImageError::Firmware)?;
+    bus.add_image(RAM, acpi::FACS.into(), acpi::facs())
+        .map_err(ImageError::Firmware)?;
     Ok(protocol)
 }
 

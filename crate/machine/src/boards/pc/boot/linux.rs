@@ -1,7 +1,7 @@
 //! Linux's 32-bit boot protocol ("The Linux/x86 Boot Protocol", version 2.15, sections "The real-mode kernel header" and "32-bit Boot
 //! Protocol").
 
-use super::{Data, Entry, ImageError, Kernel, MIB, low_bytes, number, place, place_initrd};
+use super::{Data, Entry, ImageError, Kernel, MIB, acpi, low_bytes, number, place, place_initrd};
 use crate::boards::pc::memory_map;
 use crate::bus::Bus;
 
@@ -25,6 +25,7 @@ const E820_ENTRIES: usize = 0x1e8;
 const E820_TABLE: usize = 0x2d0;
 const ALT_MEM_K: usize = 0x1e0;
 const EXT_MEM_K: usize = 0x002;
+const ACPI_RSDP: usize = 0x070;
 const PARAMS_BYTES: usize = 4096;
 
 const LOADED_HIGH: u8 = 1;
@@ -74,6 +75,7 @@ pub(super) fn load(bus: &mut Bus, k: &Kernel<'_>) -> Result<Entry, ImageError> {
     let above = low.saturating_sub(MIB) / 1024;
     put(EXT_MEM_K, above.min(0xfc00), 2);
     put(ALT_MEM_K, above, 4);
+    put(ACPI_RSDP, acpi::BASE.into(), 8);
     let map = memory_map(bus.config().ram_bytes);
     put(E820_ENTRIES, map.len() as u64, 1);
     for (i, (base, len, kind)) in map.into_iter().enumerate() {

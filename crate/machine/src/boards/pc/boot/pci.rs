@@ -10,17 +10,17 @@ const ADDRESS: u16 = 0xcf8;
 const DATA: u16 = 0xcfc;
 /// Where bases begin; they end long before the firmware and the APICs.
 const IO_FIRST: u32 = 0xc000;
-const MEM_FIRST: u32 = 0xe000_0000;
-const MEM_LAST: u32 = 0xfe00_0000;
+pub(super) const MEM_FIRST: u32 = 0xe000_0000;
+pub(super) const MEM_LAST: u32 = 0xfe00_0000;
 /// Function 0 of the south bridge, and its power management.
 const BRIDGE: u8 = 0x08;
 const PM: u8 = 0x0b;
 /// ISA interrupts of PIRQA to PIRQD.
-const ROUTES: [u8; 4] = [10, 10, 11, 11];
+pub(super) const ROUTES: [u8; 4] = [10, 10, 11, 11];
 /// The edge/level register of the second 8259: interrupts 10 and 11 are levels.
 const ELCR2: u16 = 0x4d1;
 /// Ports of the power management block.
-const PM_BASE: u32 = 0x600;
+pub(super) const PM_BASE: u32 = 0x600;
 
 fn address(devfn: u8, reg: u8) -> u32 {
     0x8000_0000 | u32::from(devfn) << 8 | u32::from(reg & 0xfc)

@@ -4,7 +4,7 @@ use object::LittleEndian;
 use object::elf::{FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
-use super::{Data, Entry, ImageError, Kernel, elf, number, place_elf, place_initrd};
+use super::{Data, Entry, ImageError, Kernel, acpi, elf, number, place_elf, place_initrd};
 use crate::boards::pc::memory_map;
 use crate::bus::Bus;
 
@@ -68,8 +68,8 @@ pub(super) fn load(bus: &mut Bus, k: &Kernel<'_>, eip: u32) -> Result<Entry, Ima
     for v in [MAGIC, 1, 0, count] {
         info.extend_from_slice(&v.to_le_bytes());
     }
-    // Modules, command line, no ACPI tables, the memory map.
-    for v in [modules, cmdline, 0, ranges] {
+    // Modules, command line, ACPI's root pointer, the memory map.
+    for v in [modules, cmdline, acpi::BASE.into(), ranges] {
         info.extend_from_slice(&v.to_le_bytes());
     }
     info.extend_from_slice(&(map.len() as u64).to_le_bytes());

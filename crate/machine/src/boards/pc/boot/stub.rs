@@ -32,8 +32,8 @@ const SEGMENT: u32 = 0xffff_0000;
 /// Flat code at selector 10h, flat data at 18h, as the boot protocols want them.
 const DESCRIPTORS: [u64; 4] = [0, 0, 0x00cf_9b00_0000_ffff, 0x00cf_9300_0000_ffff];
 
-/// The contents of the firmware's place.
-pub(super) fn program(writes: &[Out], entry: &Entry) -> Vec<u8> {
+/// The contents of the firmware's place, with `tables` where its last 64 KiB begin.
+pub(super) fn program(writes: &[Out], entry: &Entry, tables: &[u8]) -> Vec<u8> {
     let mut rom = vec![0; BIOS_BYTES as usize];
     let mut at = 0;
     for w in writes {
@@ -44,6 +44,7 @@ pub(super) fn program(writes: &[Out], entry: &Entry) -> Vec<u8> {
     }
     let top = &mut rom[BIOS_BYTES as usize - 0x1_0000..];
     let mut put = |at: usize, b: &[u8]| top[at..at + b.len()].copy_from_slice(b);
+    put(0, tables);
     for (i, d) in DESCRIPTORS.iter().enumerate() {
         put(GDT + 8 * i, &d.to_le_bytes());
     }

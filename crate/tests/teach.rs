@@ -7,9 +7,7 @@ use common::{Scratch, repository, text, tinamou};
 #[test]
 fn says_what_qemu_says() {
     let files = Scratch::new("teach");
-    let disk: Vec<u8> = (0..64 * 512u32)
-        .map(|i| (7 * i + i / 512) as u8)
-        .collect();
+    let disk: Vec<u8> = (0..64 * 512u32).map(|i| (7 * i + i / 512) as u8).collect();
     let disk = format!("file={},format=raw", files.file("disk.img", &disk));
     let module = files.file("module", b"MODULE of the teaching kernel\n");
     for kind in ["teach", "teach-pvh"] {

@@ -5,14 +5,14 @@
 #   tests/guests/media.sh [NAME...]           on our program: TINAMOU, or the build of `cargo build -p tinamou`
 #   tests/guests/media.sh --qemu [NAME...]    on QEMU
 #
-# A medium passes if all its steps (media/*.steps) are met. The last line is `N passed, N failed`.
+# Names: those below, and memtest32. A medium passes if all its steps (media/*.steps) are met. The last line is `N passed, N failed`.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 m=build/guests/media
 program=${TINAMOU:-${CARGO_TARGET_DIR:-target}/debug/tinamou} qemu=
 if [ "${1:-}" = --qemu ]; then qemu=1; shift; fi
-[ $# -gt 0 ] || set -- sector-floppy sector-disk grub-cd grub-floppy fat memtest32 memtest64
+[ $# -gt 0 ] || set -- sector-floppy sector-disk grub-cd grub-floppy fat memtest64
 export KEY_TIME=${KEY_TIME:-0.05} TIMEOUT=${TIMEOUT:-300}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Plays golden sessions on the native program in counted time: disks and network interface under Linux, the PC, 64-bit firmware, and
-# what a PC's firmware starts (media.sh); what
-# build/guests has of it. (The other sessions run on every host: tests/web/run-same.mjs.) Needs `cargo build -p tinamou`;
+# what a PC's firmware starts (media.sh); what build/guests has of it. (The other sessions run on every host: tests/web/run-same.mjs.) Needs `cargo build -p tinamou`;
 # TINAMOU names another program. The last line is `N passed, N failed`.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -57,7 +57,7 @@ let inBackground = false;
 let logging = false;
 /** @type {ReturnType<typeof setInterval> | null} */
 let drawing = null;
-/** Instructions at the last drawing; null before the first. @type {number | null} */
+/** Virtual time of the last drawing; null before the first. @type {number | null} */
 let drawn = null;
 let drawAgain = 0;
 
@@ -337,11 +337,11 @@ function draw() {
   const started = performance.now();
   if (started < drawAgain) return;
   try {
-    const { guestInsns } = machine.stats();
-    // A guest that does nothing draws nothing; its cursor blinks by the clock.
-    if (drawn === guestInsns && state !== 'running') return;
+    const { virtualNs } = machine.stats();
+    // While time stands still nothing is drawn; cursors blink by it.
+    if (drawn === virtualNs) return;
     const picture = machine.display(drawn === null);
-    drawn = guestInsns;
+    drawn = virtualNs;
     // At most a tenth of the time goes into drawing.
     drawAgain = started + (performance.now() - started) * 9;
     if (picture) emit('display', picture, [picture.rgba.buffer]);

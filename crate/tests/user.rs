@@ -137,6 +137,94 @@ fn a_root_is_not_left() {
 }
 
 #[test]
+fn random_system_calls_harm_nobody() {
+    let dir = std::env::temp_dir().join(format!("tinamou-fuzz-{}", std::process::id()));
+    for arch in ["i386", "x86_64", "mipsel", "mips64el"] {
+        for seed in ["1", "2"] {
+            let root = dir.join("root");
+            std::fs::create_dir_all(root.join("sub")).unwrap();
+            std::fs::create_dir_all(dir.join("outside")).unwrap();
+            std::fs::copy(
+                top().join("images").join(arch).join("fuzz"),
+                root.join("fuzz"),
+            )
+            .unwrap();
+            let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+                .args([arch, "-interp", "-icount", "-root"])
+                .arg(&root)
+                .args(["/fuzz", seed])
+                .stdin(std::process::Stdio::null())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(!said.contains("panicked"), "{arch} {seed}: {said}");
+            assert_eq!(out.status.code(), Some(0), "{arch} {seed}: {said}");
+            // Nothing came to be outside the root.
+            let names = |d: &Path| std::fs::read_dir(d).unwrap().count();
+            assert_eq!((names(&dir), names(&dir.join("outside"))), (2, 0));
+            open_up(&dir);
+            std::fs::remove_dir_all(&dir).unwrap();
+        }
+    }
+}
+
+/// Gives the owner back the rights to everything below a folder.
+fn open_up(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            open_up(&entry.path());
+        }
+    }
+}
+
+#[test]
+fn random_headers_are_refused_or_run() {
+    let dir = std::env::temp_dir().join(format!("tinamou-headers-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("broken");
+    let mut x = 0x2545_f491_4f6c_dd1du64;
+    let mut random = |n: u64| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x >> 32) % n
+    };
+    for arch in ["x86_64", "i386", "mips"] {
+        let good = std::fs::read(top().join("images").join(arch).join("start")).unwrap();
+        for _ in 0..60 {
+            let mut bad = good.clone();
+            for _ in 0..1 + random(4) {
+                let at = (16 + random(280)) as usize & !3;
+                let value = [
+                    0,
+                    1,
+                    0xffff_ffff,
+                    0x7fff_ffff,
+                    0x8000_0000,
+                    0x1000,
+                    random(1 << 32),
+                ][random(7) as usize] as u32;
+                bad[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            }
+            bad.truncate(64 + random(good.len() as u64) as usize);
+            std::fs::write(&file, &bad).unwrap();
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+                .args([arch, "-interp", "-x-max-insns", "1000"])
+                .arg(&file)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(!said.contains("panicked"), "{arch} {bad:x?}: {said}");
+        }
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
 fn broken_programs_are_refused() {
     let dir = std::env::temp_dir().join(format!("tinamou-elf-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();

@@ -211,7 +211,7 @@ fn map(space: &mut Space, elf: &Elf, place: &Place, base: u64) -> Res<Loaded> {
             return Err(ENOEXEC);
         }
         let prot = protection(s.flags);
-        let va = s.va + bias;
+        let va = s.va.wrapping_add(bias);
         let (start, file_end, end) = (
             va & !(PAGE - 1),
             page_up(va + s.file_bytes),
@@ -239,8 +239,8 @@ fn map(space: &mut Space, elf: &Elf, place: &Place, base: u64) -> Res<Loaded> {
                 .map_err(|_| ENOEXEC)?;
         }
         out.end = out.end.max(va + s.bytes);
-        if elf.phoff >= s.offset && elf.phoff < s.offset + s.file_bytes {
-            out.phdr = va + elf.phoff - s.offset;
+        if elf.phoff >= s.offset && elf.phoff - s.offset < s.file_bytes {
+            out.phdr = va + (elf.phoff - s.offset);
         }
         let span = if prot & prot::EXEC != 0 {
             &mut out.code

@@ -11,7 +11,8 @@
 //! Invariants: nothing blocks (a call that must wait is parked and made again); guest input never panics; a path never leads out of the root;
 //! without the `host` feature nothing here knows an operating system.
 //!
-//! Missing: ptrace, inotify, namespaces, seccomp filters (accepted, not run), io_uring, a vDSO (programs make the calls), 16 KiB pages.
+//! Missing: ptrace, inotify, namespaces, seccomp filters (accepted, not run), io_uring, a vDSO (programs make the calls), 16 KiB pages; x86's
+//! local descriptor tables, XSAVE in signal frames, i386 calls from 64-bit programs.
 
 pub mod abi;
 pub mod arch;

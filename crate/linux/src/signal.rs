@@ -53,7 +53,7 @@ pub fn siginfo(abi: &Abi, p: &Pending) -> Vec<u8> {
 fn next_due(due: u64, every: u64, now: u64) -> (u64, u64) {
     match (now - due).checked_div(every) {
         None => (0, 1),
-        Some(n) => (due + (n + 1) * every, n + 1),
+        Some(n) => (due.saturating_add((n + 1).saturating_mul(every)), n + 1),
     }
 }
 

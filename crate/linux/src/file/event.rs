@@ -181,7 +181,7 @@ impl FileOps for TimerFd {
         self.due.set(if every == 0 {
             0
         } else {
-            self.due.get() + n * every
+            self.due.get().saturating_add(n.saturating_mul(every))
         });
         buf[..8].copy_from_slice(&number(n, self.big_endian));
         Ok(8)

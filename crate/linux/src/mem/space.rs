@@ -46,8 +46,8 @@ impl Backing {
     fn advanced(&self, bytes: u64) -> Backing {
         match self {
             Backing::Anon => Backing::Anon,
-            Backing::Private(s, at) => Backing::Private(s.clone(), at + bytes),
-            Backing::Shared(s, at) => Backing::Shared(s.clone(), at + bytes),
+            Backing::Private(s, at) => Backing::Private(s.clone(), at.wrapping_add(bytes)),
+            Backing::Shared(s, at) => Backing::Shared(s.clone(), at.wrapping_add(bytes)),
         }
     }
 }
@@ -287,7 +287,7 @@ impl Space {
             Backing::Private(set, at) | Backing::Shared(set, at) => (set.clone(), *at),
         };
         let bits = vma.prot | if vma.is_shared() { pte::SHARED } else { 0 };
-        let index = (at + (va & !(PAGE - 1)) - start) / PAGE;
+        let index = at.wrapping_add((va & !(PAGE - 1)) - start) / PAGE;
         let frame = match set.get(index) {
             Ok(Some(f)) => f,
             Ok(None) => return Err(Miss::Beyond),
@@ -726,7 +726,7 @@ impl Space {
                     backing: Backing::Shared(set, at),
                     ..
                 },
-            ) => Some((Rc::as_ptr(set) as usize, at + va - start)),
+            ) => Some((Rc::as_ptr(set) as usize, at.wrapping_add(va - start))),
             _ => None,
         }
     }

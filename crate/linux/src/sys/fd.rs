@@ -747,8 +747,8 @@ fn copy(k: &mut Kernel, input: i32, at: u64, out: i32, to: u64, count: u64, wide
             i.pos.set(i.pos.get() - (n - wrote) as u64);
         }
         done += wrote as u64;
-        from = from.map(|p| p + wrote as u64);
-        dest = dest.map(|p| p + wrote as u64);
+        from = from.map(|p| p.wrapping_add(wrote as u64));
+        dest = dest.map(|p| p.wrapping_add(wrote as u64));
         if wrote < n {
             break;
         }

@@ -343,7 +343,7 @@ fn do_semop(k: &mut Kernel, id: i32, ops: u64, count: u64, timeout: Option<u64>)
     if count > 500 {
         return Err(E2BIG.into());
     }
-    let b = k.get(ops, count as usize * 6)?;
+    let b = k.get(ops, (count as usize).saturating_mul(6))?;
     let mut i = In::new(k.abi(), &b);
     let list = (0..count)
         .map(|_| Ok((i.u16()? as usize, i.u16()? as i16, i.u16()? as u32)))
@@ -393,7 +393,7 @@ fn do_semop(k: &mut Kernel, id: i32, ops: u64, count: u64, timeout: Option<u64>)
                 .iter_mut()
                 .find(|u| (u.0, u.1, u.2) == (me, id, n))
             {
-                Some(u) => u.3 -= op as i32,
+                Some(u) => u.3 = u.3.wrapping_sub(op as i32),
                 None => k.ipc.undo.push((me, id, n, -(op as i32))),
             }
         }
@@ -551,7 +551,7 @@ pub(super) fn msgsnd(k: &mut Kernel, id: i32, at: u64, bytes: u64, flags: u32) -
         return Err(EINVAL.into());
     }
     let long = k.abi().long as usize;
-    let b = k.get(at, long + bytes as usize)?;
+    let b = k.get(at, long.saturating_add(bytes as usize))?;
     let kind = In::new(k.abi(), &b).slong()?;
     if kind <= 0 {
         return Err(EINVAL.into());
@@ -592,7 +592,12 @@ pub(super) fn msgrcv(k: &mut Kernel, id: i32, at: u64, bytes: u64, kind: i64, fl
             .iter()
             .position(|m| (m.0 == t) != (flags & EXCEPT != 0)),
         t => {
-            let lowest = q.list.iter().map(|m| m.0).filter(|&m| m <= -t).min();
+            let lowest = q
+                .list
+                .iter()
+                .map(|m| m.0)
+                .filter(|&m| m <= t.saturating_neg())
+                .min();
             lowest.and_then(|l| q.list.iter().position(|m| m.0 == l))
         }
     };
@@ -671,7 +676,7 @@ impl Kernel {
                 if let Ok(s) = find(&mut self.ipc.sem, id)
                     && let Some(v) = s.body.values.get_mut(n)
                 {
-                    *v = (*v as i32 + add).clamp(0, 32767) as u16;
+                    *v = (*v as i32).saturating_add(add).clamp(0, 32767) as u16;
                 }
             }
             self.wakes.ring(CHANGED);

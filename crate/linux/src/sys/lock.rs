@@ -131,7 +131,7 @@ pub(super) fn fcntl_lock(k: &mut Kernel, f: &Rc<File>, cmd: usize, arg: u64, wid
     };
     let from = base.checked_add(start).filter(|&s| s >= 0).ok_or(EINVAL)?;
     let (from, end) = if len < 0 {
-        (from + len, from)
+        (from.saturating_add(len), from)
     } else {
         (from, from.saturating_add(len))
     };

@@ -67,6 +67,9 @@ fn do_mmap(
         return Err(EINVAL.into());
     }
     let bytes = page_up(bytes);
+    if offset.checked_add(bytes).is_none() {
+        return Err(crate::errno::EOVERFLOW.into());
+    }
     let mm = k.mm();
     let top = mm.borrow().top;
     if bytes > top {
@@ -199,7 +202,8 @@ pub(super) fn mremap(k: &mut Kernel, at: u64, old: u64, new: u64, flags: u32, to
     }
     mm.may_grow(new - old)?;
     // Grow in place where there is room behind it.
-    if vma.end == end && start + new <= mm.top && mm.is_free(end, start + new) {
+    let room = start.checked_add(new).is_some_and(|e| e <= mm.top);
+    if vma.end == end && room && mm.is_free(end, start + new) {
         if let Backing::Shared(set, _) = &vma.backing
             && set.bytes.get() > 0
         {
@@ -285,7 +289,7 @@ pub(super) fn msync(k: &mut Kernel, at: u64, bytes: u64, flags: u32) -> Sys {
 fn locked(k: &mut Kernel, at: u64, bytes: u64) -> Sys {
     let mm = k.mm();
     let mm = mm.borrow();
-    let (start, end) = mm.range(at & !(PAGE - 1), bytes + at % PAGE)?;
+    let (start, end) = mm.range(at & !(PAGE - 1), bytes.saturating_add(at % PAGE))?;
     if mm.is_mapped(start, end) {
         Ok(0)
     } else {
@@ -369,7 +373,7 @@ pub(super) fn process_vm_readv(
         .get(pid)
         .and_then(|g| g.mm.borrow().clone())
         .ok_or(crate::errno::ESRCH)?;
-    let want: u64 = l.iter().map(|p| p.1).sum();
+    let want = l.iter().fold(0u64, |n, p| n.saturating_add(p.1));
     let mut data = Vec::new();
     for (at, n) in r {
         let n = n.min(want - data.len() as u64).min(1 << 24);

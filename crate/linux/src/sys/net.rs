@@ -458,7 +458,7 @@ fn rights(k: &mut Kernel, h: &Header) -> Res<Vec<Rc<File>>> {
     while at + head <= b.len() {
         let mut i = In::new(k.abi(), &b[at..]);
         let (len, level, kind) = (i.long()? as usize, i.u32()?, i.u32()?);
-        if len < head || at + len > b.len() {
+        if len < head || len > b.len() - at {
             return Err(EINVAL);
         }
         if level == k.abi().sol_socket && kind == SCM_RIGHTS {
@@ -478,7 +478,7 @@ pub(super) fn sendmsg(k: &mut Kernel, fd: i32, at: u64, flags: u32) -> Sys {
     let h = header(k, at)?;
     let mut data = Vec::new();
     for &(va, n) in &h.iov {
-        if data.len() as u64 + n > 1 << 24 {
+        if n > (1 << 24) - data.len() as u64 {
             return Err(EMSGSIZE.into());
         }
         data.extend(k.get(va, n as usize)?);
@@ -547,13 +547,13 @@ pub(super) fn recvmsg(k: &mut Kernel, fd: i32, at: u64, flags: u32) -> Sys {
         }
         let n = name.len().min(h.name_len as usize);
         k.put(h.name, &name[..n])?;
-        k.put_u32(at + long, name.len() as u32)?;
+        k.put_u32(at.wrapping_add(long), name.len() as u32)?;
     }
     let tail = Out::new(k.abi())
         .long(control.len() as u64)
         .u32(out_flags)
         .done();
-    k.put(at + 5 * long, &tail)?;
+    k.put(at.wrapping_add(5 * long), &tail)?;
     Ok(r.bytes as u64)
 }
 
@@ -563,8 +563,9 @@ fn many(k: &mut Kernel, at: u64, count: u32, one: impl Fn(&mut Kernel, u64) -> S
     let size = (7 * long + 4).next_multiple_of(long);
     let mut done = 0;
     for n in 0..count.min(1024) as u64 {
-        match one(k, at + n * size) {
-            Ok(v) => k.put_u32(at + n * size + 7 * long, v as u32)?,
+        let one_at = at.wrapping_add(n * size);
+        match one(k, one_at) {
+            Ok(v) => k.put_u32(one_at.wrapping_add(7 * long), v as u32)?,
             Err(e) if n == 0 => return Err(e),
             Err(_) => break,
         }

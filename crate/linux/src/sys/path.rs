@@ -9,9 +9,10 @@ use crate::errno::{
     EOVERFLOW, ERANGE, EXDEV, Res,
 };
 use crate::file::File;
-use crate::file::pipe::Pipe;
+use crate::file::pipe::{Pipe, PipeEnd};
 use crate::kernel::{Kernel, Sys, wait_for};
 use crate::vfs::mem::MemNode;
+use crate::vfs::proc::OpenedNode;
 use crate::vfs::{Attr, Last, Node, Place, Stat, mode, open as o};
 
 const AT_FDCWD: i32 = -100;
@@ -243,7 +244,14 @@ fn open_fifo(k: &mut Kernel, place: &Rc<Place>, flags: u32) -> Sys {
     let s = place.node.stat()?;
     let id = (s.dev, s.ino);
     let wakes = k.wakes.clone();
-    let pipe = k.locks.fifo(id, || Pipe::new(&wakes));
+    // A pipe that is open, by its descriptor's name, is that pipe; nobody waits for its other side.
+    let opened = place.node.as_any().downcast_ref::<OpenedNode>();
+    let end = opened.and_then(|o| o.0.ops.as_any().downcast_ref::<PipeEnd>());
+    let anonymous = end.is_some();
+    let pipe = match end {
+        Some(end) => end.pipe.clone(),
+        None => k.locks.fifo(id, || Pipe::new(&wakes)),
+    };
     let (r, w) = match flags & o::ACCMODE {
         0 => (true, false),
         o::WRONLY => (false, true),
@@ -251,7 +259,11 @@ fn open_fifo(k: &mut Kernel, place: &Rc<Place>, flags: u32) -> Sys {
     };
     let (writers, readers) = pipe.ends();
     // It waits for the other side; while it waits it counts as an end, so that the other side goes on.
-    if r != w && flags & o::NONBLOCK == 0 && if r { writers == 0 } else { readers == 0 } {
+    if r != w
+        && !anonymous
+        && flags & o::NONBLOCK == 0
+        && if r { writers == 0 } else { readers == 0 }
+    {
         let tid = k.cur;
         if k.task().scratch == 0 {
             k.task().scratch = 1;
@@ -261,7 +273,7 @@ fn open_fifo(k: &mut Kernel, place: &Rc<Place>, flags: u32) -> Sys {
         let key = pipe.key();
         return Err(wait_for(vec![key], None));
     }
-    if w && !r && readers == 0 {
+    if w && !r && readers == 0 && !anonymous {
         return Err(crate::errno::ENXIO.into());
     }
     let tid = k.cur;

@@ -219,7 +219,7 @@ pub(super) fn select(k: &mut Kernel, count: i32, r: u64, w: u64, e: u64, timeout
         Some(
             (s as u64)
                 .saturating_mul(1_000_000_000)
-                .saturating_add(us as u64 * 1000),
+                .saturating_add((us as u64).saturating_mul(1000)),
         )
     };
     let result = do_select(k, count, [r, w, e], ns);

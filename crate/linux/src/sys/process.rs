@@ -313,7 +313,7 @@ pub(super) fn waitid(k: &mut Kernel, which: u32, id: i32, info: u64, options: u3
         0 => -1,
         1 => id,
         2 if id == 0 => 0,
-        2 => -id,
+        2 => id.wrapping_neg(),
         // P_PIDFD.
         3 => super::pidfd::process(k, id)?.pid,
         _ => return Err(EINVAL.into()),

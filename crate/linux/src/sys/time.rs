@@ -181,7 +181,7 @@ fn sleep(k: &mut Kernel, until: u64, left: u64, wide: bool) -> Sys {
         return Ok(0);
     }
     if left != 0 && k.has_signal() {
-        let b = timespec(k.abi(), until - now, wide);
+        let b = timespec(k.abi(), until.saturating_sub(now), wide);
         k.put(left, &b)?;
     }
     // Woken by nothing but time and signals; a handler always ends it.
@@ -283,7 +283,10 @@ pub(super) fn setitimer(k: &mut Kernel, which: u32, new: u64, old: u64) -> Sys {
     let (every, value) = if new == 0 {
         (0, 0)
     } else {
-        (get_timeval(k, new)?, get_timeval(k, new + size)?)
+        (
+            get_timeval(k, new)?,
+            get_timeval(k, new.wrapping_add(size))?,
+        )
     };
     if old != 0 {
         put_itimer(k, &before, now, old)?;
@@ -384,7 +387,7 @@ fn new_interval(
     let size = if wide || k.abi().long == 8 { 16 } else { 8 };
     let (every, value) = (
         get_timespec(k, new, wide)?,
-        get_timespec(k, new + size, wide)?,
+        get_timespec(k, new.wrapping_add(size), wide)?,
     );
     let due = match (value, absolute) {
         (0, _) => 0,

@@ -642,7 +642,8 @@ impl Node for ProcNode {
 }
 
 /// An open file without a node of its own, opened again through /proc/self/fd.
-struct OpenedNode(Rc<File>);
+/// An open file without a node of its own, as /proc/self/fd shows it.
+pub struct OpenedNode(pub Rc<File>);
 
 impl Node for OpenedNode {
     fn stat(&self) -> Res<Stat> {

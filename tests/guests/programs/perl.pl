@@ -1,0 +1,13 @@
+use strict; use warnings; $| = 1;
+my %h = map { $_ => $_ ** 2 } 1 .. 10; print join(",", map { "$_=$h{$_}" } sort { $a <=> $b } keys %h), "\n";
+my @s = sort { length $a <=> length $b or $a cmp $b } qw(pear fig apple kiwi date); print "@s[0..2] $#s\n";
+print join("|", map { sprintf "%.15g", $_ } 1/3, sqrt 2, exp 1, atan2(1, 1) * 4, 1e300 * 1e10, -17 % 5, int -3.7, 2 ** 0.5), "\n";
+printf "%s %05.2f %e %g %x %o %b %s\n", "str", 3.14159, 12345.678, 0.0001, 255, 8, 10, 1e21;
+my $t = "The year 1999 and 2024, not 12"; my @y = $t =~ /\b(\d{4})\b/g; print "@y\n"; (my $u = $t) =~ s/(\w+)/\u\L$1/g; print "$u\n"; print join(":", split /,\s*|\s+/, $t), "\n";
+print "named $+{a}-$+{b}\n" if "key=val" =~ /(?<a>\w+)=(?<b>\w+)/; print "pos ", pos($t) // "undef", "\n"; my $c = () = $t =~ /\d/g; print "$c digits\n"; print "nested ok\n" if "((a)(b))" =~ /^(\((?:[^()]++|(?1))*\))$/;
+print unpack("H*", pack("nNvVCa3x2q>", 1, 2, 3, 4, 5, "abc", -2)), " ", join(",", unpack("(A2)*", "aabbcc")), " ", unpack("%32C*", "checksum"), "\n"; print join(" ", map { ord } split //, "az"), " ", chr(65), lc("ABC"), ucfirst("x"), reverse("abc") . "", "\n";
+sub fact { my $n = shift; $n < 2 ? 1 : $n * fact($n - 1) } print fact(20), " ", fact(25), "\n"; my @m = ([1, 2], [3, 4]); print $m[1][0], scalar(@m), "\n"; my $f = do { my $n = 0; sub { $n += shift // 1 } }; $f->(5); print $f->(), "\n";
+my ($r, $w); pipe $r, $w; my $p = fork; if (!$p) { close $r; print $w "from child\n"; exit 3 } close $w; print <$r>; waitpid $p, 0; print $? >> 8, "\n"; print `echo shell; exit 2`, $? >> 8, "\n";
+open my $o, ">", "/tmp/pl.txt" or die; print $o "line $_\n" for 1 .. 100; close $o; open my $i, "<", "/tmp/pl.txt"; my $n = 0; while (<$i>) { $n += /7/ } print "$n $.\n"; close $i; print -s "/tmp/pl.txt", " ", (stat "/tmp/pl.txt")[7], "\n"; unlink "/tmp/pl.txt"; print -e "/tmp/pl.txt" ? "there" : "gone", "\n";
+local $SIG{ALRM} = sub { die "alarm\n" }; eval { alarm 1; select undef, undef, undef, 5; }; print "caught $@"; $SIG{USR1} = sub { print "usr1\n" }; kill USR1 => $$; eval { die { code => 42 } }; print $@->{code}, "\n";
+my $x = 0; for my $k (1 .. 200000) { $x = ($x * 1103515245 + 12345) % 2147483648 } print "$x\n"; my $str = join "", map { chr(97 + $_ * 7 % 26) } 0 .. 999; my %c; $c{$_}++ for split //, $str; print join(",", map { "$_$c{$_}" } (sort keys %c)[0 .. 4]), "\n"; print "\x{263a}" eq chr(0x263a) ? "utf8\n" : "no\n"; print sprintf("%vd", "1.22.333"), " ", "abc" x 2, " ", "a" lt "b", "\n"; printf "%s\n", join ",", (sort { $b <=> $a } map { $_ * 3 % 11 } 1 .. 10);

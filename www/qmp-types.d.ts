@@ -140,7 +140,7 @@ export interface QmpCommands {
   'set-action': { in: { 'reboot'?: RebootAction; 'shutdown'?: ShutdownAction; 'panic'?: PanicAction; 'watchdog'?: WatchdogAction }; out: Record<string, never> };
   /** What a watchdog does; no board of ours has one. */
   'watchdog-set-action': { in: { 'action': WatchdogAction }; out: Record<string, never> };
-  /** Stops the machine and saves it, with what its disks hold beside images that are only read, to `file:PATH`, or into the input of `exec:COMMAND`; the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set. */
+  /** Stops the machine and saves it, with what its disks hold beside images that are only read, to `file:PATH`, or into the input of `exec:COMMAND` (natively; it may take a minute); the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set. */
   'migrate': { in: { 'uri': string; 'blk'?: boolean; 'inc'?: boolean; 'detach'?: boolean; 'resume'?: boolean }; out: Record<string, never> };
   /** Loads the machine's state from such a place, after the answer. It runs on if it ran when it was saved, unless `-S` was given. A state that is refused leaves the machine waiting. */
   'migrate-incoming': { in: { 'uri': string }; out: Record<string, never> };

@@ -1,8 +1,13 @@
-//! Where a machine's state goes and comes from: files, and commands of the shell. Both are done in one go; the guest stands still
-//! meanwhile, and a command that never ends stops this program.
+//! Where a machine's state goes and comes from: files, and commands of the shell. Both are done in one go; the guest and the monitors
+//! stand still meanwhile. A command that takes too long is ended, with all that it started.
+//!
+//! Missing: sockets (`tcp:`, `unix:`), for which monitors must go on meanwhile.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use crate::host::why;
 
@@ -14,10 +19,109 @@ fn place(uri: &str) -> Result<(&str, &str), String> {
     }
 }
 
+/// How long a command may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
 fn shell(command: &str) -> Command {
     let mut sh = Command::new("/bin/sh");
-    sh.arg("-c").arg(command);
+    // A group of its own, which ends as a whole.
+    sh.arg("-c").arg(command).process_group(0);
     sh
+}
+
+/// Ends a command's processes when its time is over.
+struct Watchdog {
+    /// Dropped once the command is done.
+    done: Option<Sender<()>>,
+    thread: std::thread::JoinHandle<bool>,
+}
+
+impl Watchdog {
+    fn new(child: &Child, limit: Duration) -> Watchdog {
+        let group = child.id().cast_signed();
+        let (done, over): (Sender<()>, Receiver<()>) = channel();
+        let thread = std::thread::spawn(move || {
+            let late = over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            if late {
+                // SAFETY: a signal to the command's own group, whose number is not given anew before its leader is waited for,
+                // which happens when this is over.
+                unsafe {
+                    libc::kill(-group, libc::SIGKILL);
+                }
+            }
+            late
+        });
+        Watchdog {
+            done: Some(done),
+            thread,
+        }
+    }
+
+    /// The command is over: true if it was ended.
+    fn stop(mut self) -> bool {
+        drop(self.done.take());
+        self.thread.join().unwrap_or(false)
+    }
+}
+
+/// Gives a command its input, and takes its output, within a time.
+fn talk(command: &str, input: Option<&[u8]>, limit: Duration) -> Result<Vec<u8>, String> {
+    let failed = |e: std::io::Error| format!("'{command}': {}", why(&e));
+    let pipe = |wanted| {
+        if wanted {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        }
+    };
+    let mut child = shell(command)
+        .stdin(pipe(input.is_some()))
+        .stdout(pipe(input.is_none()))
+        .spawn()
+        .map_err(failed)?;
+    let watchdog = Watchdog::new(&child, limit);
+    let mut output = Vec::new();
+    let talked = match (input, child.stdin.take(), child.stdout.take()) {
+        // The pipe is closed behind what is written.
+        (Some(data), Some(mut to), _) => to.write_all(data),
+        (_, _, Some(mut from)) => from.read_to_end(&mut output).map(drop),
+        _ => Ok(()),
+    };
+    // It may have more to do; its number stays its own until it is waited for.
+    let ended = wait_for(&child);
+    let late = watchdog.stop();
+    let status = child.wait().map_err(failed)?;
+    if late {
+        let seconds = limit.as_secs();
+        return Err(format!(
+            "'{command}': not done within {seconds} seconds, ended"
+        ));
+    }
+    ended.and(talked).map_err(failed)?;
+    if status.success() {
+        Ok(output)
+    } else {
+        Err(format!("'{command}': {status}"))
+    }
+}
+
+/// Waits until a child has ended, and leaves it there to be waited for.
+fn wait_for(child: &Child) -> std::io::Result<()> {
+    loop {
+        // SAFETY: a zeroed siginfo_t is valid, and the pointer is to a live one.
+        let done = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let flags = libc::WEXITED | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, child.id(), &raw mut info, flags)
+        };
+        let error = std::io::Error::last_os_error();
+        if done == 0 {
+            return Ok(());
+        }
+        if error.kind() != std::io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
 }
 
 /// Writes a file that is whole or not there: it gets its name when all is written. What is no file (a pipe) is simply written.
@@ -42,21 +146,7 @@ pub fn send(uri: &str, data: &[u8]) -> Result<(), String> {
     if kind == "file" {
         return write(rest, data).map_err(|e| format!("failed to write '{rest}': {}", why(&e)));
     }
-    let failed = |e: std::io::Error| format!("'{rest}': {}", why(&e));
-    let mut child = shell(rest)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
-    // The pipe is closed behind what is written.
-    let written = child.stdin.take().map_or(Ok(()), |mut s| s.write_all(data));
-    let status = child.wait().map_err(failed)?;
-    written.map_err(failed)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("'{rest}': {status}"))
-    }
+    talk(rest, Some(data), COMMAND_LIMIT).map(drop)
 }
 
 /// Receives a machine's state.
@@ -68,14 +158,30 @@ pub fn receive(uri: &str) -> Result<Vec<u8>, String> {
     if kind == "file" {
         return std::fs::read(rest).map_err(|e| format!("failed to open '{rest}': {}", why(&e)));
     }
-    let out = shell(rest)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|e| format!("'{rest}': {}", why(&e)))?;
-    if out.status.success() {
-        Ok(out.stdout)
-    } else {
-        Err(format!("'{rest}': {}", out.status))
+    talk(rest, None, COMMAND_LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_talked_to_and_ended() {
+        let limit = Duration::from_millis(300);
+        let long = Duration::from_secs(60);
+        let data = vec![7; 1 << 20];
+        assert_eq!(talk("cat >/dev/null", Some(&data), long), Ok(Vec::new()));
+        assert_eq!(talk("printf abc", None, long), Ok(b"abc".to_vec()));
+        let failed = talk("exit 3", None, long).unwrap_err();
+        assert!(failed.contains("exit status: 3"), "{failed}");
+        // The shell's child holds the pipe.
+        for (command, input) in [
+            ("sleep 1000 & wait", None),
+            ("sleep 1000 & wait", Some(&data[..])),
+            ("cat >/dev/null; sleep 1000", Some(&data[..])),
+        ] {
+            let late = talk(command, input, limit).unwrap_err();
+            assert!(late.contains("not done within"), "{late}");
+        }
     }
 }

@@ -101,7 +101,7 @@ pub static COMMANDS: &[Command] = &[
             opt("resume", Bool),
         ])
         .since("0.14")
-        .doc("Stops the machine and saves it, with what its disks hold beside images that are only read, to `file:PATH`, or into the input of `exec:COMMAND`; the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set.")
+        .doc("Stops the machine and saves it, with what its disks hold beside images that are only read, to `file:PATH`, or into the input of `exec:COMMAND` (natively; it may take a minute); the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set.")
         .errors("The place is of no such kind; the machine waits for its own state or was saved already."),
     cmd("migrate-incoming", migration::incoming)
         .args(&[req("uri", Str)])

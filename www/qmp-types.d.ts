@@ -5,11 +5,13 @@ export type BlockDeviceInfo = { 'file': string; 'node-name'?: string; 'ro': bool
 export type BlockDeviceIoStatus = 'ok' | 'failed' | 'nospace';
 export type BlockDeviceStats = { 'rd_bytes': number; 'wr_bytes': number; 'unmap_bytes': number; 'rd_operations': number; 'wr_operations': number; 'flush_operations': number; 'unmap_operations': number; 'rd_total_time_ns': number; 'wr_total_time_ns': number; 'flush_total_time_ns': number; 'unmap_total_time_ns': number; 'wr_highest_offset': number; 'rd_merged': number; 'wr_merged': number; 'unmap_merged': number; 'idle_time_ns'?: number; 'failed_rd_operations': number; 'failed_wr_operations': number; 'failed_flush_operations': number; 'failed_unmap_operations': number; 'invalid_rd_operations': number; 'invalid_wr_operations': number; 'invalid_flush_operations': number; 'invalid_unmap_operations': number; 'account_invalid': boolean; 'account_failed': boolean; 'timed_stats': Array<BlockDeviceTimedStats> };
 export type BlockDeviceTimedStats = { 'interval_length': number; 'min_rd_latency_ns': number; 'max_rd_latency_ns': number; 'avg_rd_latency_ns': number; 'min_wr_latency_ns': number; 'max_wr_latency_ns': number; 'avg_wr_latency_ns': number; 'min_flush_latency_ns': number; 'max_flush_latency_ns': number; 'avg_flush_latency_ns': number; 'avg_rd_queue_depth': number; 'avg_wr_queue_depth': number };
+export type BlockErrorAction = 'ignore' | 'report' | 'stop';
 export type BlockInfo = { 'device': string; 'qdev'?: string; 'type': string; 'removable': boolean; 'locked': boolean; 'inserted'?: BlockDeviceInfo; 'tray_open'?: boolean; 'io-status'?: BlockDeviceIoStatus };
 export type BlockStats = { 'device'?: string; 'qdev'?: string; 'node-name'?: string; 'stats': BlockDeviceStats };
 export type BlockdevCacheInfo = { 'writeback': boolean; 'direct': boolean; 'no-flush': boolean };
 export type BlockdevChangeReadOnlyMode = 'retain' | 'read-only' | 'read-write';
 export type BlockdevDetectZeroesOptions = 'off' | 'on' | 'unmap';
+export type BlockdevDriver = 'file' | 'null-co' | 'qcow2' | 'raw';
 export type ChardevBackend = { 'type': 'file'; 'data': ChardevFile } | { 'type': 'socket'; 'data': ChardevSocket } | { 'type': 'pty'; 'data': ChardevCommon } | { 'type': 'null'; 'data': ChardevCommon } | { 'type': 'stdio'; 'data': ChardevStdio } | { 'type': 'ringbuf'; 'data': ChardevRingbuf };
 export type ChardevBackendInfo = { 'name': string };
 export type ChardevCommon = { 'logfile'?: string; 'logappend'?: boolean };
@@ -30,6 +32,10 @@ export type CurrentMachineParams = { 'wakeup-suspend-support': boolean };
 export type DataFormat = 'utf8' | 'base64';
 export type DisplayOptions = { 'type': DisplayType };
 export type DisplayType = 'default' | 'none';
+export type DumpGuestMemoryCapability = { 'formats': Array<DumpGuestMemoryFormat> };
+export type DumpGuestMemoryFormat = 'elf' | 'kdump-zlib' | 'kdump-lzo' | 'kdump-snappy' | 'win-dmp';
+export type DumpQueryResult = { 'status': DumpStatus; 'completed': number; 'total': number };
+export type DumpStatus = 'none' | 'active' | 'completed' | 'failed';
 export type GuidInfo = { 'guid': string };
 export type HmatCacheAssociativity = 'none' | 'direct' | 'complex';
 export type HmatCacheWritePolicy = 'none' | 'write-back' | 'write-through';
@@ -41,6 +47,13 @@ export type HumanReadableText = { 'human-readable-text': string };
 export type IOThreadInfo = { 'id': string; 'thread-id': number; 'poll-max-ns': number; 'poll-grow': number; 'poll-shrink': number; 'aio-max-batch': number };
 export type ImageInfo = { 'filename': string; 'format': string; 'dirty-flag'?: boolean; 'actual-size'?: number; 'virtual-size': number; 'snapshots'?: Array<SnapshotInfo> };
 export type InetSocketAddress = { 'host': string; 'port': string; 'numeric'?: boolean; 'to'?: number; 'ipv4'?: boolean; 'ipv6'?: boolean; 'keep-alive'?: boolean; 'mptcp'?: boolean };
+export type InputAxis = 'x' | 'y';
+export type InputBtnEvent = { 'button': InputButton; 'down': boolean };
+export type InputButton = 'left' | 'middle' | 'right' | 'wheel-up' | 'wheel-down' | 'side' | 'extra' | 'wheel-left' | 'wheel-right';
+export type InputEvent = { 'type': 'key'; 'data': InputKeyEvent } | { 'type': 'btn'; 'data': InputBtnEvent } | { 'type': 'rel'; 'data': InputMoveEvent } | { 'type': 'abs'; 'data': InputMoveEvent };
+export type InputKeyEvent = { 'key': KeyValue; 'down': boolean };
+export type InputMoveEvent = { 'axis': InputAxis; 'value': number };
+export type IoOperationType = 'read' | 'write';
 export type JSONType = 'string' | 'number' | 'int' | 'boolean' | 'null' | 'object' | 'array' | 'value';
 export type JobInfo = { 'id': string; 'type': JobType; 'status': JobStatus; 'current-progress': number; 'total-progress': number; 'error'?: string };
 export type JobStatus = 'undefined' | 'created' | 'running' | 'paused' | 'ready' | 'standby' | 'waiting' | 'pending' | 'aborting' | 'concluded' | 'null';
@@ -100,7 +113,7 @@ export type XMemory = { 'address': string; 'data': string };
 export type XRange = { 'first': string; 'last': string };
 export type XRegister = { 'name': string; 'alias'?: string; 'number'?: number; 'group': string; 'bits': number; 'value': string };
 export type XRegisters = { 'pc': string; 'icount': number; 'halted': boolean; 'address-digits': number; 'registers': Array<XRegister> };
-export type XSetupKind = 'text' | 'file' | 'size' | 'int' | 'bool' | 'choice';
+export type XSetupKind = 'text' | 'file' | 'size' | 'int' | 'bool' | 'choice' | 'devices';
 export type XSetupOption = { 'name': string; 'kind': XSetupKind; 'description': string; 'value'?: unknown; 'default'?: unknown; 'choices'?: Array<string> };
 export type XTranslation = { 'address': string; 'physical'?: string; 'steps': Array<XTranslationStep> };
 export type XTranslationStep = { 'what': string; 'found': string };
@@ -174,7 +187,7 @@ export interface QmpCommands {
   'x-machine-set': { in: { 'name': string; 'value': unknown }; out: Record<string, never> };
   /** A NUMA setting. */
   'set-numa-node': { in: { 'type': 'node'; 'nodeid'?: number; 'cpus'?: Array<number>; 'mem'?: number; 'memdev'?: string; 'initiator'?: number } | { 'type': 'dist'; 'src': number; 'dst': number; 'val': number } | { 'type': 'cpu'; 'node-id'?: number; 'socket-id'?: number; 'die-id'?: number; 'cluster-id'?: number; 'core-id'?: number; 'thread-id'?: number } | { 'type': 'hmat-lb'; 'initiator': number; 'target': number; 'hierarchy': HmatLBMemoryHierarchy; 'data-type': HmatLBDataType; 'latency'?: number; 'bandwidth'?: number } | { 'type': 'hmat-cache'; 'node-id': number; 'size': number; 'level': number; 'associativity': HmatCacheAssociativity; 'policy': HmatCacheWritePolicy; 'line': number }; out: Record<string, never> };
-  /** CPUs that could be plugged. */
+  /** CPUs and places for them: on the PC the one that is there. */
   'query-hotpluggable-cpus': { in: {  }; out: Array<HotpluggableCPU> };
   /** The boards. */
   'query-machines': { in: {  }; out: Array<MachineInfo> };
@@ -208,6 +221,12 @@ export interface QmpCommands {
   'memsave': { in: { 'val': number; 'size': number; 'filename': string; 'cpu-index'?: number }; out: Record<string, never> };
   /** Writes guest memory at a physical address into a file of the host. What is no memory reads as zeros. */
   'pmemsave': { in: { 'val': number; 'size': number; 'filename': string }; out: Record<string, never> };
+  /** Writes memory and registers as an ELF core file (`file:PATH`), which gdb and crash read. DUMP_COMPLETED comes. `paging` and `detach` change nothing. */
+  'dump-guest-memory': { in: { 'paging': boolean; 'protocol': string; 'detach'?: boolean; 'begin'?: number; 'length'?: number; 'format'?: DumpGuestMemoryFormat }; out: Record<string, never> };
+  /** How the last dump went. */
+  'query-dump': { in: {  }; out: DumpQueryResult };
+  /** The formats of dumps. */
+  'query-dump-guest-memory-capability': { in: {  }; out: DumpGuestMemoryCapability };
   /** Asks the guest for memory. */
   'balloon': { in: { 'value': number }; out: Record<string, never> };
   /** How much memory the guest has given. */
@@ -225,21 +244,33 @@ export interface QmpCommands {
   /** The properties of a type of devices. */
   'device-list-properties': { in: { 'typename': string }; out: Array<ObjectPropertyInfo> };
   /** Makes an object. */
-  'object-add': { in: { 'qom-type': 'iothread'; 'id': string; 'aio-max-batch'?: number; 'thread-pool-min'?: number; 'thread-pool-max'?: number; 'poll-max-ns'?: number; 'poll-grow'?: number; 'poll-shrink'?: number } | { 'qom-type': 'memory-backend-ram'; 'id': string; 'dump'?: boolean; 'host-nodes'?: Array<number>; 'merge'?: boolean; 'policy'?: HostMemPolicy; 'prealloc'?: boolean; 'prealloc-threads'?: number; 'prealloc-context'?: string; 'share'?: boolean; 'reserve'?: boolean; 'size': number; 'x-use-canonical-path-for-ramblock-id'?: boolean } | { 'qom-type': 'rng-builtin'; 'id': string; 'opened'?: boolean } | { 'qom-type': 'secret'; 'id': string; 'loaded'?: boolean; 'format'?: QCryptoSecretFormat; 'keyid'?: string; 'iv'?: string; 'data'?: string; 'file'?: string } | { 'qom-type': 'throttle-group'; 'id': string }; out: Record<string, never> };
+  'object-add': { in: { 'qom-type': 'iothread'; 'id': string; 'aio-max-batch'?: number; 'thread-pool-min'?: number; 'thread-pool-max'?: number; 'poll-max-ns'?: number; 'poll-grow'?: number; 'poll-shrink'?: number } | { 'qom-type': 'memory-backend-ram'; 'id': string; 'dump'?: boolean; 'host-nodes'?: Array<number>; 'merge'?: boolean; 'policy'?: HostMemPolicy; 'prealloc'?: boolean; 'prealloc-threads'?: number; 'prealloc-context'?: string; 'share'?: boolean; 'reserve'?: boolean; 'size': number; 'x-use-canonical-path-for-ramblock-id'?: boolean } | { 'qom-type': 'rng-builtin'; 'id': string; 'opened'?: boolean } | { 'qom-type': 'rng-random'; 'id': string; 'opened'?: boolean; 'filename'?: string } | { 'qom-type': 'secret'; 'id': string; 'loaded'?: boolean; 'format'?: QCryptoSecretFormat; 'keyid'?: string; 'iv'?: string; 'data'?: string; 'file'?: string } | { 'qom-type': 'throttle-group'; 'id': string }; out: Record<string, never> };
   /** Removes an object. */
   'object-del': { in: { 'id': string }; out: Record<string, never> };
   /** The objects of type iothread. They are there and do nothing. */
   'query-iothreads': { in: {  }; out: Array<IOThreadInfo> };
-  /** Plugs a device. */
+  /** Plugs a card into the PCI bus: e1000, rtl8139, ne2k_pci, pcnet, virtio-net-pci, virtio-blk-pci, virtio-rng-pci or virtio-balloon-pci, with the properties addr, mac, netdev, drive, rng. */
   'device_add': { in: { 'driver': string; 'bus'?: string; 'id'?: string }; out: Record<string, never> };
-  /** Unplugs a device. */
+  /** Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest lets go of it or at the next reset. */
   'device_del': { in: { 'id': string }; out: Record<string, never> };
+  /** Makes a network back end: a port of a hub, for cards of this machine. */
+  'netdev_add': { in: { 'id': string; 'type': 'hubport'; 'hubid': number; 'netdev'?: string } | { 'id': string; 'type': 'socket'; 'fd'?: string; 'listen'?: string; 'connect'?: string; 'mcast'?: string; 'localaddr'?: string; 'udp'?: string }; out: Record<string, never> };
+  /** Removes one. */
+  'netdev_del': { in: { 'id': string }; out: Record<string, never> };
   /** The drives and what is in them. */
   'query-block': { in: {  }; out: Array<BlockInfo> };
   /** What the drives have done. Times are not measured: they are 0. */
   'query-blockstats': { in: { 'query-nodes'?: boolean }; out: Array<BlockStats> };
   /** The images in the drives. */
   'query-named-block-nodes': { in: { 'flat'?: boolean }; out: Array<BlockDeviceInfo> };
+  /** Opens an image by name: `file` with a filename, `raw` or `qcow2` over a file (options or the name of a node), `null-co` with a size. */
+  'blockdev-add': { in: { 'driver': BlockdevDriver; 'node-name'?: string; 'read-only'?: boolean }; out: Record<string, never> };
+  /** Closes it. */
+  'blockdev-del': { in: { 'node-name': string }; out: Record<string, never> };
+  /** Puts such an image into a drive that is empty and open. */
+  'blockdev-insert-medium': { in: { 'id': string; 'node-name': string }; out: Record<string, never> };
+  /** Changes the size of what is in a drive, in bytes. The guest finds it at its next look. */
+  'block_resize': { in: { 'device'?: string; 'node-name'?: string; 'size': number }; out: Record<string, never> };
   /** Opens an image and puts it into a drive. DEVICE_TRAY_MOVED comes if the tray was open. */
   'blockdev-change-medium': { in: { 'device'?: string; 'id'?: string; 'filename': string; 'format'?: string; 'force'?: boolean; 'read-only-mode'?: BlockdevChangeReadOnlyMode }; out: Record<string, never> };
   /** Opens a drive's tray and takes out what is in it. DEVICE_TRAY_MOVED comes. */
@@ -258,6 +289,8 @@ export interface QmpCommands {
   'chardev-add': { in: { 'id': string; 'backend': ChardevBackend }; out: ChardevReturn };
   /** Removes a character device. */
   'chardev-remove': { in: { 'id': string }; out: Record<string, never> };
+  /** Leads a character device elsewhere; whoever uses it goes on. */
+  'chardev-change': { in: { 'id': string; 'backend': ChardevBackend }; out: ChardevReturn };
   /** Sends a break to whoever uses a character device. No serial port of ours notices. */
   'chardev-send-break': { in: { 'id': string }; out: Record<string, never> };
   /** Writes into a ring buffer. */
@@ -268,9 +301,13 @@ export interface QmpCommands {
   'query-yank': { in: {  }; out: Array<YankInstance> };
   /** Tears such connections down. */
   'yank': { in: { 'instances': Array<YankInstance> }; out: Record<string, never> };
-  /** Presses keys. No keyboard of ours listens yet: they are lost. */
+  /** Presses keys and lets them go, at once: `hold-time` is not waited for, the keyboard sends in order. The PC has a keyboard; on Malta keys are lost. */
   'send-key': { in: { 'keys': Array<KeyValue>; 'hold-time'?: number }; out: Record<string, never> };
-  /** The mice: none yet. */
+  /** Keys, buttons and movements. Nothing takes absolute places. */
+  'input-send-event': { in: { 'device'?: string; 'head'?: number; 'events': Array<InputEvent> }; out: Record<string, never> };
+  /** Writes the display's picture into a file of the host. */
+  'screendump': { in: { 'filename': string; 'device'?: string; 'head'?: number; 'format'?: ImageFormat }; out: Record<string, never> };
+  /** The mice: the PC has one, PS/2. */
   'query-mice': { in: {  }; out: Array<MouseInfo> };
   /** The display: none yet. */
   'query-display-options': { in: {  }; out: DisplayOptions };

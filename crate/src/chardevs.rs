@@ -230,6 +230,33 @@ impl Chardevs {
         Ok(pty)
     }
 
+    /// `chardev-change`: the same users, another end; returns a pseudo-terminal's path.
+    ///
+    /// # Errors
+    /// There is none, or the new end cannot be opened: it is as it was then.
+    pub fn change(&mut self, id: &str, dev: &Chardev) -> Result<Option<String>, String> {
+        let Some(n) = self.list.iter().position(|e| e.label == id) else {
+            return Err(format!("Chardev '{id}' does not exist"));
+        };
+        if self.list[n].mux {
+            return Err("Mux device hotswap not supported yet".into());
+        }
+        let stdio = |d: &Chardev| matches!(d, Chardev::Stdio { .. });
+        if stdio(dev) && self.list.iter().any(|e| stdio(&e.dev)) {
+            return Err("cannot use stdio by multiple character devices".into());
+        }
+        let mut entry = Entry::new(id, dev);
+        entry.open()?;
+        let old = &mut self.list[n];
+        entry.users = std::mem::take(&mut old.users);
+        entry.focus = old.focus;
+        // Monitors learn of it when they are looked at next.
+        entry.was_open = old.was_open && !entry.port.is_open();
+        let pty = entry.port.pty_path().map(str::to_owned);
+        *old = entry;
+        Ok(pty)
+    }
+
     /// `chardev-remove`
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use tinamou_core::{BlockBackend, BlockError, SECTOR_BYTES};
+use tinamou_core::{BlockBackend, BlockError, ErrorAction, SECTOR_BYTES};
 use tinamou_hw::block::overlay::Overlay;
 use tinamou_hw::block::qcow2;
 use tinamou_hw::block::raw::{BlockFile, Image, Immediate, Raw};
@@ -16,12 +16,16 @@ use crate::options::Options;
 use crate::options::drive::{Drive, Format, Interface, Media};
 
 mod counted;
+mod sized;
 
 use counted::{Counted, Counts};
+use sized::{Null, Size, Sized};
 use tinamou_control::driven::{self, Medium};
 
 /// The slot of the board's CD drive; the others are disks.
 const CD_SLOT: u32 = 2;
+/// What QEMU says of another image.
+const NO_QCOW2: &str = "Image is not in qcow2 format";
 /// IDE slots. Behind them a PC has two floppies and two virtio disks.
 const SLOTS: u32 = 4;
 const FLOPPY_SLOT: u32 = 4;
@@ -35,15 +39,22 @@ pub struct Bay {
     pub medium: Option<Medium>,
     /// The image, if it has room for snapshots.
     pub image: Option<Rc<RefCell<qcow2::Writable>>>,
+    /// How the medium was opened.
+    drive: Option<Drive>,
+    /// The size of an image that is no plain file.
+    size: Option<Size>,
     counts: Counts,
 }
 
 impl Bay {
-    fn new(slot: u32) -> Bay {
+    /// An empty one.
+    pub fn new(slot: u32) -> Bay {
         Bay {
             slot,
             medium: None,
             image: None,
+            drive: None,
+            size: None,
             counts: Counts::default(),
         }
     }
@@ -69,13 +80,24 @@ impl Bay {
         warnings: &mut Vec<String>,
     ) -> Result<Box<dyn BlockBackend>, String> {
         let path = drive.file.as_deref().unwrap_or_default();
-        let could_not = |e: BlockError| format!("Could not open '{path}': {e}");
+        let could_not = |e: BlockError| match e {
+            BlockError::Io(why) if why == NO_QCOW2 => why,
+            e => format!("Could not open '{path}': {e}"),
+        };
         let Opened {
-            image,
+            mut image,
             format,
             writable,
         } = image(drive, path, snapshot, warnings).map_err(could_not)?;
+        let plain = format == "raw" && !drive.snapshot.unwrap_or(snapshot);
+        self.size = None;
+        if !plain && writable.is_none() {
+            let (sized, size) = Sized::new(image);
+            image = Box::new(sized);
+            self.size = Some(size);
+        }
         self.image = writable;
+        self.drive = Some(drive.clone());
         self.medium = Some(Medium {
             file: path.into(),
             format: format.into(),
@@ -86,6 +108,49 @@ impl Bay {
         let disk = Counted::new(Immediate::new(image), self.counts.clone());
         Ok(Box::new(disk))
     }
+}
+
+impl Bay {
+    /// Changes the size of what is in the drive; where the file itself has another one now, the back end to use from now on.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn resize(&mut self, bytes: u64) -> Result<Option<Box<dyn BlockBackend>>, String> {
+        let (Some(medium), Some(drive)) = (&mut self.medium, self.drive.clone()) else {
+            return Err("the drive is empty".into());
+        };
+        if medium.read_only {
+            return Err("Image is read-only".into());
+        }
+        if let Some(size) = &self.size {
+            size.set(bytes / SECTOR_BYTES);
+            medium.virtual_size = bytes;
+            return Ok(None);
+        }
+        if self.image.is_some() {
+            return Err("Image format driver does not support resize".into());
+        }
+        let file = File::options().write(true).open(&medium.file);
+        let done = file.and_then(|f| f.set_len(bytes));
+        done.map_err(|e| format!("Failed to resize '{}': {}", medium.file, why(&e)))?;
+        self.open(&drive, false, &mut Vec::new()).map(Some)
+    }
+
+    /// What follows when the file cannot be read or written.
+    pub fn error_actions(&self) -> [ErrorAction; 2] {
+        let drive = self.drive.as_ref();
+        drive.map_or([ErrorAction::Report; 2], |d| [d.rerror, d.werror])
+    }
+}
+
+/// What an image is.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn look(drive: &Drive) -> Result<Medium, String> {
+    let mut bay = Bay::new(0);
+    bay.open(drive, false, &mut Vec::new())?;
+    bay.medium.ok_or_else(|| "there is nothing".into())
 }
 
 /// A file of the host.
@@ -128,7 +193,12 @@ impl BlockFile for HostFile {
         }
         self.file
             .write_all_at(data, at)
-            .map_err(|e| BlockError::Io(why(&e)))
+            .map_err(|e| match e.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    BlockError::NoSpace
+                }
+                _ => BlockError::Io(why(&e)),
+            })
     }
 
     fn len(&self) -> u64 {
@@ -250,6 +320,11 @@ fn image(
         format,
         writable: None,
     };
+    if drive.format == Some(Format::Null) {
+        let bytes = path.strip_prefix("null-co://").and_then(|n| n.parse().ok());
+        let sectors = bytes.unwrap_or(0u64) / SECTOR_BYTES;
+        return Ok(plain(Box::new(Null(sectors)), "null-co"));
+    }
     let path = Path::new(path);
     let snapshot = drive.snapshot.unwrap_or(snapshot);
     let mut magic = [0; 4];
@@ -258,7 +333,7 @@ fn image(
     let read_only = drive.readonly || drive.media == Media::Cdrom;
     match drive.format {
         Some(Format::Qcow2) if !is_qcow2 => {
-            return Err(BlockError::Corrupt("not in qcow2 format".into()));
+            return Err(BlockError::Io(NO_QCOW2.into()));
         }
         Some(Format::Raw) => {
             let raw = Raw(HostFile::open(path, read_only || snapshot)?);

@@ -89,6 +89,9 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
     native::describe(options, &mut ctl);
     let chardevs = Chardevs::new(options, &mut ctl);
     let mut host = Native::new(options.clone(), chardevs, log);
+    for early in &options.early {
+        ctl.command(&mut host, early.command, &early.args)?;
+    }
     // A machine that cannot be made is told before this terminal turns raw and sockets are there.
     ctl.launch(&mut host)?;
     if options.x.timing

@@ -3,28 +3,34 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tinamou_control::driven::{self, ImageSnapshot, Open};
+use tinamou_control::driven::{self, ImageSnapshot, Medium, Open};
 use tinamou_control::setup::Setup;
 use tinamou_control::{Controller, Driven, Host};
 use tinamou_core::BlockError;
 use tinamou_hw::block::qcow2;
-use tinamou_machine::{Accel, Machine};
+use tinamou_machine::{Accel, Arch, Machine};
 
 use crate::chardevs::Chardevs;
 use crate::disks::Bay;
 use crate::host::why;
 use crate::logfile::Log;
 use crate::options::chardev::{Chardev, Socket};
-use crate::options::drive::{Drive, Format, Media};
+use crate::options::drive::{Drive, Format, Interface, Media};
+use crate::options::pc::{self, Boot};
+use crate::options::rtc::RtcBase;
 use crate::options::{Icount, Options};
-use crate::{setup, trace, transport};
+use crate::{disks, setup, trace, transport};
 
-/// Options of the machine's making that are drives: name, slot, medium.
-const DRIVES: [(&str, u32, Media); 4] = [
-    ("hda", 0, Media::Disk),
-    ("hdb", 1, Media::Disk),
-    ("cdrom", 2, Media::Cdrom),
-    ("hdd", 3, Media::Disk),
+/// Options of the machine's making that are drives: name, interface, place there, medium.
+const DRIVES: [(&str, Interface, u32, Media); 8] = [
+    ("hda", Interface::Ide, 0, Media::Disk),
+    ("hdb", Interface::Ide, 1, Media::Disk),
+    ("cdrom", Interface::Ide, 2, Media::Cdrom),
+    ("hdd", Interface::Ide, 3, Media::Disk),
+    ("fda", Interface::Floppy, 0, Media::Disk),
+    ("fdb", Interface::Floppy, 1, Media::Disk),
+    ("virtio0", Interface::Virtio, 0, Media::Disk),
+    ("virtio1", Interface::Virtio, 1, Media::Disk),
 ];
 
 /// The host.
@@ -104,17 +110,29 @@ pub fn describe(options: &Options, ctl: &mut Controller) {
     if let Some(icount) = options.icount {
         setup.put("icount", icount.shift.into());
     }
-    for (name, slot, _) in DRIVES {
-        if let Some(file) = drive_file(options, slot) {
+    for (name, interface, index, _) in DRIVES {
+        if let Some(file) = drive_file(options, interface, index) {
             setup.put(name, file.into());
         }
     }
+    if !options.devices.is_empty() {
+        setup.put("devices", options.devices.clone().into());
+    }
+    if options.target.arch == Arch::X86 {
+        setup.put("vga", options.vga.into());
+    }
+    if let Some(boot) = &options.boot {
+        setup.put("boot", pc::letters(boot).into());
+    }
+    if let Some(RtcBase::At(seconds)) = options.rtc_base {
+        setup.put("rtc", seconds.into());
+    }
 }
 
-/// The image asked for in a slot by number.
-fn drive_file(options: &Options, slot: u32) -> Option<&str> {
-    let drive = options.drives.iter().find(|d| d.index == Some(slot))?;
-    drive.file.as_deref()
+/// The image asked for in a place by number.
+fn drive_file(options: &Options, interface: Interface, index: u32) -> Option<&str> {
+    let here = |d: &&Drive| d.interface == interface && d.index == Some(index);
+    options.drives.iter().find(here)?.file.as_deref()
 }
 
 /// What was changed since goes back into the command line's wishes.
@@ -139,15 +157,49 @@ fn apply(setup: &Setup, options: &mut Options) {
         .number("icount")
         .and_then(|shift| u32::try_from(shift).ok())
         .map(|shift| Icount { shift, sleep });
-    for (name, slot, media) in DRIVES {
+    for (name, interface, index, media) in DRIVES {
         let wanted = setup.text(name);
-        if wanted != drive_file(options, slot) {
-            options.drives.retain(|d| d.index != Some(slot));
+        if wanted != drive_file(options, interface, index) {
+            let here = |d: &Drive| d.interface == interface && d.index == Some(index);
+            options.drives.retain(|d| !here(d));
             if let Some(file) = wanted {
-                options.drives.push(Drive::at(slot, media, file));
+                options.drives.push(Drive {
+                    interface,
+                    ..Drive::at(index, media, file)
+                });
             }
         }
     }
+    if options.target.arch == Arch::X86 {
+        options.vga = setup.get("vga") != Some(&json!(false));
+    }
+    let menu = options.boot.as_ref().is_some_and(|b| b.menu);
+    let boot = text("boot").and_then(|order| pc::boot(&order).ok());
+    options.boot = boot.map(|b| Boot {
+        menu: b.menu || menu,
+        ..b
+    });
+    match (setup.number("rtc"), options.rtc_base) {
+        (Some(seconds), _) => options.rtc_base = Some(RtcBase::At(seconds)),
+        (None, Some(RtcBase::At(_))) => options.rtc_base = None,
+        _ => {}
+    }
+}
+
+/// An image for a slot as the command line would have it.
+fn drive(slot: u32, open: Open<'_>) -> Result<Drive, String> {
+    let format = match open.format {
+        None => None,
+        Some("raw") => Some(Format::Raw),
+        Some("qcow2") => Some(Format::Qcow2),
+        Some("null-co") => Some(Format::Null),
+        Some(other) => return Err(format!("Unknown driver '{other}'")),
+    };
+    Ok(Drive {
+        format,
+        readonly: open.read_only,
+        ..Drive::at(slot, Media::Disk, open.file)
+    })
 }
 
 /// `ChardevBackend` as a word of the command line would have it.
@@ -248,6 +300,10 @@ impl Host for Native {
         self.chardevs.remove(id)
     }
 
+    fn chardev_change(&mut self, id: &str, with: &Value) -> Result<Option<String>, String> {
+        self.chardevs.change(id, &backend(with)?)
+    }
+
     fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {
         std::fs::write(path, data).map_err(|e| format!("Could not open '{path}': {}", why(&e)))
     }
@@ -300,18 +356,12 @@ impl Host for Native {
         self.bays.iter().map(Bay::describe).collect()
     }
 
+    fn look(&mut self, open: Open<'_>) -> Result<Medium, String> {
+        disks::look(&drive(0, open)?)
+    }
+
     fn insert(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
-        let format = match open.format {
-            None => None,
-            Some("raw") => Some(Format::Raw),
-            Some("qcow2") => Some(Format::Qcow2),
-            Some(other) => return Err(format!("Unknown driver '{other}'")),
-        };
-        let drive = Drive {
-            format,
-            readonly: open.read_only,
-            ..Drive::at(slot, Media::Cdrom, open.file)
-        };
+        let drive = drive(slot, open)?;
         let bay = self.bays.iter_mut().find(|b| b.slot == slot);
         let (Some(bay), Some(machine)) = (bay, &mut self.machine) else {
             return Err("the drive is not there".into());
@@ -324,6 +374,51 @@ impl Host for Native {
             return Err("the drive is busy".into());
         }
         Ok(())
+    }
+
+    fn add_drive(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
+        let mut bay = Bay::new(slot);
+        let disk = bay.open(&drive(slot, open)?, self.options.snapshot, &mut Vec::new())?;
+        let Some(machine) = &mut self.machine else {
+            return Err("there is no machine".into());
+        };
+        machine.bus_mut().set_disk(slot, Some(disk));
+        let [read, write] = bay.error_actions();
+        machine.bus_mut().set_error_actions(slot, read, write);
+        self.bays.push(bay);
+        Ok(())
+    }
+
+    fn drop_drive(&mut self, slot: u32) {
+        self.bays.retain(|b| b.slot != slot);
+    }
+
+    fn resize(&mut self, slot: u32, bytes: u64) -> Result<(), String> {
+        let bay = self.bays.iter_mut().find(|b| b.slot == slot);
+        let (Some(bay), Some(machine)) = (bay, &mut self.machine) else {
+            return Err("the drive is not there".into());
+        };
+        if machine.bus().disk_is_busy(slot) {
+            return Err("the drive is busy".into());
+        }
+        if let Some(disk) = bay.resize(bytes)? {
+            machine.bus_mut().set_disk(slot, Some(disk));
+        }
+        Ok(())
+    }
+
+    fn file_there(&self, path: &str) -> Result<(), String> {
+        let there = std::fs::File::open(path).map(drop);
+        there.map_err(|e| format!("Could not open '{path}': {}", why(&e)))
+    }
+
+    fn entropy(&mut self) -> u64 {
+        use std::hash::{BuildHasher, Hasher, RandomState};
+        match self.options.icount {
+            // A counted machine is the same in every run.
+            Some(_) => 0,
+            None => RandomState::new().build_hasher().finish(),
+        }
     }
 
     fn remove(&mut self, slot: u32) -> Result<(), String> {

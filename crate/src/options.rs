@@ -11,6 +11,7 @@ pub mod log;
 pub mod monitor;
 pub mod pc;
 pub mod program;
+pub mod qom;
 pub mod rtc;
 mod table;
 #[cfg(test)]
@@ -59,6 +60,10 @@ pub struct Options {
     pub boot: Option<Boot>,
     /// The port of a PC's `isa-debug-exit`.
     pub debug_exit: Option<u16>,
+    /// Objects, back ends and images to make first.
+    pub early: Vec<qom::Early>,
+    /// Cards on the PCI bus: the arguments of `device_add`.
+    pub devices: Vec<serde_json::Value>,
     /// Where a PC's debug output leads.
     pub debug_console: Option<Chardev>,
     /// The display adapter is there.
@@ -148,6 +153,8 @@ impl Options {
             firmware_folders: Vec::new(),
             boot: None,
             debug_exit: None,
+            early: Vec::new(),
+            devices: Vec::new(),
             debug_console: None,
             vga: true,
             serial: Vec::new(),

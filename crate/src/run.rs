@@ -146,7 +146,7 @@ impl Session {
             if heard.over {
                 return End::Text;
             }
-            self.ctl.slice_ended(&self.host, end);
+            self.ctl.slice_ended(&mut self.host, end);
             if let Some(gdb) = &mut self.gdb {
                 gdb.ended(&mut self.ctl, &mut self.host, end);
             }

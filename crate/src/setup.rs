@@ -90,6 +90,8 @@ pub fn machine(
     for (bay, disk) in disks {
         any |= disk.is_some();
         machine.bus_mut().set_disk(bay.slot, disk);
+        let [read, write] = bay.error_actions();
+        machine.bus_mut().set_error_actions(bay.slot, read, write);
         bays.push(bay);
     }
     if any {

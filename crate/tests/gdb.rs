@@ -11,13 +11,19 @@ use common::{Scratch, repository, text};
 
 /// The machine, its vCPU not started, listening on a socket.
 fn machine(arch: &str, accel: &str, socket: &str, more: &[&str]) -> Child {
+    let (board, kernel): (&[&str], _) = if arch.starts_with("mips") {
+        (
+            &["-M", "malta", "-cpu", "24Kf", "-m", "256"],
+            "lab/images/lab",
+        )
+    } else {
+        (&["-M", "pc", "-m", "64", "-vga", "none"], "gdb/images/pc")
+    };
     let mut child = Command::new(env!("CARGO_BIN_EXE_tinamou"))
-        .args([&format!("system-{arch}"), "-M", "malta", "-cpu", "24Kf"])
-        .args(["-m", "256", "-display", "none", "-serial", "null"])
-        .args([
-            "-kernel",
-            &repository(&format!("tests/lab/images/lab-{arch}.elf")),
-        ])
+        .arg(format!("system-{arch}"))
+        .args(board)
+        .args(["-display", "none", "-serial", "null", "-kernel"])
+        .arg(repository(&format!("tests/{kernel}-{arch}.elf")))
         .args(["-no-reboot", "-accel", accel, "-icount", "1,sleep=off"])
         .args(["-gdb", &format!("unix:{socket}"), "-S"])
         .args(more)
@@ -40,12 +46,12 @@ fn end(mut child: Child) {
 }
 
 /// Plays a script and compares with the transcript of that name.
-fn play(arch: &str, accel: &str, script: &str, transcript: &str) {
+fn play(arch: &str, accel: &str, symbols: &str, script: &str, transcript: &str) {
     let files = Scratch::new(&format!("gdb-{transcript}-{accel}"));
     let socket = files.path("socket");
     let child = machine(arch, accel, &socket, &[]);
     let out = Command::new(repository("tests/gdb/play.sh"))
-        .args([arch, &socket, script])
+        .args([symbols, &socket, script])
         .output()
         .unwrap();
     end(child);
@@ -65,9 +71,20 @@ fn play(arch: &str, accel: &str, script: &str, transcript: &str) {
 }
 
 fn session(arch: &str, accel: &str) {
-    play(arch, accel, "tests/gdb/session.gdb", arch);
+    let symbols = format!("lab-{arch}");
+    play(arch, accel, &symbols, "tests/gdb/session.gdb", arch);
     let backwards = format!("reverse-{arch}");
-    play(arch, accel, "tests/gdb/reverse.gdb", &backwards);
+    play(arch, accel, &symbols, "tests/gdb/reverse.gdb", &backwards);
+}
+
+#[test]
+fn the_pc() {
+    for arch in ["i386", "x86_64"] {
+        let name = format!("pc-{arch}");
+        for accel in ["jit", "interp"] {
+            play(arch, accel, &name, "tests/gdb/session-pc.gdb", &name);
+        }
+    }
 }
 
 #[test]

@@ -667,3 +667,180 @@ fn snapshots_inside_images() {
         text(&out.stderr)
     );
 }
+
+fn spawn_pc(args: &[&str]) -> Child {
+    let kernel = repository("tests/gdb/images/pc-i386.elf");
+    Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .args(["system-i386", "-display", "none", "-kernel", &kernel])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn talk(child: &mut Child) -> Qmp<std::process::ChildStdout, std::process::ChildStdin> {
+    let (from, to) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let mut qmp = Qmp::new(from, to);
+    qmp.ok("qmp_capabilities", json!({}));
+    qmp
+}
+
+#[test]
+fn images_cards_and_files_of_the_host() {
+    let files = Scratch::new("qmp-host");
+    let (disk, raw) = (
+        files.file("disk", &[1; 1 << 20]),
+        files.file("raw", &[2; 4096]),
+    );
+    let mut child = spawn_pc(&[
+        "-S",
+        "-qmp",
+        "stdio",
+        "-hda",
+        &disk,
+        "-object",
+        "memory-backend-ram,id=m,size=1M",
+        "-netdev",
+        "hubport,id=h,hubid=1",
+        "-blockdev",
+        &format!("driver=raw,node-name=r,file.driver=file,file.filename={raw}"),
+        "-device",
+        "virtio-blk-pci,id=blk,drive=r",
+        "-device",
+        "e1000,id=nic,netdev=h,addr=0xa",
+    ]);
+    let mut qmp = talk(&mut child);
+    let (_, reply) = qmp.run("query-block", json!({}));
+    let drives = reply["return"].as_array().unwrap().clone();
+    let card = drives.iter().find(|d| d["inserted"]["node-name"] == "r");
+    assert_eq!(card.unwrap()["inserted"]["image"]["virtual-size"], 4096);
+    // The file itself changes its size.
+    qmp.ok(
+        "block_resize",
+        json!({"device": "ide0-hd0", "size": 3 << 20}),
+    );
+    assert_eq!(std::fs::metadata(&disk).unwrap().len(), 3 << 20);
+    let (_, reply) = qmp.run("query-block", json!({}));
+    assert_eq!(
+        reply["return"][0]["inserted"]["image"]["virtual-size"],
+        3 << 20
+    );
+    // Images by name come and go, and are read for a look.
+    let open = |name: &str, file: &str| json!({"driver": "qcow2", "node-name": name, "file": {"driver": "file", "filename": file}});
+    assert_eq!(
+        qmp.refused("blockdev-add", open("q", &raw)),
+        "Image is not in qcow2 format"
+    );
+    let nothing = files.path("nothing");
+    let why = qmp.refused("blockdev-add", open("q", &nothing));
+    assert_eq!(
+        why,
+        format!("Could not open '{nothing}': No such file or directory")
+    );
+    qmp.ok(
+        "blockdev-add",
+        json!({"driver": "file", "node-name": "f", "filename": disk, "read-only": true}),
+    );
+    qmp.ok("blockdev-open-tray", json!({"device": "ide1-cd0"}));
+    let cd = json!({"id": "/machine/unattached/ide1-cd0", "node-name": "f"});
+    qmp.ok("blockdev-insert-medium", cd);
+    assert!(
+        qmp.refused("blockdev-del", json!({"node-name": "f"}))
+            .contains("in use")
+    );
+    // A screen, a core file, a character device that leads elsewhere.
+    let (screen, core, log) = (files.path("s.png"), files.path("core"), files.path("log"));
+    qmp.ok("screendump", json!({"filename": screen, "format": "png"}));
+    assert!(std::fs::read(&screen).unwrap().starts_with(b"\x89PNG"));
+    qmp.ok(
+        "dump-guest-memory",
+        json!({"paging": false, "protocol": format!("file:{core}")}),
+    );
+    assert!(std::fs::read(&core).unwrap().starts_with(b"\x7fELF"));
+    let null = json!({"id": "c", "backend": {"type": "null", "data": {}}});
+    qmp.ok("chardev-add", null);
+    let file = json!({"id": "c", "backend": {"type": "file", "data": {"out": log}}});
+    qmp.ok("chardev-change", file);
+    let (_, reply) = qmp.run("query-chardev", json!({}));
+    let all = reply["return"].as_array().unwrap();
+    assert!(
+        all.iter()
+            .any(|c| c["label"] == "c" && c["filename"] == "file")
+    );
+    let rng = json!({"qom-type": "rng-random", "id": "g", "filename": nothing});
+    assert!(qmp.refused("object-add", rng).starts_with("Could not open"));
+    // Keys need a machine that runs.
+    qmp.ok("cont", json!({}));
+    let key = json!({"events": [{"type": "key", "data": {"down": true, "key": {"type": "qcode", "data": "a"}}}]});
+    qmp.ok("input-send-event", key);
+    qmp.ok("stop", json!({}));
+    qmp.ok("quit", json!({}));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_file_that_ends_early_stops_the_machine() {
+    // The lab's disk is not needed: the firmware of the PC's own reads the first sector by programmed input.
+    let files = Scratch::new("qmp-ioerror");
+    let disk = files.file("disk", &[0; 1 << 20]);
+    let mut code = Vec::new();
+    for (port, value) in [
+        (0x1f6u16, 0xe0u8),
+        (0x1f2, 1),
+        (0x1f3, 8),
+        (0x1f4, 0),
+        (0x1f5, 0),
+        (0x1f7, 0x20),
+    ] {
+        code.extend([0xba, port as u8, (port >> 8) as u8, 0xb0, value, 0xee]);
+    }
+    // jmp $
+    code.extend([0xeb, 0xfe]);
+    let mut image = vec![0xf4; 0x1_0000];
+    image[0xff00..0xff00 + code.len()].copy_from_slice(&code);
+    image[0xfff0..0xfff3].copy_from_slice(&[0xe9, 0x0d, 0xff]);
+    files.file("own.bin", &image);
+    let folder = files.path("");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .args([
+            "system-i386",
+            "-display",
+            "none",
+            "-vga",
+            "none",
+            "-L",
+            &folder,
+            "-bios",
+            "own.bin",
+        ])
+        .args(["-S", "-qmp", "stdio", "-drive"])
+        .arg(format!("file={disk},format=raw,rerror=stop"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut qmp = talk(&mut child);
+    // The image is cut off behind the emulator's back.
+    let file = std::fs::File::options().write(true).open(&disk).unwrap();
+    file.set_len(512).unwrap();
+    qmp.ok("cont", json!({}));
+    let error = loop {
+        let message = qmp.next();
+        if message["event"] == "BLOCK_IO_ERROR" {
+            break message;
+        }
+    };
+    assert_eq!(error["data"]["device"], "ide0-hd0");
+    assert_eq!(error["data"]["action"], "stop");
+    assert_eq!(qmp.next()["event"], "STOP");
+    assert_eq!(qmp.status(), "io-error");
+    // Put right, it goes on.
+    file.set_len(1 << 20).unwrap();
+    assert_eq!(qmp.ok("cont", json!({})), ["RESUME"]);
+    assert_eq!(qmp.status(), "running");
+    qmp.ok("quit", json!({}));
+    assert!(child.wait().unwrap().success());
+}

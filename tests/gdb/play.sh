@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# play.sh ARCH SOCKET [SCRIPT]: gdb-multiarch's session with the stub that listens on a unix socket.
+# play.sh SYMBOLS SOCKET [SCRIPT]: gdb-multiarch's session with the stub that listens on a unix socket.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-exec gdb-multiarch -nx -batch -ex "file tests/gdb/symbols/lab-$1.debug" -ex "target remote $2" -x "${3:-tests/gdb/session.gdb}" </dev/null 2>&1
+exec gdb-multiarch -nx -batch -ex "file tests/gdb/symbols/$1.debug" -ex "target remote $2" -x "${3:-tests/gdb/session.gdb}" </dev/null 2>&1

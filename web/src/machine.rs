@@ -155,12 +155,13 @@ impl Machine {
             self.ran.0 += after.0 - before.0;
             self.ran.1 += after.1 - before.1;
         }
-        self.ctl.slice_ended(&self.host, end);
+        self.ctl.slice_ended(&mut self.host, end);
         self.gdb_ended(end);
         let (kind, until_ns) = match end {
             SliceEnd::Budget => ("budget", None),
             SliceEnd::Halted { until_ns } => ("halted", until_ns),
             SliceEnd::WaitingForHost => ("waiting", None),
+            SliceEnd::IoError => ("stopped", None),
             SliceEnd::Shutdown => ("shutdown", None),
             SliceEnd::Reset => ("reset", None),
             SliceEnd::Panic => ("panic", None),

@@ -3,8 +3,8 @@
 
 use crate::hmp;
 use crate::qmp::{
-    block, chardev, debug, human, input, life, machine, memory, migration, objects, protocol, qom,
-    setup,
+    block, chardev, debug, dump, human, input, life, machine, memory, migration, net, nodes,
+    objects, plug, protocol, qom, screen, setup,
 };
 use crate::schema::Type::{Any, Bool, Enum, Int, List, Object, Str, U64};
 use crate::schema::{Command, Event, cmd, event, opt, req};
@@ -72,7 +72,7 @@ pub static COMMANDS: &[Command] = &[
     cmd("inject-nmi", life::nmi)
         .since("0.14")
         .doc("A non-maskable interrupt.")
-        .errors("The board has none."),
+        .errors("Malta has none."),
     cmd("quit", life::quit)
         .since("0.14")
         .preconfig()
@@ -181,8 +181,8 @@ pub static COMMANDS: &[Command] = &[
         .returns(List(&Object(&HOTPLUGGABLE_CPU)))
         .since("2.7")
         .preconfig()
-        .doc("CPUs that could be plugged.")
-        .errors("No board of ours has any."),
+        .doc("CPUs and places for them: on the PC the one that is there.")
+        .errors("Malta has none."),
     cmd("query-machines", machine::machines)
         .returns(List(&Object(&MACHINE_INFO)))
         .since("1.2")
@@ -262,6 +262,26 @@ pub static COMMANDS: &[Command] = &[
         .since("0.14")
         .doc("Writes guest memory at a physical address into a file of the host. What is no memory reads as zeros.")
         .errors("The file."),
+    cmd("dump-guest-memory", dump::dump)
+        .args(&[
+            req("paging", Bool),
+            req("protocol", Str),
+            opt("detach", Bool),
+            opt("begin", Int),
+            opt("length", Int),
+            opt("format", Enum(&DUMP_FORMAT)),
+        ])
+        .since("1.2")
+        .doc("Writes memory and registers as an ELF core file (`file:PATH`), which gdb and crash read. DUMP_COMPLETED comes. `paging` and `detach` change nothing.")
+        .errors("The CPU is no x86; another format than elf; the place; begin without length; the file."),
+    cmd("query-dump", dump::query)
+        .returns(Object(&DUMP_RESULT))
+        .since("2.6")
+        .doc("How the last dump went."),
+    cmd("query-dump-guest-memory-capability", dump::capability)
+        .returns(Object(&DUMP_CAPABILITY))
+        .since("2.0")
+        .doc("The formats of dumps."),
     cmd("balloon", memory::balloon)
         .args(&[req("value", Int)])
         .since("0.14")
@@ -329,16 +349,28 @@ pub static COMMANDS: &[Command] = &[
         .since("2.0")
         .preconfig()
         .doc("The objects of type iothread. They are there and do nothing."),
-    cmd("device_add", objects::device_add)
+    cmd("device_add", plug::add)
         .args(&[req("driver", Str), opt("bus", Str), opt("id", Str)])
         .since("0.13")
         .loose()
-        .doc("Plugs a device.")
-        .errors("No such model; it cannot be plugged: no board of ours takes any yet."),
-    cmd("device_del", objects::device_del)
+        .doc("Plugs a card into the PCI bus: e1000, rtl8139, ne2k_pci, pcnet, virtio-net-pci, virtio-blk-pci, virtio-rng-pci or virtio-balloon-pci, with the properties addr, mac, netdev, drive, rng.")
+        .errors("No such model; it cannot be plugged; no such property, bus, drive; no place."),
+    cmd("device_del", plug::del)
         .args(&[req("id", Str)])
         .since("0.14")
-        .doc("Unplugs a device.")
+        .doc("Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest lets go of it or at the next reset.")
+        .errors("DeviceNotFound; it is on its way out already; it is no such device."),
+    cmd("netdev_add", net::add)
+        .takes(NETDEV)
+        .since("0.14")
+        .preconfig()
+        .doc("Makes a network back end: a port of a hub, for cards of this machine.")
+        .errors("The id is taken or no identifier; another kind than hubport."),
+    cmd("netdev_del", net::del)
+        .args(&[req("id", Str)])
+        .since("0.14")
+        .preconfig()
+        .doc("Removes one.")
         .errors("DeviceNotFound."),
     // Drives.
     cmd("query-block", block::query)
@@ -358,6 +390,34 @@ pub static COMMANDS: &[Command] = &[
         .since("2.0")
         .preconfig()
         .doc("The images in the drives."),
+    cmd("blockdev-add", nodes::add)
+        .args(&[
+            req("driver", Enum(&BLOCK_DRIVER)),
+            opt("node-name", Str),
+            opt("read-only", Bool),
+        ])
+        .since("2.9")
+        .loose()
+        .preconfig()
+        .doc("Opens an image by name: `file` with a filename, `raw` or `qcow2` over a file (options or the name of a node), `null-co` with a size.")
+        .errors("No such driver or option; the name is taken or no identifier; the file."),
+    cmd("blockdev-del", nodes::del)
+        .args(&[req("node-name", Str)])
+        .since("2.9")
+        .preconfig()
+        .doc("Closes it.")
+        .errors("There is none; it is in use."),
+    cmd("blockdev-insert-medium", nodes::insert)
+        .args(&[req("id", Str), req("node-name", Str)])
+        .since("2.12")
+        .doc("Puts such an image into a drive that is empty and open.")
+        .errors("DeviceNotFound; the drive is not removable, closed or full; no such node, or it is in use."),
+    cmd("block_resize", nodes::resize)
+        .args(&[opt("device", Str), opt("node-name", Str), req("size", Int)])
+        .since("0.14")
+        .preconfig()
+        .doc("Changes the size of what is in a drive, in bytes. The guest finds it at its next look.")
+        .errors("No such drive or node; nothing in it; the format, or the file."),
     cmd("blockdev-change-medium", block::change)
         .args(&[
             opt("device", Str),
@@ -411,6 +471,12 @@ pub static COMMANDS: &[Command] = &[
         .since("1.4")
         .doc("Removes a character device.")
         .errors("There is none; it is in use."),
+    cmd("chardev-change", chardev::change)
+        .args(&[req("id", Str), req("backend", Object(&CHARDEV_BACKEND))])
+        .returns(Object(&CHARDEV_RETURN))
+        .since("2.10")
+        .doc("Leads a character device elsewhere; whoever uses it goes on.")
+        .errors("There is none; what the host says: it is as it was then."),
     cmd("chardev-send-break", chardev::send_break)
         .args(&[req("id", Str)])
         .since("2.10")
@@ -450,11 +516,30 @@ pub static COMMANDS: &[Command] = &[
     cmd("send-key", input::send_key)
         .args(&[req("keys", List(&Object(&KEY_VALUE))), opt("hold-time", Int)])
         .since("1.3")
-        .doc("Presses keys. No keyboard of ours listens yet: they are lost."),
+        .doc("Presses keys and lets them go, at once: `hold-time` is not waited for, the keyboard sends in order. The PC has a keyboard; on Malta keys are lost."),
+    cmd("input-send-event", input::send_event)
+        .args(&[
+            opt("device", Str),
+            opt("head", Int),
+            req("events", List(&Object(&INPUT_EVENT))),
+        ])
+        .since("2.6")
+        .doc("Keys, buttons and movements. Nothing takes absolute places.")
+        .errors("The machine does not run; DeviceNotFound: displays have no names."),
+    cmd("screendump", screen::dump)
+        .args(&[
+            req("filename", Str),
+            opt("device", Str),
+            opt("head", Int),
+            opt("format", Enum(&IMAGE_FORMAT)),
+        ])
+        .since("0.14")
+        .doc("Writes the display's picture into a file of the host.")
+        .errors("There is no display; DeviceNotFound; the file."),
     cmd("query-mice", input::mice)
         .returns(List(&Object(&MOUSE_INFO)))
         .since("0.14")
-        .doc("The mice: none yet."),
+        .doc("The mice: the PC has one, PS/2."),
     cmd("query-display-options", input::display)
         .returns(Object(&DISPLAY_OPTIONS))
         .since("3.1")
@@ -555,6 +640,15 @@ pub static EVENTS: &[Event] = &[
     )
     .data(&MIGRATION_PASS_DATA),
     event("JOB_STATUS_CHANGE", "3.0", "A job came this far.").data(&JOB_STATUS_DATA),
+    event("RTC_CHANGE", "0.13", "The guest set its clock.").data(&RTC_DATA),
+    event(
+        "BLOCK_IO_ERROR",
+        "0.13",
+        "A drive could not be read or written; `action` says what follows.",
+    )
+    .data(&IO_ERROR_DATA),
+    event("DEVICE_DELETED", "1.5", "A device is gone.").data(&DELETED_DATA),
+    event("DUMP_COMPLETED", "2.6", "A dump is done.").data(&DUMP_DATA),
     event("STOP", "0.12", "The machine stopped."),
     event("RESUME", "0.12", "The machine runs."),
     event(

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use tinamou_machine::input::HostInput;
 use tinamou_machine::{SliceEnd, Target};
 
 use crate::cx::Cx;
@@ -18,6 +19,10 @@ use crate::hmp::dump::Format;
 use crate::json;
 use crate::migration::Migration;
 use crate::objects::Objects;
+use crate::qmp::dump::Dump;
+use crate::qmp::net::Netdev;
+use crate::qmp::nodes::Node;
+use crate::qmp::plug::Plugged;
 use crate::qmp::session::Session;
 use crate::ringbuf::Ring;
 use crate::setup::Setup;
@@ -50,6 +55,8 @@ pub enum RunState {
     Debug,
     /// A device stopped it.
     InternalError,
+    /// A disk failed, and it was to stop.
+    IoError,
 }
 
 impl RunState {
@@ -68,6 +75,7 @@ impl RunState {
             RunState::RestoreVm => "restore-vm",
             RunState::Debug => "debug",
             RunState::InternalError => "internal-error",
+            RunState::IoError => "io-error",
         }
     }
 }
@@ -201,6 +209,21 @@ pub struct Controller {
     autostart: bool,
     state: RunState,
     pub(crate) ended: Option<Cause>,
+    /// Images by name.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) netdevs: Vec<Netdev>,
+    pub(crate) cards: Vec<Plugged>,
+    /// Addresses given to cards that wanted none.
+    pub(crate) macs: u8,
+    /// Cards without an id so far.
+    pub(crate) unnamed: u32,
+    /// Cards that come now were there when the machine was made.
+    pub(crate) plugs_cold: bool,
+    /// Why drives stopped the machine, by slot.
+    pub(crate) io_status: BTreeMap<u32, &'static str>,
+    /// Buttons of the mouse that are held.
+    pub(crate) buttons: u8,
+    pub(crate) dump: Dump,
 }
 
 impl Controller {
@@ -220,6 +243,15 @@ impl Controller {
             autostart: !start.paused,
             state: RunState::Preconfig,
             ended: None,
+            nodes: Vec::new(),
+            netdevs: Vec::new(),
+            cards: Vec::new(),
+            macs: 0,
+            unnamed: 0,
+            plugs_cold: false,
+            io_status: BTreeMap::new(),
+            buttons: 0,
+            dump: Dump::default(),
             start,
         }
     }
@@ -246,6 +278,7 @@ impl Controller {
     /// The host's sentence when the machine cannot be made; it is still preconfig then.
     pub(crate) fn make(&mut self, host: &mut dyn Host) -> Result<(), String> {
         host.build(&self.setup)?;
+        self.plug_cold(host)?;
         let Some(place) = self.start.incoming.clone() else {
             self.state = RunState::Prelaunch;
             if let Some(name) = self.start.loadvm.clone() {
@@ -340,6 +373,7 @@ impl Controller {
                 Ok(())
             }
             _ => {
+                self.io_status.clear();
                 self.resume(host);
                 Ok(())
             }
@@ -355,6 +389,7 @@ impl Controller {
             machine.reset();
         }
         self.was_reset(host, Cause::HostReset);
+        self.cards_reset(host);
     }
 
     fn was_reset(&mut self, host: &dyn Host, cause: Cause) {
@@ -364,8 +399,11 @@ impl Controller {
         }
     }
 
-    /// The power button. No board of ours hands it to the guest yet.
-    pub fn power_down(&mut self, host: &dyn Host) {
+    /// The power button; what the guest does is its own affair.
+    pub fn power_down(&mut self, host: &mut dyn Host) {
+        if let Some(machine) = host.machine().filter(|_| self.state == RunState::Running) {
+            machine.input(HostInput::PowerButton);
+        }
         self.event(host, "POWERDOWN", Map::new());
     }
 
@@ -382,13 +420,18 @@ impl Controller {
     }
 
     /// A slice is over.
-    pub fn slice_ended(&mut self, host: &dyn Host, end: SliceEnd) {
+    pub fn slice_ended(&mut self, host: &mut dyn Host, end: SliceEnd) {
+        self.news(host);
         match end {
             SliceEnd::Shutdown => self.shut_down(host, Cause::GuestShutdown),
             SliceEnd::Reset if self.actions.reboot_ends => {
                 self.shut_down(host, Cause::GuestReset);
             }
-            SliceEnd::Reset => self.was_reset(host, Cause::GuestReset),
+            SliceEnd::Reset => {
+                self.was_reset(host, Cause::GuestReset);
+                self.cards_reset(host);
+            }
+            SliceEnd::IoError => self.pause(host, RunState::IoError),
             SliceEnd::Panic => {
                 self.pause(host, RunState::InternalError);
                 self.ended = Some(Cause::GuestPanic);
@@ -487,6 +530,24 @@ impl Controller {
             monitor: MonitorId(usize::MAX),
         };
         crate::hmp::run(&mut cx, line)
+    }
+
+    /// Runs a command of the machine protocol for the host itself.
+    ///
+    /// # Errors
+    /// The refusal's sentence.
+    pub fn command(
+        &mut self,
+        host: &mut dyn Host,
+        name: &str,
+        args: &Map<String, Value>,
+    ) -> Result<Value, String> {
+        let cx = Cx {
+            ctl: self,
+            host,
+            monitor: MonitorId(usize::MAX),
+        };
+        crate::qmp::run(cx, name, false, Some(args)).map_err(|e| e.desc)
     }
 
     /// What waits for the other end.

@@ -3,9 +3,10 @@
 //! Neither may block. The host owns the machine, since it runs it; control borrows it for the time of a command.
 
 use serde_json::Value;
-use tinamou_core::{BlockBackend, Gpa};
-use tinamou_machine::bus::MapRange;
+use tinamou_core::{BlockBackend, Frame, Gpa, News};
+use tinamou_machine::bus::{Card, MapRange, Place, PlugError};
 use tinamou_machine::devices::{Board, BoardConfig};
+use tinamou_machine::input::HostInput;
 use tinamou_machine::inspect::{Register, Shown};
 use tinamou_machine::snapshot::Saved;
 use tinamou_machine::{Machine, Stats};
@@ -27,7 +28,11 @@ pub trait Driven {
     /// Register dump of the vCPU.
     fn registers(&self) -> String;
     /// The MMU's entries, a line each.
-    fn tlb(&self) -> String;
+    fn tlb(&mut self) -> String;
+    /// The ranges that page tables map, a line each; `None` where the hardware has none.
+    fn mapped(&mut self) -> Option<String>;
+    /// A register by the name that gdb has for it (`pc` is the program counter): its value as far as 64 bits go.
+    fn register(&mut self, name: &str) -> Option<u64>;
     /// The physical address behind a virtual one.
     fn translate(&mut self, va: u64) -> Option<Gpa>;
     /// Reads memory by physical address; false (and zeros) where some of it is no memory.
@@ -62,6 +67,30 @@ pub trait Driven {
     fn address_digits(&self) -> usize;
     /// Puts a disk into a slot, or takes it out. False while a request for the old one is under way.
     fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool;
+    /// Somebody does something at it.
+    fn input(&mut self, input: HostInput);
+    /// A non-maskable interrupt.
+    fn nmi(&mut self);
+    /// Draws its display; false without one.
+    fn display(&mut self, frame: &mut Frame) -> bool;
+    /// What happened in it since the last call.
+    fn take_news(&mut self) -> Vec<News>;
+    /// A free PCI slot, the wanted one or the first.
+    ///
+    /// # Errors
+    /// There is none.
+    fn free_place(&self, wanted: Option<u8>) -> Result<Place, PlugError>;
+    /// Plugs a card into such a slot.
+    ///
+    /// # Errors
+    /// It is not free.
+    fn plug(&mut self, slot: u8, card: Card) -> Result<(), String>;
+    /// Takes a card out.
+    fn unplug(&mut self, slot: u8);
+    /// Whether anything is in a PCI slot.
+    fn pci_slot_in_use(&self, slot: u8) -> bool;
+    /// Makes a network port a port of a hub, or of none.
+    fn connect(&mut self, port: u32, hub: Option<u32>);
     /// Virtual time.
     fn now_ns(&self) -> u64;
     /// Its time is a matter of instructions (`-icount`).
@@ -99,8 +128,18 @@ impl Driven for Machine {
     fn registers(&self) -> String {
         Machine::registers(self)
     }
-    fn tlb(&self) -> String {
+    fn tlb(&mut self) -> String {
         Machine::tlb(self)
+    }
+    fn mapped(&mut self) -> Option<String> {
+        Machine::mapped(self)
+    }
+    fn register(&mut self, name: &str) -> Option<u64> {
+        if name == "pc" {
+            return Some(Machine::pc(self));
+        }
+        let all = self.list_registers();
+        all.iter().find(|r| r.is(name)).map(|r| r.low64())
     }
     fn translate(&mut self, va: u64) -> Option<Gpa> {
         Machine::translate(self, va)
@@ -160,7 +199,35 @@ impl Driven for Machine {
             return false;
         }
         self.bus_mut().set_disk(slot, disk);
+        self.host_input(HostInput::DiskChanged { slot });
         true
+    }
+    fn input(&mut self, input: HostInput) {
+        self.host_input(input);
+    }
+    fn nmi(&mut self) {
+        Machine::nmi(self);
+    }
+    fn display(&mut self, frame: &mut Frame) -> bool {
+        self.bus_mut().display(frame)
+    }
+    fn take_news(&mut self) -> Vec<News> {
+        self.bus_mut().take_news()
+    }
+    fn free_place(&self, wanted: Option<u8>) -> Result<Place, PlugError> {
+        self.bus().free_place(wanted)
+    }
+    fn plug(&mut self, slot: u8, card: Card) -> Result<(), String> {
+        self.bus_mut().plug(slot, card).map_err(|e| e.to_string())
+    }
+    fn unplug(&mut self, slot: u8) {
+        self.bus_mut().unplug(slot);
+    }
+    fn pci_slot_in_use(&self, slot: u8) -> bool {
+        self.bus().pci_slot_in_use(slot)
+    }
+    fn connect(&mut self, port: u32, hub: Option<u32>) {
+        self.bus_mut().connect(port, hub);
     }
     fn now_ns(&self) -> u64 {
         Machine::now_ns(self)
@@ -294,6 +361,13 @@ pub trait Host {
     fn chardev_remove(&mut self, id: &str) -> Result<(), String> {
         Err(format!("Chardev '{id}' not found"))
     }
+    /// Leads a character device elsewhere; whoever uses it goes on.
+    ///
+    /// # Errors
+    /// A sentence for the user; it is as it was.
+    fn chardev_change(&mut self, id: &str, _backend: &Value) -> Result<Option<String>, String> {
+        Err(format!("Chardev '{id}' cannot be changed"))
+    }
     /// Writes a file.
     ///
     /// # Errors
@@ -365,6 +439,46 @@ pub trait Host {
             "Could not open '{}': this host has no files",
             open.file
         ))
+    }
+    /// Opens an image for a look, and closes it: what it is.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn look(&mut self, open: Open<'_>) -> Result<Medium, String> {
+        Err(format!(
+            "Could not open '{}': this host has no files",
+            open.file
+        ))
+    }
+    /// Makes a further drive for a card, with this image in it.
+    ///
+    /// # Errors
+    /// A sentence for the user; there is no such drive then.
+    fn add_drive(&mut self, _slot: u32, open: Open<'_>) -> Result<(), String> {
+        Err(format!(
+            "Could not open '{}': this host has no files",
+            open.file
+        ))
+    }
+    /// Forgets such a drive.
+    fn drop_drive(&mut self, _slot: u32) {}
+    /// Changes the size of what is in a drive.
+    ///
+    /// # Errors
+    /// A sentence for the user; it is as it was.
+    fn resize(&mut self, _slot: u32, _bytes: u64) -> Result<(), String> {
+        Err("this host cannot resize images".into())
+    }
+    /// Whether a file can be opened.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn file_there(&self, path: &str) -> Result<(), String> {
+        Err(format!("Could not open '{path}': this host has no files"))
+    }
+    /// A number that nobody can guess.
+    fn entropy(&mut self) -> u64 {
+        0
     }
     /// Takes the medium out of a drive.
     ///

@@ -5,8 +5,10 @@ pub mod dump;
 pub mod expr;
 pub mod info;
 pub mod readline;
+mod words;
 
 use serde_json::{Map, Value, json};
+use tinamou_machine::Arch;
 
 use crate::controller::{Controller, MonitorId, RunState, Speech};
 use crate::cx::Cx;
@@ -14,6 +16,7 @@ use crate::driven::Host;
 use crate::qmp;
 use crate::snapshots::Disks;
 use readline::{Did, Readline};
+use words::Words;
 
 const PROMPT: &str = "(qemu) ";
 
@@ -130,6 +133,36 @@ pub static COMMANDS: &[HmpCommand] = &[
             _ => Ok("invalid CPU index\n".into()),
         }
     }),
+    early(
+        "block_resize",
+        "device size",
+        "change a drive's size (in MiB, or with a letter)",
+        |cx, w| {
+            let device = w.word("device")?;
+            let word = w.word("size")?;
+            let letter = word.trim_start_matches(|c: char| c.is_ascii_digit());
+            let shift = match letter {
+                "" | "M" | "m" => 20,
+                "G" | "g" => 30,
+                "K" | "k" => 10,
+                "B" | "b" => 0,
+                _ => return Err(Wrong::Usage("invalid size".into())),
+            };
+            let number = word[..word.len() - letter.len()].parse::<u64>();
+            let size = number.ok().and_then(|n| n.checked_mul(1 << shift));
+            let size = size.ok_or_else(|| Wrong::Usage("invalid size".into()))?;
+            quiet(cx, "block_resize", json!({"device": device, "size": size}))
+        },
+    ),
+    cmd(
+        "device_add",
+        "driver[,prop=value][,...]",
+        "plug a device",
+        |cx, w| {
+            let args = w.pairs("driver");
+            quiet(cx, "device_add", args)
+        },
+    ),
     cmd("device_del", "device", "unplug a device", |cx, w| {
         let args = json!({"id": w.word("device")?});
         quiet(cx, "device_del", args)
@@ -162,6 +195,20 @@ pub static COMMANDS: &[HmpCommand] = &[
             })
         },
     ),
+    cmd(
+        "dump-guest-memory",
+        "filename",
+        "write memory into a core file",
+        |cx, w| {
+            let file = w.word("filename")?;
+            w.end()?;
+            quiet(
+                cx,
+                "dump-guest-memory",
+                json!({"paging": false, "protocol": format!("file:{file}")}),
+            )
+        },
+    ),
     early("help|?", "[cmd]", "this help", help),
     early(
         "info",
@@ -189,6 +236,42 @@ pub static COMMANDS: &[HmpCommand] = &[
             quiet(cx, "memsave", args)
         },
     ),
+    cmd(
+        "mouse_button",
+        "state",
+        "press the mouse's buttons (1 left, 2 middle, 4 right)",
+        |cx, w| {
+            let state = w.number()? as u8;
+            w.end()?;
+            cx.ctl.buttons = state & 1 | state >> 1 & 2 | state << 1 & 4;
+            qmp::input::move_mouse(cx, 0, 0, 0);
+            Ok(String::new())
+        },
+    ),
+    cmd("mouse_move", "dx dy [dz]", "move the mouse", |cx, w| {
+        let mut by = [0; 3];
+        by[0] = w.movement("dx")?;
+        by[1] = w.movement("dy")?;
+        by[2] = w.optional().and_then(|v| v.parse().ok()).unwrap_or(0);
+        qmp::input::move_mouse(cx, by[0], by[1], by[2]);
+        Ok(String::new())
+    }),
+    early(
+        "netdev_add",
+        "type,id=str[,prop=value][,...]",
+        "add a network back end",
+        |cx, w| {
+            let mut args = w.pairs("type");
+            if let Some(hub) = text(&args["hubid"]).parse::<u32>().ok() {
+                args["hubid"] = hub.into();
+            }
+            quiet(cx, "netdev_add", args)
+        },
+    ),
+    early("netdev_del", "id", "remove one", |cx, w| {
+        let args = json!({"id": w.word("id")?});
+        quiet(cx, "netdev_del", args)
+    }),
     cmd("nmi", "", "a non-maskable interrupt", |cx, _| {
         quiet(cx, "inject-nmi", json!({}))
     }),
@@ -299,6 +382,19 @@ pub static COMMANDS: &[HmpCommand] = &[
         |cx, w| {
             let args = json!({"device": w.word("device")?, "data": w.word("data")?});
             quiet(cx, "ringbuf-write", args)
+        },
+    ),
+    cmd(
+        "screendump",
+        "filename [-f format]",
+        "write the display's picture",
+        |cx, w| {
+            let mut args = json!({"filename": w.word("filename")?});
+            if w.flag("-f") {
+                args["format"] = w.word("format")?.into();
+            }
+            w.end()?;
+            quiet(cx, "screendump", args)
         },
     ),
     cmd(
@@ -418,101 +514,20 @@ fn help(_: &mut Cx<'_>, w: &mut Words<'_>) -> Said {
 
 fn sendkey(cx: &mut Cx<'_>, w: &mut Words<'_>) -> Said {
     let keys = w.word("keys")?;
+    let mut codes = Vec::new();
     for key in keys.split('-') {
-        let known = crate::types::QCODE.values.contains(&key) || key.starts_with("0x");
-        if !known {
-            return Ok(format!("invalid parameter: {key}\n"));
-        }
-    }
-    let codes: Vec<_> = keys
-        .split('-')
-        .filter(|k| !k.starts_with("0x"))
-        .map(|k| json!({"type": "qcode", "data": k}))
-        .collect();
-    quiet(cx, "send-key", json!({ "keys": codes }))
-}
-
-/// The rest of a line.
-pub(crate) struct Words<'a> {
-    rest: &'a str,
-}
-
-impl Words<'_> {
-    fn skip(&mut self) {
-        self.rest = self.rest.trim_start();
-    }
-
-    /// The next word, which may be in quotes.
-    pub fn optional(&mut self) -> Option<String> {
-        self.skip();
-        if let Some(quoted) = self.rest.strip_prefix('"') {
-            let mut out = String::new();
-            let mut chars = quoted.chars();
-            while let Some(c) = chars.next() {
-                match c {
-                    '"' => break,
-                    '\\' => out.extend(chars.next()),
-                    c => out.push(c),
-                }
+        let key = if key == "<" { "less" } else { key };
+        let number = key.strip_prefix("0x").map(|n| u8::from_str_radix(n, 16));
+        match number {
+            Some(Ok(code)) => codes.push(code),
+            None if crate::types::QCODE.values.contains(&key) => {
+                codes.extend(qmp::keys::code(key));
             }
-            self.rest = chars.as_str();
-            return Some(out);
-        }
-        let end = self
-            .rest
-            .find(char::is_whitespace)
-            .unwrap_or(self.rest.len());
-        let (word, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        (!word.is_empty()).then(|| word.to_owned())
-    }
-
-    /// The next word.
-    pub fn word(&mut self, what: &str) -> Result<String, Wrong> {
-        self.optional()
-            .ok_or_else(|| Wrong::Usage(format!("{what} expected")))
-    }
-
-    /// Whether the next word is this flag, which is taken.
-    pub fn flag(&mut self, flag: &str) -> bool {
-        self.skip();
-        match self.rest.strip_prefix(flag) {
-            Some(rest) if rest.is_empty() || rest.starts_with(char::is_whitespace) => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
+            _ => return Ok(format!("invalid parameter: {key}\n")),
         }
     }
-
-    /// The letters and digits after a slash.
-    pub fn format(&mut self) -> Option<String> {
-        self.skip();
-        let rest = self.rest.strip_prefix('/')?;
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let (format, rest) = rest.split_at(end);
-        self.rest = rest;
-        Some(format.to_owned())
-    }
-
-    /// The next expression.
-    pub fn number(&mut self) -> Result<u64, Wrong> {
-        self.skip();
-        let (value, rest) = expr::eval(self.rest).map_err(Wrong::Usage)?;
-        self.rest = rest;
-        Ok(value)
-    }
-
-    /// Nothing more.
-    pub fn end(&mut self) -> Result<(), Wrong> {
-        self.skip();
-        if self.rest.is_empty() {
-            return Ok(());
-        }
-        Err(Wrong::Usage(
-            "extraneous characters at the end of line".into(),
-        ))
-    }
+    qmp::input::press(cx, &codes);
+    Ok(String::new())
 }
 
 /// Runs a line and returns what it says.
@@ -528,11 +543,27 @@ pub fn run(cx: &mut Cx<'_>, line: &str) -> String {
     let Some(c) = COMMANDS.iter().find(|c| has_name(c.names, name)) else {
         return format!("unknown command: '{name}'\n");
     };
-    let mut words = Words { rest };
+    let registers = registers(cx, rest);
+    let mut words = Words::new(rest, registers);
     match checked(cx, c, &mut words, name) {
         Ok(text) => text,
         Err(wrong) => explain(c.names, name, wrong),
     }
+}
+
+/// The registers that a text names, as QEMU: none on MIPS, and narrow ones with their sign.
+fn registers(cx: &mut Cx<'_>, text: &str) -> expr::Registers {
+    let x86 = cx.ctl.setup.target().arch == Arch::X86;
+    let Some(machine) = cx.host.machine().filter(|_| x86) else {
+        return expr::Registers::new();
+    };
+    let narrow = machine.address_digits() == 8;
+    let value = |name: &str| {
+        let v = machine.register(name)?;
+        let v = if narrow { v as i32 as u64 } else { v };
+        Some((name.to_owned(), v))
+    };
+    expr::names(text).filter_map(value).collect()
 }
 
 fn explain(names: &str, name: &str, wrong: Wrong) -> String {

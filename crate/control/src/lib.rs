@@ -16,6 +16,7 @@ pub mod gdb;
 pub mod hmp;
 pub mod json;
 mod migration;
+mod news;
 pub mod objects;
 pub mod qmp;
 pub mod ringbuf;

@@ -4,15 +4,21 @@
 pub mod block;
 pub mod chardev;
 pub mod debug;
+pub mod dump;
 pub mod human;
 pub mod input;
+pub mod keys;
 pub mod life;
 pub mod machine;
 pub mod memory;
 pub mod migration;
+pub mod net;
+pub mod nodes;
 pub mod objects;
+pub mod plug;
 pub mod protocol;
 pub mod qom;
+pub mod screen;
 pub mod session;
 pub mod setup;
 
@@ -58,6 +64,7 @@ pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mu
         }
         // Whoever asked learns of a failure by events and `query-migrate`.
         let _ = ctl.work(host);
+        ctl.news(host);
     }
 }
 

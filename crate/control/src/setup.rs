@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tinamou_machine::Target;
+use tinamou_machine::{Arch, Target};
 
 use crate::error::Error;
 use crate::schema::check;
@@ -25,6 +25,8 @@ pub enum Kind {
     Bool,
     /// One of the words that [`Setup::choices`] lists.
     Choice,
+    /// A list of devices: the arguments of `device_add` for each.
+    Devices,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Kind::Int => "int",
             Kind::Bool => "bool",
             Kind::Choice => "choice",
+            Kind::Devices => "devices",
         }
     }
 }
@@ -95,6 +98,34 @@ pub static OPTIONS: &[SetupOption] = &[
         "whether the board's network interface is there",
     ),
     option(
+        "devices",
+        Kind::Devices,
+        None,
+        "cards on the PCI bus, as device_add takes them",
+    ),
+    option("fda", Kind::File, None, "PC: floppy A"),
+    option("fdb", Kind::File, None, "PC: floppy B"),
+    option("virtio0", Kind::File, None, "PC: virtio disk 0"),
+    option("virtio1", Kind::File, None, "PC: virtio disk 1"),
+    option(
+        "boot",
+        Kind::Text,
+        None,
+        "PC: boot order, letters out of a, c, d, n",
+    ),
+    option(
+        "vga",
+        Kind::Bool,
+        None,
+        "PC: whether the graphics card is there",
+    ),
+    option(
+        "rtc",
+        Kind::Int,
+        None,
+        "what the clock shows at first: seconds since 1970; without a value, the present",
+    ),
+    option(
         "accel",
         Kind::Choice,
         None,
@@ -118,18 +149,19 @@ pub struct Setup {
 impl Setup {
     /// The defaults of a target.
     pub fn new(target: &'static Target) -> Setup {
-        let values = [
+        let mut values: BTreeMap<_, _> = [
             ("machine", json!(target.board().name)),
             ("cpu", json!(target.default_cpu)),
             ("smp", json!(1)),
             ("m", json!(128u64 << 20)),
             ("nic", json!(true)),
             ("accel", json!("jit")),
-        ];
-        Setup {
-            target,
-            values: values.into(),
+        ]
+        .into();
+        if target.arch == Arch::X86 {
+            values.insert("vga", json!(true));
         }
+        Setup { target, values }
     }
 
     /// The architecture.
@@ -174,7 +206,8 @@ impl Setup {
     /// # Errors
     /// No such option, or not such a value.
     pub fn set(&mut self, name: &str, value: &Value) -> Result<(), Error> {
-        let Some(o) = OPTIONS.iter().find(|o| o.name == name) else {
+        let known = OPTIONS.iter().find(|o| o.name == name && self.has(o));
+        let Some(o) = known else {
             return Err(Error::generic(format!("invalid option name: {name}")));
         };
         if value.is_null() && Setup::new(self.target).get(name).is_none() {
@@ -194,7 +227,20 @@ impl Setup {
         };
         match o.kind {
             Kind::Text | Kind::File => {
-                value.as_str().ok_or_else(|| wrong("string"))?;
+                let text = value.as_str().ok_or_else(|| wrong("string"))?;
+                let letters = text.len() <= 3 && text.chars().all(|c| "acdn".contains(c));
+                if name == "boot" && !letters {
+                    return Err(refused());
+                }
+            }
+            Kind::Devices => {
+                let list = value.as_array().ok_or_else(|| wrong("array"))?;
+                let named = |v: &Value| v["driver"].is_string();
+                if list.len() > 64 || !list.iter().all(named) {
+                    return Err(Error::generic(format!(
+                        "Parameter '{name}' expects objects with a driver each, 64 at most"
+                    )));
+                }
             }
             Kind::Bool => {
                 value.as_bool().ok_or_else(|| wrong("boolean"))?;
@@ -238,6 +284,14 @@ impl Setup {
             }
             v
         };
-        OPTIONS.iter().map(one).collect()
+        OPTIONS.iter().filter(|o| self.has(o)).map(one).collect()
+    }
+
+    /// Whether the target's board knows an option.
+    fn has(&self, o: &SetupOption) -> bool {
+        match self.target.arch {
+            Arch::X86 => o.name != "dtb",
+            Arch::Mips => !o.doc.starts_with("PC: "),
+        }
     }
 }

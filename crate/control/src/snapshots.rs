@@ -109,7 +109,7 @@ fn drives(host: &dyn Host, disks: Disks<'_>) -> Result<Vec<Drive>, String> {
 }
 
 fn is(d: &Drive, node: &str) -> bool {
-    block::node_name(d) == node || block::name(d) == node
+    block::own_node(d) == node || block::name(d) == node
 }
 
 /// The drive for the machine's state.

@@ -59,7 +59,7 @@ words! {
     /// Recording or replaying.
     REPLAY_MODE = "ReplayMode": "none" "record" "play";
     /// Objects that can be made.
-    OBJECT_TYPE = "ObjectType": "iothread" "memory-backend-ram" "rng-builtin" "secret" "throttle-group";
+    OBJECT_TYPE = "ObjectType": "iothread" "memory-backend-ram" "rng-builtin" "rng-random" "secret" "throttle-group";
     /// What is written in a secret.
     SECRET_FORMAT = "QCryptoSecretFormat": "raw" "base64";
     /// How a changed medium may be written.
@@ -93,8 +93,28 @@ words! {
     META_TYPE = "SchemaMetaType": "builtin" "enum" "array" "object" "alternate" "command" "event";
     /// Types of JSON.
     JSON_TYPE = "JSONType": "string" "number" "int" "boolean" "null" "object" "array" "value";
+    /// Kinds of network back ends.
+    NET_DRIVER = "NetClientDriver": "user" "tap" "socket" "bridge" "hubport";
+    /// How pictures are written.
+    IMAGE_FORMAT = "ImageFormat": "ppm" "png";
+    /// How dumps are written.
+    DUMP_FORMAT = "DumpGuestMemoryFormat": "elf" "kdump-zlib" "kdump-lzo" "kdump-snappy" "win-dmp";
+    /// How far a dump is.
+    DUMP_STATUS = "DumpStatus": "none" "active" "completed" "failed";
+    /// Buttons.
+    INPUT_BUTTON = "InputButton": "left" "middle" "right" "wheel-up" "wheel-down" "side" "extra" "wheel-left" "wheel-right";
+    /// Directions.
+    INPUT_AXIS = "InputAxis": "x" "y";
+    /// Kinds of input events.
+    INPUT_KIND = "InputEventKind": "key" "btn" "rel" "abs";
+    /// What was done to a disk.
+    IO_OPERATION = "IoOperationType": "read" "write";
+    /// What follows when it fails.
+    ERROR_ACTION = "BlockErrorAction": "ignore" "report" "stop";
+    /// Drivers of images.
+    BLOCK_DRIVER = "BlockdevDriver": "file" "null-co" "qcow2" "raw";
     /// Kinds of setup options.
-    SETUP_KIND = "XSetupKind": "text" "file" "size" "int" "bool" "choice";
+    SETUP_KIND = "XSetupKind": "text" "file" "size" "int" "bool" "choice" "devices";
 }
 
 macro_rules! objects {
@@ -246,6 +266,8 @@ objects! {
     };
     /// A source of random numbers, to be made.
     RNG_PROPERTIES = "RngProperties" { opt "opened" Bool };
+    /// A source of random numbers out of a file, to be made.
+    RNG_RANDOM_PROPERTIES = "RngRandomProperties" { opt "opened" Bool, opt "filename" Str };
     /// A secret, to be kept.
     SECRET_PROPERTIES = "SecretProperties" {
         opt "loaded" Bool, opt "format" E(&SECRET_FORMAT), opt "keyid" Str, opt "iv" Str, opt "data" Str, opt "file" Str,
@@ -346,6 +368,39 @@ objects! {
     INT_WRAPPER = "IntWrapper" { req "data" Int };
     /// A key by name.
     QCODE_WRAPPER = "QKeyCodeWrapper" { req "data" E(&QCODE) };
+    /// A key that goes down or up.
+    INPUT_KEY = "InputKeyEvent" { req "key" O(&KEY_VALUE), req "down" Bool };
+    /// The same, in its place.
+    INPUT_KEY_WRAPPER = "InputKeyEventWrapper" { req "data" O(&INPUT_KEY) };
+    /// A button that goes down or up.
+    INPUT_BTN = "InputBtnEvent" { req "button" E(&INPUT_BUTTON), req "down" Bool };
+    /// The same, in its place.
+    INPUT_BTN_WRAPPER = "InputBtnEventWrapper" { req "data" O(&INPUT_BTN) };
+    /// A movement.
+    INPUT_MOVE = "InputMoveEvent" { req "axis" E(&INPUT_AXIS), req "value" Int };
+    /// The same, in its place.
+    INPUT_MOVE_WRAPPER = "InputMoveEventWrapper" { req "data" O(&INPUT_MOVE) };
+    /// How a dump went.
+    DUMP_RESULT = "DumpQueryResult" { req "status" E(&DUMP_STATUS), req "completed" Int, req "total" Int };
+    /// What dumps there are.
+    DUMP_CAPABILITY = "DumpGuestMemoryCapability" { req "formats" List(&E(&DUMP_FORMAT)) };
+    /// A port of a hub.
+    NETDEV_HUBPORT = "NetdevHubPortOptions" { req "hubid" Type::U32, opt "netdev" Str };
+    /// A network by a socket.
+    NETDEV_SOCKET = "NetdevSocketOptions" {
+        opt "fd" Str, opt "listen" Str, opt "connect" Str, opt "mcast" Str, opt "localaddr" Str, opt "udp" Str,
+    };
+    /// A clock that was set.
+    RTC_DATA = "" { req "offset" Int, req "qom-path" Str };
+    /// A disk that failed.
+    IO_ERROR_DATA = "" {
+        req "device" Str, opt "node-name" Str, req "operation" E(&IO_OPERATION), req "action" E(&ERROR_ACTION),
+        opt "nospace" Bool, req "reason" Str,
+    };
+    /// A device that is gone.
+    DELETED_DATA = "" { opt "device" Str, req "path" Str };
+    /// A dump that is done.
+    DUMP_DATA = "" { req "result" O(&DUMP_RESULT), opt "error" Str };
     /// A mouse.
     MOUSE_INFO = "MouseInfo" { req "name" Str, req "index" Int, req "current" Bool, req "absolute" Bool };
     /// A kind of PCI device.
@@ -454,6 +509,7 @@ pub static OBJECT_OPTIONS: Object = union(
         ("iothread", &IOTHREAD_PROPERTIES),
         ("memory-backend-ram", &MEMORY_BACKEND),
         ("rng-builtin", &RNG_PROPERTIES),
+        ("rng-random", &RNG_RANDOM_PROPERTIES),
         ("secret", &SECRET_PROPERTIES),
         ("throttle-group", &EMPTY),
     ],
@@ -485,6 +541,27 @@ pub static CHARDEV_BACKEND: Object = union(
         ("stdio", &CHARDEV_STDIO_WRAPPER),
         ("ringbuf", &CHARDEV_RINGBUF_WRAPPER),
     ],
+);
+
+/// An input event.
+pub static INPUT_EVENT: Object = union(
+    "InputEvent",
+    &[req("type", E(&INPUT_KIND))],
+    "type",
+    &[
+        ("key", &INPUT_KEY_WRAPPER),
+        ("btn", &INPUT_BTN_WRAPPER),
+        ("rel", &INPUT_MOVE_WRAPPER),
+        ("abs", &INPUT_MOVE_WRAPPER),
+    ],
+);
+
+/// A network back end.
+pub static NETDEV: Object = union(
+    "Netdev",
+    &[req("id", Str), req("type", E(&NET_DRIVER))],
+    "type",
+    &[("hubport", &NETDEV_HUBPORT), ("socket", &NETDEV_SOCKET)],
 );
 
 /// A key.

@@ -47,6 +47,11 @@ const TEXTS: &[&str] = &[
     "memory-backend-ram",
     "unix",
     "c0",
+    "e1000",
+    "virtio-rng-pci",
+    "file:/x",
+    "hubport",
+    "info mem",
 ];
 const NUMBERS: &[i64] = &[
     0,
@@ -116,35 +121,148 @@ fn small() -> TestHost {
     TestHost::new()
 }
 
+/// A way into a run state: options of the command line, and commands.
+const STATES: &[(&str, &[&str], &str)] = &[
+    ("--preconfig", &[], "prelaunch"),
+    ("-S", &[], "prelaunch"),
+    ("-no-shutdown", &[], "running"),
+    ("", &["stop"], "paused"),
+    ("-incoming defer", &[], "inmigrate"),
+    ("-no-reboot -no-shutdown", &["system_reset"], "shutdown"),
+];
+
+fn in_state(target: &str, (options, commands, state): &(&str, &[&str], &str)) -> Dialogue {
+    let mut host = small();
+    host.drives[0].medium = None;
+    let mut d = Dialogue::on(host, target, options).ready();
+    for name in *commands {
+        d.run(name, json!({})).unwrap();
+    }
+    let status = d.run("query-status", json!({})).unwrap();
+    assert_eq!(status["status"], *state, "{options}");
+    d
+}
+
 #[test]
 fn commands_with_any_arguments() {
-    for options in ["--preconfig", "-S", "-no-reboot -no-shutdown"] {
-        let mut r = Random(0x5eed_0001);
-        let mut d = Dialogue::on(small(), "mipsel", options).ready();
+    for target in ["mipsel", "x86_64"] {
+        for (n, state) in (1..).zip(STATES) {
+            let mut r = Random(0x5eed_0001 * n);
+            let mut d = in_state(target, state);
+            for _ in 0..1500 {
+                let c = r.pick(COMMANDS);
+                // What ends the session, or would make the test itself slow.
+                if matches!(
+                    c.name,
+                    "quit" | "pmemsave" | "memsave" | "human-monitor-command" | "dump-guest-memory"
+                ) || c.name.starts_with("x-snapshot")
+                {
+                    continue;
+                }
+                if d.ctl.ended().is_some() {
+                    d = in_state(target, state);
+                }
+                let args = members(&mut r, &c.args, 0);
+                let message = json!({"execute": c.name, "arguments": args, "id": 1});
+                let got = d.send(message.to_string().as_bytes());
+                // Events may come behind the reply.
+                let reply = got.iter().find(|m| m.get("id").is_some());
+                let reply = reply.unwrap_or_else(|| panic!("{message}"));
+                assert!(
+                    reply.get("return").is_some() != reply.get("error").is_some(),
+                    "{message}: {reply}"
+                );
+                if r.below(8) == 0 && d.ctl.runs() {
+                    let end = d.host.machine.as_mut().unwrap().run_slice(500);
+                    d.ctl.slice_ended(&mut d.host, end);
+                }
+            }
+            if d.ctl.ended().is_none() {
+                // The session is still one.
+                assert!(d.run("query-status", json!({})).is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn cards_and_images_in_any_order() {
+    let drivers = [
+        "e1000",
+        "rtl8139",
+        "ne2k_pci",
+        "pcnet",
+        "virtio-net-pci",
+        "virtio-blk-pci",
+        "virtio-rng-pci",
+        "virtio-balloon-pci",
+        "isa-serial",
+        "ide-cd",
+        "VGA",
+        "\u{1f600}",
+    ];
+    let ids = ["a", "b", "c", "n0", "n1", "ide1-cd0", "h", ""];
+    for (n, target) in (1..).zip(["mips", "i386"]) {
+        let mut r = Random(0x5eed_0010 * n);
+        let mut d = Dialogue::on(small(), target, "").ready();
         for _ in 0..3000 {
-            let c = r.pick(COMMANDS);
-            // A name or size that would make the test itself slow.
-            if matches!(
-                c.name,
-                "quit" | "pmemsave" | "memsave" | "x-exit-preconfig" | "human-monitor-command"
-            ) {
-                continue;
+            let (id, other) = (*r.pick(&ids), *r.pick(&ids));
+            let (name, args) = match r.below(11) {
+                0..=2 => {
+                    let mut args = json!({"driver": *r.pick(&drivers), "id": id});
+                    for (key, value) in [
+                        ("drive", json!(other)),
+                        ("netdev", json!(other)),
+                        ("addr", json!(format!("{:x}", r.below(34)))),
+                        ("mac", json!("52:54:00:00:00:01")),
+                        ("bus", json!("pci.0")),
+                    ] {
+                        if r.below(4) == 0 {
+                            args[key] = value;
+                        }
+                    }
+                    ("device_add", args)
+                }
+                3 => ("device_del", json!({"id": id})),
+                4 => (
+                    "blockdev-add",
+                    json!({"driver": "null-co", "node-name": id, "size": *r.pick(NUMBERS)}),
+                ),
+                5 => (
+                    "blockdev-add",
+                    json!({"driver": *r.pick(&["raw", "qcow2", "file"]), "node-name": id, "file": other}),
+                ),
+                6 => ("blockdev-del", json!({"node-name": id})),
+                7 => (
+                    *r.pick(&["blockdev-open-tray", "blockdev-close-tray", "eject"]),
+                    json!({"device": "ide1-cd0"}),
+                ),
+                8 => (
+                    "blockdev-insert-medium",
+                    json!({"id": "/machine/unattached/ide1-cd0", "node-name": id}),
+                ),
+                9 => (
+                    "netdev_add",
+                    json!({"type": "hubport", "id": id, "hubid": r.below(3)}),
+                ),
+                _ => (
+                    *r.pick(&[
+                        "system_reset",
+                        "query-block",
+                        "query-pci",
+                        "query-named-block-nodes",
+                    ]),
+                    json!({}),
+                ),
+            };
+            // A refusal is an answer.
+            let _ = d.run(name, args);
+            if r.below(10) == 0 {
+                let end = d.host.machine.as_mut().unwrap().run_slice(2000);
+                d.ctl.slice_ended(&mut d.host, end);
             }
-            if d.ctl.ended().is_some() {
-                d = Dialogue::on(small(), "mipsel", options).ready();
-            }
-            let args = members(&mut r, &c.args, 0);
-            let message = json!({"execute": c.name, "arguments": args, "id": 1});
-            let got = d.send(message.to_string().as_bytes());
-            // Events of a job follow.
-            let replied = got.iter().any(|reply| reply["id"] == 1);
-            assert!(replied, "{message}: {got:?}");
         }
-        if d.ctl.ended().is_some() {
-            continue;
-        }
-        // The session is still one.
-        assert!(d.run("query-status", json!({})).is_ok());
+        assert!(d.run("query-pci", json!({})).is_ok());
     }
 }
 
@@ -271,6 +389,10 @@ fn lines_for_people_of_any_kind() {
         "sendkey",
         "ctrl-alt-f1",
         "é",
+        "device_add",
+        "e1000,id=x",
+        "$eip",
+        "mem",
         "0/0",
         "9999999999999999999999",
         "#",
@@ -278,7 +400,10 @@ fn lines_for_people_of_any_kind() {
     ];
     let mut r = Random(0x5eed_0003);
     let mut d = Dialogue::on(small(), "mips64el", "-S").ready();
-    for _ in 0..2000 {
+    for step in 0..4000 {
+        if step == 2000 {
+            d = Dialogue::on(small(), "i386", "-S").ready();
+        }
         let n = 1 + r.below(4);
         let mut line: Vec<&str> = (0..n).map(|_| *r.pick(&words)).collect();
         if r.below(2) == 0 {

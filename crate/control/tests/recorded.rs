@@ -6,23 +6,29 @@ mod common;
 use common::{Dialogue, TestHost, comparable, recorded};
 use serde_json::{Value, json};
 
-/// Replays whole dialogues; every message must be the same.
+/// Replays whole dialogues on both boards; every message must be the same.
 fn replay(file: &str, text: &str) {
+    for target in ["mips", "i386"] {
+        replay_on(target, file, text, |host| host.drives.clear());
+    }
+}
+
+/// The same on one target, whose host is furnished first.
+fn replay_on(target: &str, file: &str, text: &str, furnish: impl Fn(&mut TestHost)) {
     let mut state = None;
     for (options, exchanges) in recorded(text) {
         let mut host = TestHost::new();
         // What one dialogue saved the next one loads.
         host.state = state.take();
-        // -nodefaults
-        host.drives.clear();
-        let mut d = Dialogue::on(host, "mips", &options);
+        furnish(&mut host);
+        let mut d = Dialogue::on(host, target, &options);
         for e in exchanges {
             let got: Vec<_> = d.send(&e.sent).into_iter().map(comparable).collect();
             let want: Vec<_> = e.replies.into_iter().map(comparable).collect();
             assert_eq!(
                 got,
                 want,
-                "{file}, line {}: {}",
+                "{target}, {file}, line {}: {}",
                 e.line,
                 String::from_utf8_lossy(&e.sent)
             );
@@ -48,12 +54,47 @@ fn json() {
 
 #[test]
 fn preconfig() {
-    replay("preconfig.txt", include_str!("golden/preconfig.txt"));
+    let malta = include_str!("golden/preconfig.txt");
+    replay_on("mips", "preconfig.txt", malta, |host| host.drives.clear());
+    let pc = include_str!("golden/pc-preconfig.txt");
+    replay_on("i386", "pc-preconfig.txt", pc, |host| host.drives.clear());
 }
 
 #[test]
 fn life() {
-    replay("life.txt", include_str!("golden/life.txt"));
+    let malta = include_str!("golden/life.txt");
+    replay_on("mips", "life.txt", malta, |host| host.drives.clear());
+    let pc = include_str!("golden/pc-life.txt");
+    replay_on("i386", "pc-life.txt", pc, |host| host.drives.clear());
+}
+
+#[test]
+fn cards() {
+    let pc = include_str!("golden/pc-plug.txt");
+    replay_on("i386", "pc-plug.txt", pc, |host| host.drives.clear());
+    let malta = include_str!("golden/malta-plug.txt");
+    replay_on("mipsel", "malta-plug.txt", malta, |host| {
+        host.drives.clear();
+    });
+}
+
+#[test]
+fn images() {
+    let pc = include_str!("golden/pc-block.txt");
+    replay_on("i386", "pc-block.txt", pc, |host| {
+        for d in host.drives.iter_mut().filter(|d| d.removable) {
+            d.medium = None;
+        }
+    });
+}
+
+#[test]
+fn back_ends_and_input() {
+    let pc = include_str!("golden/pc-misc.txt");
+    replay_on("i386", "pc-misc.txt", pc, |host| {
+        host.drives.clear();
+        host.no_display = true;
+    });
 }
 
 /// Whether two values are of one type, objects and lists as deep as both go.
@@ -79,12 +120,16 @@ fn same_types(got: &Value, want: &Value, at: &str) {
     }
 }
 
-#[test]
-fn queries() {
-    let mut d = Dialogue::new("mipsel", "-S").ready();
-    for (_, exchanges) in recorded(include_str!("golden/queries.txt")) {
+/// Asks what QEMU was asked: the same refusals, and answers with members of the same types.
+fn queries_on(target: &str, text: &str) {
+    let mut d = Dialogue::new(target, "-S").ready();
+    for (_, exchanges) in recorded(text) {
         for e in exchanges {
-            let at = format!("line {}: {}", e.line, String::from_utf8_lossy(&e.sent));
+            let at = format!(
+                "{target}, line {}: {}",
+                e.line,
+                String::from_utf8_lossy(&e.sent)
+            );
             let got = d.send(&e.sent).pop().unwrap();
             let want = &e.replies[0];
             match want.get("error") {
@@ -96,6 +141,12 @@ fn queries() {
             }
         }
     }
+}
+
+#[test]
+fn queries() {
+    queries_on("mipsel", include_str!("golden/queries.txt"));
+    queries_on("i386", include_str!("golden/pc-queries.txt"));
 }
 
 #[test]

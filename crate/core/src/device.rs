@@ -135,6 +135,72 @@ pub enum Input {
         /// The disk slot.
         slot: u32,
     },
+    /// The tray of the drive in this disk slot was opened or closed from outside.
+    Tray {
+        /// The disk slot.
+        slot: u32,
+        /// It is open now.
+        open: bool,
+    },
+    /// A device was plugged into a slot of the PCI bus.
+    Plugged {
+        /// Its slot.
+        slot: u8,
+    },
+    /// A device in a slot of the PCI bus is to be unplugged: the guest is to let go of it ([`News::Ejected`]).
+    UnplugAsked {
+        /// Its slot.
+        slot: u8,
+    },
+}
+
+/// What happens when the host cannot do what was asked of a disk.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum ErrorAction {
+    /// The guest is told.
+    #[default]
+    Report,
+    /// The guest is told that all is well.
+    Ignore,
+    /// The machine stops; the request is made again when it goes on.
+    Stop,
+    /// `Stop` where the host has no room left, else `Report`.
+    StopIfFull,
+}
+
+/// Something that happened in a machine and that whoever watches it may want to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// The guest set its clock.
+    RtcSet {
+        /// Seconds by which it is ahead of what it would have shown.
+        offset_s: i64,
+    },
+    /// The guest opened or closed a tray.
+    Tray {
+        /// The disk slot.
+        slot: u32,
+        /// It is open now.
+        open: bool,
+    },
+    /// The host failed to do what was asked of a disk.
+    BlockError {
+        /// The disk slot.
+        slot: u32,
+        /// A write (or flush), not a read.
+        write: bool,
+        /// What follows from it.
+        action: ErrorAction,
+        /// There was no room.
+        no_space: bool,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The guest let go of the device in a slot of the PCI bus.
+    Ejected {
+        /// Its slot.
+        slot: u8,
+    },
 }
 
 /// How far an ISA DMA transfer went.
@@ -193,6 +259,9 @@ pub trait DevCx {
 
     /// Asks for power-off with an exit code for the emulator.
     fn request_exit(&mut self, code: u32);
+
+    /// Tells whoever watches the machine.
+    fn tell(&mut self, _news: News) {}
 
     /// Sends bytes to a console port.
     fn console_out(&mut self, port: u32, bytes: &[u8]);

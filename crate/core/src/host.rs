@@ -60,6 +60,9 @@ pub enum BlockError {
     /// The image uses something not supported.
     #[error("unsupported image: {0}")]
     Unsupported(String),
+    /// The host has no room left.
+    #[error("No space left on device")]
+    NoSpace,
     /// The host failed.
     #[error("{0}")]
     Io(String),

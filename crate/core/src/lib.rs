@@ -16,7 +16,8 @@ pub mod time;
 pub use addr::{Gpa, Gva, PAGE_BITS, PAGE_MASK, PAGE_SIZE};
 pub use bus::{BusError, CPU_PRIVATE, IO_SPACE, PhysBus, RamPage};
 pub use device::{
-    BlockId, DevCx, Device, Frame, Input, IsaDma, MachineRequest, MapTo, Mapping, Space,
+    BlockId, DevCx, Device, ErrorAction, Frame, Input, IsaDma, MachineRequest, MapTo, Mapping,
+    News, Space,
 };
 pub use host::{
     BlockBackend, BlockError, BlockRequest, PAGE_SECTORS, RequestId, SECTOR_BYTES, Written,

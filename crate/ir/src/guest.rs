@@ -294,9 +294,17 @@ pub trait Guest {
     fn explain(&self, _state: &State, _bus: &mut dyn PhysBus, _va: u64) -> Vec<(String, String)> {
         Vec::new()
     }
+    /// Whether gdb expects a watchpoint to stop the guest behind the access, not before it.
+    fn stops_behind_watched(&self) -> bool {
+        false
+    }
     /// The MMU's entries, for people: a line each.
-    fn tlb(&self) -> String {
+    fn tlb(&self, _state: &State, _bus: &mut dyn PhysBus) -> String {
         String::new()
+    }
+    /// The ranges that page tables map, for people: a line each; `None` for a guest without page tables of the hardware's.
+    fn mapped(&self, _state: &State, _bus: &mut dyn PhysBus) -> Option<String> {
+        None
     }
     /// Disassembles one instruction at `pc`: its length in bytes and its text.
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String);

@@ -380,6 +380,16 @@ impl Vcpu {
         self.guest.explain(&self.core.state, bus, va)
     }
 
+    /// The MMU's entries, for people.
+    pub fn tlb(&self, bus: &mut dyn Platform) -> String {
+        self.guest.tlb(&self.core.state, bus)
+    }
+
+    /// The ranges that page tables map, for people.
+    pub fn mapped(&self, bus: &mut dyn Platform) -> Option<String> {
+        self.guest.mapped(&self.core.state, bus)
+    }
+
     /// Physical address behind a virtual one, without any effect on the guest.
     pub fn debug_translate(&self, bus: &mut dyn Platform, va: u64) -> Option<Gpa> {
         self.guest.debug_translate(&self.core.state, bus, va)

@@ -190,7 +190,7 @@ impl Run {
         let room = MOST_SERIAL.saturating_sub(self.now.serial.len());
         self.now.serial.extend(said.iter().take(room));
         match end {
-            SliceEnd::Budget | SliceEnd::WaitingForHost => {}
+            SliceEnd::Budget | SliceEnd::WaitingForHost | SliceEnd::IoError => {}
             SliceEnd::Debug => return Some("reached"),
             SliceEnd::Shutdown => {
                 return Some(match step.run.until {

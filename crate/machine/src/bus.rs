@@ -9,8 +9,8 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use tinamou_core::{
-    BlockBackend, BlockId, BusError, Device, Frame, Gpa, Input, LoadError, Loader, MachineRequest,
-    Mapping, Ns, PhysBus, RamPage, Saver,
+    BlockBackend, BlockId, BusError, Device, ErrorAction, Frame, Gpa, Input, LoadError, Loader,
+    MachineRequest, Mapping, News, Ns, PhysBus, RamPage, Saver,
 };
 
 use crate::devices::{Board, BoardConfig, Sink};
@@ -19,6 +19,7 @@ mod cx;
 mod events;
 mod inspect;
 mod map;
+mod plug;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ pub use events::Advance;
 use events::{Pending, Timer};
 pub use inspect::{Answers, MapRange};
 use map::{FlatRange, Target};
+pub(crate) use plug::Vacant;
+pub use plug::{Card, Place, PlugError};
 
 /// The arena as the bus sees it. Offsets are arena offsets.
 pub trait Ram {
@@ -138,8 +141,14 @@ pub struct Bus {
     console_out: Vec<Vec<u8>>,
     disks: Vec<Option<Box<dyn BlockBackend>>>,
     nets: Vec<Option<Box<dyn NetBackend>>>,
+    /// Network ports on hubs: port and hub; frames on their way: the port they came from.
+    hubs: Vec<(u32, u32)>,
+    frames: VecDeque<(u32, Vec<u8>)>,
     dma_writes: Vec<DmaWrite>,
     images: Vec<(BlockId, u64, Vec<u8>)>,
+    /// What follows from failed reads and writes, by disk slot.
+    error_actions: Vec<[ErrorAction; 2]>,
+    news: Vec<News>,
     guest_errors: Vec<String>,
     log_guest_errors: bool,
     attention: bool,
@@ -147,6 +156,8 @@ pub struct Bus {
 
 /// Lines kept of the guest-error log between two [`Bus::take_guest_errors`].
 const GUEST_ERRORS_KEPT: usize = 1000;
+/// News kept between two [`Bus::take_news`].
+const NEWS_KEPT: usize = 1000;
 
 impl Bus {
     /// Makes `board` and resets it.
@@ -203,8 +214,12 @@ impl Bus {
             console_out: vec![Vec::new(); board.consoles as usize],
             disks: (0..board.disks).map(|_| None).collect(),
             nets: (0..board.nets).map(|_| None).collect(),
+            hubs: Vec::new(),
+            frames: VecDeque::new(),
             dma_writes: Vec::new(),
             images: Vec::new(),
+            error_actions: vec![[ErrorAction::Report; 2]; board.disks as usize],
+            news: Vec::new(),
             guest_errors: Vec::new(),
             log_guest_errors: false,
             attention: false,
@@ -356,6 +371,24 @@ impl Bus {
         }
     }
 
+    /// What happened since the last call.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    fn tell(&mut self, news: News) {
+        if self.news.len() < NEWS_KEPT {
+            self.news.push(news);
+        }
+    }
+
+    /// What follows from failed reads and writes of the disk in a slot.
+    pub fn set_error_actions(&mut self, slot: u32, read: ErrorAction, write: ErrorAction) {
+        if let Some(actions) = self.error_actions.get_mut(slot as usize) {
+            *actions = [read, write];
+        }
+    }
+
     /// Bytes the guest sent to a console port since the last call.
     pub fn take_console_output(&mut self, port: u32) -> Vec<u8> {
         self.console_out
@@ -483,6 +516,7 @@ impl Bus {
         if std::mem::take(&mut self.remap) {
             self.rebuild_map();
         }
+        self.carry_frames();
     }
 
     fn rebuild_map(&mut self) {

@@ -79,7 +79,10 @@ impl Machine {
         self.vcpu.take_hit();
         let end = self.with_vcpu(|vcpu, around| vcpu.step_one(around, !how.interrupts && !waits));
         match end {
-            VcpuEnd::Debug => SliceEnd::Debug,
+            VcpuEnd::Debug => {
+                self.pass_watched();
+                SliceEnd::Debug
+            }
             _ if self.icount() != before => SliceEnd::Debug,
             VcpuEnd::Halted => {
                 if let Some(end) = self.attend_as(true) {
@@ -94,6 +97,21 @@ impl Machine {
                 }
             }
             VcpuEnd::Budget | VcpuEnd::Attention => SliceEnd::Budget,
+        }
+    }
+
+    /// A watchpoint has stopped the vCPU before an access: where the guest's debuggers want it behind, the access is made.
+    pub(crate) fn pass_watched(&mut self) {
+        if !self.vcpu.guest().stops_behind_watched() {
+            return;
+        }
+        let hit = self.vcpu.take_hit();
+        if let Some(Hit::Watch { .. }) = hit {
+            self.with_vcpu(|vcpu, around| vcpu.step_one(around, true));
+            self.vcpu.take_hit();
+        }
+        if hit.is_some() {
+            self.vcpu.put_hit(hit);
         }
     }
 

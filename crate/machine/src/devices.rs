@@ -4,6 +4,7 @@
 use tinamou_core::{Device, MapTo, Mapping, Space};
 
 use crate::boards::pc::PcOptions;
+use crate::bus::Vacant;
 
 /// What a board is made with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,6 +76,8 @@ pub struct DeviceSpec {
     pub interrupt_controller: bool,
     /// True for the device that moves data for ISA devices.
     pub dma_controller: bool,
+    /// A free PCI slot for cards that are plugged while the machine runs.
+    pub spare: bool,
 }
 
 impl DeviceSpec {
@@ -96,6 +99,24 @@ impl DeviceSpec {
             nets: &[],
             interrupt_controller: false,
             dma_controller: false,
+            spare: false,
+        }
+    }
+
+    /// A free PCI slot, whose cards have INTA# there and use this network port.
+    pub const fn free_slot(
+        name: &'static str,
+        pci: &'static [(u8, u8)],
+        wires: &'static [IrqWire],
+        nets: &'static [u32],
+    ) -> DeviceSpec {
+        DeviceSpec {
+            present: |_| false,
+            pci,
+            wires,
+            nets,
+            spare: true,
+            ..DeviceSpec::new(name, "free PCI slot", |_| Box::new(Vacant))
         }
     }
 }

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use tinamou_jit::debug::Hit;
 
 use crate::debug::Step;
+use crate::input::HostInput;
 use crate::machine::{Machine, SliceEnd};
 
 /// Instructions between snapshots while the machine runs forward.
@@ -36,6 +37,8 @@ pub(crate) enum Input {
     Register { number: u32, bytes: Vec<u8> },
     Pc(u64),
     Memory { gpa: u64, bytes: Vec<u8> },
+    Host(HostInput),
+    Nmi,
 }
 
 #[derive(Clone, Debug)]
@@ -130,7 +133,9 @@ impl Machine {
                     h.typed.push((port, bytes));
                     return false;
                 }
-                Input::Skip { .. } | Input::Step(_) => return false,
+                Input::Skip { .. } | Input::Step(_) | Input::Host(_) | Input::Nmi => {
+                    return false;
+                }
             }
         }
         h.log.push(Event {
@@ -178,7 +183,9 @@ impl Machine {
                 self.discard_output();
                 match ran {
                     SliceEnd::Budget => {}
-                    SliceEnd::Halted { .. } | SliceEnd::WaitingForHost => halted = true,
+                    SliceEnd::Halted { .. } | SliceEnd::WaitingForHost | SliceEnd::IoError => {
+                        halted = true;
+                    }
                     SliceEnd::Debug => return ran,
                     // The present may be the machine's end.
                     _ => {
@@ -259,6 +266,8 @@ impl Machine {
             Input::Serial { port, bytes } => self.serial_input_live(port, &bytes),
             Input::Skip { ns } => self.skip_live(ns),
             Input::Reset => self.reset_live(),
+            Input::Host(input) => self.host_input_live(input),
+            Input::Nmi => self.nmi_live(),
             Input::Step(how) => {
                 self.step_live(how);
             }

@@ -106,8 +106,13 @@ impl Machine {
     }
 
     /// The MMU's entries, a line each.
-    pub fn tlb(&self) -> String {
-        self.vcpu.guest().tlb()
+    pub fn tlb(&mut self) -> String {
+        self.with_vcpu(|vcpu, around| vcpu.tlb(around))
+    }
+
+    /// The ranges that page tables map, a line each; `None` where the hardware has no page tables.
+    pub fn mapped(&mut self) -> Option<String> {
+        self.with_vcpu(|vcpu, around| vcpu.mapped(around))
     }
 
     /// The physical address behind a virtual one.

@@ -10,6 +10,7 @@ pub mod debug;
 pub mod devices;
 pub mod history;
 pub mod image;
+pub mod input;
 pub mod inspect;
 pub mod machine;
 pub mod malta;

@@ -14,10 +14,14 @@ use crate::bus::{Advance, Bus, Ram};
 use crate::clock::Clock;
 use crate::config::{Accel, Config, MachineError};
 use crate::history::{History, Input};
+use crate::input::HostInput;
 use crate::snapshot::Identity;
 
 /// Most instructions of one vCPU run: short enough that generated loops re-enter optimised code (DESIGN.md, "budget").
 const MAX_RUN_INSNS: u64 = 100_000;
+
+/// The pin that a PC's CPU takes non-maskable interrupts by.
+const NMI_PIN: u32 = 1;
 
 /// Most instructions that a saved machine may have run: no overflow is near (a month at 10^9 a second is 2^51).
 const MAX_ICOUNT: u64 = 1 << 52;
@@ -34,6 +38,8 @@ pub enum SliceEnd {
     },
     /// A disk request is late: call again when the host has it.
     WaitingForHost,
+    /// A disk request failed, and the machine is to stop; it is made again by the next slice.
+    IoError,
     /// The guest powered the machine off.
     Shutdown,
     /// The guest asked for a reset, which was done.
@@ -225,7 +231,10 @@ impl Machine {
             };
             match self.vcpu.run(&mut around, budget) {
                 VcpuEnd::Budget | VcpuEnd::Attention => {}
-                VcpuEnd::Debug => return SliceEnd::Debug,
+                VcpuEnd::Debug => {
+                    self.pass_watched();
+                    return SliceEnd::Debug;
+                }
                 VcpuEnd::Halted => {
                     // What happened during this very slice may end the wait.
                     if let Some(stop) = self.attend() {
@@ -266,8 +275,10 @@ impl Machine {
         if !timers {
             self.bus.set_now(Ns(now));
         } else if self.bus.next_deadline().is_some_and(|d| d.0 <= now) {
-            if self.bus.advance(Ns(now)) == Advance::WaitingForHost {
-                return Some(SliceEnd::WaitingForHost);
+            match self.bus.advance(Ns(now)) {
+                Advance::Done => {}
+                Advance::WaitingForHost => return Some(SliceEnd::WaitingForHost),
+                Advance::Failed => return Some(SliceEnd::IoError),
             }
         } else {
             self.bus.set_now(Ns(now));
@@ -346,6 +357,31 @@ impl Machine {
         self.bus.reset();
         self.vcpu.reset();
         self.cpu_irq = 0;
+    }
+
+    /// Something that somebody did at the machine.
+    pub fn host_input(&mut self, input: HostInput) {
+        if self.note(|| Input::Host(input)) {
+            self.host_input_live(input);
+        }
+    }
+
+    pub(crate) fn host_input_live(&mut self, input: HostInput) {
+        self.bus.set_now(Ns(self.now_ns()));
+        self.bus.host_input(|| input.news());
+    }
+
+    /// A non-maskable interrupt. Only a PC's CPU has a pin for it.
+    pub fn nmi(&mut self) {
+        if self.note(|| Input::Nmi) {
+            self.nmi_live();
+        }
+    }
+
+    pub(crate) fn nmi_live(&mut self) {
+        for level in [true, false] {
+            self.vcpu.guest_mut().set_irq(NMI_PIN, level);
+        }
     }
 
     /// Types bytes into a console port.

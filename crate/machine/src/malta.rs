@@ -114,8 +114,9 @@ pub static MALTA: Board = Board {
     open: &[(0, 0x2000_0000)],
     consoles: 3,
     serial_ports: 3,
-    disks: 4,
-    nets: 1,
+    // Four of IDE; from 8 on those of plugged cards.
+    disks: 12,
+    nets: 5,
     devices: &[
         DeviceSpec {
             map: &[boot_rom_mapping()],
@@ -251,6 +252,11 @@ pub static MALTA: Board = Board {
                 Box::new(Ns16550::new(2, 3, c.big_endian))
             })
         },
+        // The board's four connectors.
+        DeviceSpec::free_slot("pci-slot18", &[(0x90, 0)], &[wire(0, "piix4", 0)], &[1]),
+        DeviceSpec::free_slot("pci-slot19", &[(0x98, 0)], &[wire(0, "piix4", 1)], &[2]),
+        DeviceSpec::free_slot("pci-slot20", &[(0xa0, 0)], &[wire(0, "piix4", 2)], &[3]),
+        DeviceSpec::free_slot("pci-slot21", &[(0xa8, 0)], &[wire(0, "piix4", 3)], &[4]),
     ],
 };
 

@@ -1,5 +1,7 @@
 //! `-drive` and its short forms.
 
+use tinamou_core::ErrorAction;
+
 use super::keyval::{self, on_off, unknown};
 
 /// What is in the drive.
@@ -18,6 +20,8 @@ pub enum Format {
     Raw,
     /// QEMU's own.
     Qcow2,
+    /// Zeros: `null-co://SIZE`.
+    Null,
 }
 
 /// What a drive is connected to.
@@ -48,6 +52,10 @@ pub struct Drive {
     pub readonly: bool,
     /// Writes are kept in memory; `None` as `-snapshot` says.
     pub snapshot: Option<bool>,
+    /// What follows when the file cannot be read.
+    pub rerror: ErrorAction,
+    /// What follows when it cannot be written.
+    pub werror: ErrorAction,
 }
 
 impl Drive {
@@ -61,6 +69,22 @@ impl Drive {
             index: Some(index),
             readonly: false,
             snapshot: None,
+            rerror: ErrorAction::Report,
+            werror: ErrorAction::StopIfFull,
+        }
+    }
+}
+
+/// `rerror` and `werror`.
+fn action(pair: &keyval::Pair, write: bool) -> Result<ErrorAction, String> {
+    match pair.value.as_str() {
+        "report" => Ok(ErrorAction::Report),
+        "ignore" => Ok(ErrorAction::Ignore),
+        "stop" => Ok(ErrorAction::Stop),
+        "enospc" if write => Ok(ErrorAction::StopIfFull),
+        other => {
+            let kind = if write { "write" } else { "read" };
+            Err(format!("'{other}' invalid {kind} error action"))
         }
     }
 }
@@ -78,6 +102,8 @@ pub fn parse(text: &str) -> Result<Drive, String> {
         index: None,
         readonly: false,
         snapshot: None,
+        rerror: ErrorAction::Report,
+        werror: ErrorAction::StopIfFull,
     };
     let (mut bus, mut unit) = (None, None);
     let number = |p: &keyval::Pair| {
@@ -118,8 +144,10 @@ pub fn parse(text: &str) -> Result<Drive, String> {
             "unit" => unit = Some(number(&pair)?),
             "readonly" | "read-only" => drive.readonly = on_off(&pair)?,
             "snapshot" => drive.snapshot = Some(on_off(&pair)?),
+            "rerror" => drive.rerror = action(&pair, false)?,
+            "werror" => drive.werror = action(&pair, true)?,
             // How QEMU caches and names things changes nothing here.
-            "cache" | "aio" | "id" | "discard" | "detect-zeroes" | "werror" | "rerror" => {}
+            "cache" | "aio" | "id" | "discard" | "detect-zeroes" => {}
             _ => return Err(unknown(&pair)),
         }
     }

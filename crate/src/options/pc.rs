@@ -36,6 +36,12 @@ pub fn boot(text: &str) -> Result<Boot, String> {
     Ok(boot)
 }
 
+/// The order as letters.
+pub fn letters(boot: &Boot) -> String {
+    let letter = |n: &u8| " acdn".chars().nth((*n).into()).filter(|_| *n != 0);
+    boot.order.iter().filter_map(letter).collect()
+}
+
 fn order(letters: &str) -> Result<[u8; 3], String> {
     let mut order = [0; 3];
     if letters.len() > order.len() {
@@ -58,6 +64,11 @@ fn order(letters: &str) -> Result<[u8; 3], String> {
 /// # Errors
 /// A sentence for the user.
 pub fn device(options: &mut Options, text: &str) -> Result<(), String> {
+    if text.trim_start().starts_with('{') {
+        let args = super::qom::arguments(text, "driver")?;
+        options.devices.push(args.into());
+        return Ok(());
+    }
     let pairs = keyval::parse(text, Some("driver"))?;
     let driver = pairs.iter().find(|p| p.key == "driver");
     let driver = driver.map(|p| p.value.clone()).unwrap_or_default();
@@ -99,10 +110,10 @@ pub fn device(options: &mut Options, text: &str) -> Result<(), String> {
                 }
             }
         }
-        other => {
-            return Err(format!(
-                "device '{other}' is not supported (isa-debug-exit, isa-debugcon)"
-            ));
+        // Whether there is such a card is found when it is plugged.
+        _ => {
+            let args = super::qom::arguments(text, "driver")?;
+            options.devices.push(args.into());
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use tinamou_machine::{Accel, Arch};
 use super::drive::{Drive, Interface, Media};
 use super::keyval::{self, Pair, on_off, unknown};
 use super::monitor::{Mode, Monitor};
-use super::{Icount, Parser, Stop, chardev, drive, log, monitor, pc, rtc, version};
+use super::{Icount, Parser, Stop, chardev, drive, log, monitor, pc, qom, rtc, version};
 
 type Applied = Result<(), Stop>;
 
@@ -59,6 +59,13 @@ const fn opt(
 /// An option of QEMU's that is not there yet.
 fn later(_: &mut Parser, _: &str) -> Applied {
     Err(Stop::Error("not supported yet".into()))
+}
+
+/// A command to run before the machine is there.
+fn early(p: &mut Parser, command: &'static str, text: &str, implied: &str) -> Result<(), Stop> {
+    let args = qom::arguments(text, implied)?;
+    p.options.early.push(qom::Early { command, args });
+    Ok(())
 }
 
 /// An option whose only supported argument is `none`.
@@ -226,9 +233,27 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &["device"],
-        "isa-debug-exit[,iobase=0x501|0xf4]|isa-debugcon,chardev=ID",
-        "PC: a device besides the board's own",
+        "DRIVER[,PROP=VALUE]...",
+        "a card on the PCI bus, as for device_add; PC: isa-debug-exit[,iobase=0x501|0xf4], isa-debugcon,chardev=ID",
         |p, v| Ok(pc::device(&mut p.options, v)?),
+    ),
+    opt(
+        &["object"],
+        "TYPE,id=ID[,PROP=VALUE]...",
+        "an object, as for object-add",
+        |p, v| early(p, "object-add", v, "qom-type"),
+    ),
+    opt(
+        &["netdev"],
+        "hubport,id=ID,hubid=N",
+        "a network back end, as for netdev_add",
+        |p, v| early(p, "netdev_add", v, "type"),
+    ),
+    opt(
+        &["blockdev"],
+        "driver=DRIVER,node-name=NAME[,OPTION=VALUE]...",
+        "an image by name, as for blockdev-add",
+        |p, v| early(p, "blockdev-add", v, "driver"),
     ),
     opt(
         &["chardev"],
@@ -405,9 +430,6 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &[
-            "netdev",
-            "object",
-            "blockdev",
             "loadvm",
             "global",
             "trace",

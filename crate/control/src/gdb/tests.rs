@@ -25,11 +25,15 @@ fn symbol(arch: &str, name: &str) -> u64 {
 
 fn machine(arch: &str, accel: Accel) -> Machine {
     let mut config = Config::new(Config::target(arch).unwrap());
-    let wide = arch.starts_with("mips64");
-    config.cpu = if wide { "MIPS64R2-generic" } else { "24Kf" }.into();
     config.ram_bytes = 16 << 20;
-    let image = arch.replace("64", "");
-    config.kernel = Some(repository(&format!("tests/lab/images/lab-{image}.elf")));
+    if arch.starts_with("mips") {
+        let wide = arch.starts_with("mips64");
+        config.cpu = if wide { "MIPS64R2-generic" } else { "24Kf" }.into();
+        let image = arch.replace("64", "");
+        config.kernel = Some(repository(&format!("tests/lab/images/lab-{image}.elf")));
+    } else {
+        config.kernel = Some(repository(&format!("tests/gdb/images/pc-{arch}.elf")));
+    }
     config.accel = accel;
     config.tuning.hot_runs = 8;
     config.tuning.batch = 4;
@@ -729,7 +733,10 @@ impl Random {
 
 #[test]
 fn hostile_packets_do_no_harm() {
-    let words: [&[u8]; 46] = [
+    let words: [&[u8]; 49] = [
+        b"100000",
+        b"28=",
+        b"1000,4",
         b"g",
         b"G",
         b"p",
@@ -777,9 +784,15 @@ fn hostile_packets_do_no_harm() {
         b"-",
         b"\xff\x00",
     ];
-    let mut s = Session::new("mips", Accel::Interp);
+    for (arch, first) in [("mips", 0), ("i386", 6000), ("x86_64", 12_000)] {
+        hostile_packets(arch, first, &words);
+    }
+}
+
+fn hostile_packets(arch: &str, first: u64, words: &[&[u8]]) {
+    let mut s = Session::new(arch, Accel::Interp);
     s.bench.machine.keep_history();
-    for seed in 0..6000u64 {
+    for seed in first..first + 6000 {
         let mut r = Random(seed);
         let mut body = Vec::new();
         for _ in 0..1 + r.next(7) {
@@ -808,4 +821,38 @@ fn hostile_packets_do_no_harm() {
     assert_eq!(s.ask("qAttached"), "1");
     let long = [&b"m"[..], &[b'1'; 40_000]].concat();
     assert_eq!(s.ask_bytes(&long), "E22");
+}
+
+/// What the reset vector's packets say of an x86 CPU: QEMU 7.2's answers (`qemu-system-i386 -S -gdb …`, `qemu-system-x86_64` likewise), but
+/// for what differs by the model and the tag word.
+#[test]
+fn registers_of_x86() {
+    for (arch, ip, word, regs) in [("i386", 8, 8, 50), ("x86_64", 16, 16, 66)] {
+        let mut s = Session::new(arch, Accel::Interp);
+        let zeros = |n: usize| "0".repeat(n);
+        assert_eq!(s.ask("p0"), zeros(word));
+        assert_eq!(s.ask(&format!("p{regs:x}")), "E14");
+        // Past the last one of the core come XMM0 and, at the end, MXCSR.
+        assert_eq!(s.ask(&format!("p{:x}", regs - 1)), "801f0000");
+        // General registers, selectors, x87 and SSE can be set and read back.
+        for (number, value) in [
+            (1u32, "21436587".to_owned() + &zeros(word - 8)),
+            (ip, "20001000".to_owned() + &zeros(word - 8)),
+            (ip + 17, "0000000000000080ff3f".into()),
+            (ip + 34, "00112233445566778899aabbccddeeff".into()),
+        ] {
+            assert_eq!(
+                s.ask(&format!("P{number:x}={value}")),
+                "OK",
+                "{arch} {number}"
+            );
+            assert_eq!(s.ask(&format!("p{number:x}")), value, "{arch} {number}");
+        }
+        // All of them at once, as wide as they are.
+        let all = s.ask("g");
+        let wide = if arch == "i386" { 344 } else { 608 };
+        assert_eq!(all.len(), 2 * wide, "{arch}");
+        assert_eq!(s.ask(&format!("G{all}")), "OK");
+        assert_eq!(s.ask("g"), all);
+    }
 }

@@ -1,25 +1,43 @@
 //! Expressions of the monitor: 64-bit integers with `+ -`, then `& | ^`, then `* / %`, signs, brackets, `'c'`, and numbers as in
-//! C. As with QEMU on MIPS, `$` names no registers.
+//! C. `$` names registers, where the caller knows any.
+
+use std::collections::BTreeMap;
 
 /// Brackets inside each other.
 const MAX_DEPTH: u32 = 64;
 
+/// Registers by name.
+pub type Registers = BTreeMap<String, u64>;
+
 struct Parser<'a> {
     rest: &'a str,
     depth: u32,
+    registers: &'a Registers,
 }
 
 /// The value of the expression that the text begins with, and what comes after it.
 ///
 /// # Errors
 /// QEMU's sentence.
-pub fn eval(text: &str) -> Result<(u64, &str), String> {
+pub fn eval<'a>(text: &'a str, registers: &'a Registers) -> Result<(u64, &'a str), String> {
     let mut p = Parser {
         rest: text,
         depth: 0,
+        registers,
     };
     let value = p.sum()?;
     Ok((value, p.rest))
+}
+
+/// The end of a register's name.
+fn name_end(text: &str) -> usize {
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.')
+        .unwrap_or(text.len())
+}
+
+/// The names of registers in a text.
+pub fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('$').skip(1).map(|t| &t[..name_end(t)])
 }
 
 impl Parser<'_> {
@@ -105,7 +123,12 @@ impl Parser<'_> {
                 self.rest = chars.as_str();
                 Ok(u64::from(u32::from(c)))
             }
-            Some('$') => Err("unknown register".into()),
+            Some('$') => {
+                let (name, rest) = self.rest[1..].split_at(name_end(&self.rest[1..]));
+                self.rest = rest;
+                let value = self.registers.get(name);
+                value.copied().ok_or_else(|| "unknown register".into())
+            }
             Some('0'..='9') => {
                 let end = self
                     .rest
@@ -128,11 +151,12 @@ impl Parser<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::eval;
+    use super::{Registers, eval};
 
     #[test]
     fn expressions() {
-        let value = |text: &str| eval(text).map(|(v, rest)| (v, rest.to_owned()));
+        let registers = Registers::from([("pc".to_owned(), 0x1000)]);
+        let value = |text: &str| eval(text, &registers).map(|(v, rest)| (v, rest.to_owned()));
         for (text, want) in [
             ("1+2*3", 7),
             ("0x10 & 3", 0),
@@ -142,6 +166,7 @@ mod tests {
             ("'a'", 97),
             ("010", 8),
             ("7 / 2", 3),
+            ("$pc+4", 0x1004),
             ("-7/2", (-3i64).cast_unsigned()),
             ("-9223372036854775808/-1", 1 << 63),
             ("0xffffffffffffffff", u64::MAX),
@@ -153,7 +178,7 @@ mod tests {
             ("1+", "unexpected end of expression"),
             ("(1", "')' expected"),
             ("7/0", "division by zero"),
-            ("$pc", "unknown register"),
+            ("$nosuch", "unknown register"),
             ("e", "invalid char 'e' in expression"),
         ] {
             assert_eq!(value(text), Err(want.into()), "{text}");

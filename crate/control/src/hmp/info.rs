@@ -39,11 +39,19 @@ pub static COMMANDS: &[HmpCommand] = &[
     cmd("kvm", "", "whether KVM is used", |_, _| {
         Ok("kvm support: not compiled\n".into())
     }),
+    cmd("mem", "", "the ranges that are mapped", |cx, _| {
+        let ranges = cx.machine()?.mapped();
+        Ok(ranges.unwrap_or_else(|| "unknown command: 'info mem'\n".into()))
+    }),
     cmd("memdev", "", "the memory backends", |cx, _| memdev(cx)),
     cmd("memory_size_summary", "", "sizes of memory", |cx, _| {
         Ok(format!("base memory: {}\n", qmp::memory::ram_bytes(cx)))
     }),
-    cmd("mice", "", "the mice", |_, _| Ok(String::new())),
+    cmd("mice", "", "the mice", |cx, _| {
+        let list = call(cx, "query-mice", json!({}))?;
+        let one = |m: &Value| format!("* Mouse #{}: {}\n", m["index"], text(&m["name"]));
+        Ok(each(&list).map(one).collect())
+    }),
     cmd("mtree", "[-f]", "the address space (-f: flat)", |cx, w| {
         let flat = w.flag("-f");
         w.end()?;
@@ -56,7 +64,14 @@ pub static COMMANDS: &[HmpCommand] = &[
             None => String::new(),
         })
     }),
-    cmd("network", "", "the network", |_, _| Ok(String::new())),
+    cmd("network", "", "the network", |cx, _| {
+        let one = |n: &qmp::net::Netdev| format!("{}: type=hubport,hub={}\n", n.id, n.hub);
+        Ok(cx.ctl.netdevs.iter().map(one).collect())
+    }),
+    cmd("dump", "", "the last dump of memory", |cx, _| {
+        let v = call(cx, "query-dump", json!({}))?;
+        Ok(format!("Status: {}\n", text(&v["status"])))
+    }),
     cmd("numa", "", "NUMA", |cx, _| Ok(numa(cx))),
     cmd("pci", "", "the PCI devices", pci),
     cmd("snapshots", "", "the snapshots inside images", |cx, _| {

@@ -61,6 +61,41 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     }
 }
 
+/// `chardev-change`
+pub fn change(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let id = args.text("id");
+    let Some(old) = all(cx).into_iter().find(|c| c.label == id) else {
+        return Err(Error::generic(format!("Chardev '{id}' does not exist")));
+    };
+    let kind = args.get("backend").map(|b| &b["type"]);
+    if kind.is_some_and(|k| k == "ringbuf") || cx.ctl.rings.contains_key(id) {
+        // Rings are no devices of the host: one becomes the other only where nobody uses it.
+        if old.frontend_open {
+            return Err(Error::generic(format!(
+                "Chardev '{id}' is busy: a ring buffer cannot take its place"
+            )));
+        }
+        let ring = cx.ctl.rings.remove(id);
+        if ring.is_none() {
+            cx.host.chardev_remove(id).map_err(Error::generic)?;
+        }
+        let made = add(cx, args);
+        if let (Err(_), Some(ring)) = (&made, ring) {
+            cx.ctl.rings.insert(id.into(), ring);
+        }
+        return made;
+    }
+    let backend = args.get("backend").unwrap_or(&Value::Null);
+    match cx
+        .host
+        .chardev_change(id, backend)
+        .map_err(Error::generic)?
+    {
+        Some(pty) => Ok(json!({ "pty": pty })),
+        None => done(),
+    }
+}
+
 /// `chardev-remove`
 pub fn remove(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     let id = args.text("id");

@@ -29,6 +29,7 @@ fn digits(bytes: &[u8]) -> String {
 /// A sum of numbers and registers.
 fn address(cx: &mut Cx<'_>, text: &str) -> Result<u64, Error> {
     let bad = || Error::generic(format!("'{text}' is no address"));
+    let none = expr::Registers::new();
     let (mut sum, mut rest, mut negative) = (0u64, text.trim(), false);
     loop {
         let value;
@@ -45,7 +46,7 @@ fn address(cx: &mut Cx<'_>, text: &str) -> Result<u64, Error> {
         } else {
             let end = rest.find(['+', '-', '$']).unwrap_or(rest.len());
             let (number, behind) = rest.split_at(end);
-            let (parsed, left) = expr::eval(number).map_err(|_| bad())?;
+            let (parsed, left) = expr::eval(number, &none).map_err(|_| bad())?;
             if !left.trim().is_empty() {
                 return Err(bad());
             }

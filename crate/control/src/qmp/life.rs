@@ -1,6 +1,7 @@
 //! The life of the machine.
 
 use serde_json::{Value, json};
+use tinamou_machine::Arch;
 
 use super::done;
 use crate::controller::{Cause, RunState};
@@ -60,8 +61,12 @@ pub fn wakeup(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 }
 
 /// `inject-nmi`
-pub fn nmi(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    Err(Error::unsupported())
+pub fn nmi(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    if cx.ctl.setup.target().arch != Arch::X86 {
+        return Err(Error::unsupported());
+    }
+    cx.machine()?.nmi();
+    done()
 }
 
 /// `quit`

@@ -33,7 +33,20 @@ pub fn set_numa_node(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 }
 
 /// `query-hotpluggable-cpus`
-pub fn hotpluggable_cpus(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+pub fn hotpluggable_cpus(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    let target = cx.ctl.setup.target();
+    if target.arch == Arch::X86 {
+        let model = cx.ctl.setup.text("cpu").unwrap_or_default();
+        let model = model.split(',').next().unwrap_or_default();
+        let mut one = json!({
+            "type": cpu_type(target, model), "vcpus-count": 1,
+            "props": {"socket-id": 0, "core-id": 0, "thread-id": 0},
+        });
+        if cx.ctl.state() != RunState::Preconfig {
+            one["qom-path"] = CPU_PATH.into();
+        }
+        return Ok(json!([one]));
+    }
     Err(Error::generic(
         "The feature 'query-hotpluggable-cpus' is not enabled",
     ))
@@ -189,8 +202,11 @@ pub fn replay(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 }
 
 /// `query-vm-generation-id`
-pub fn generation_id(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    Err(Error::unsupported())
+pub fn generation_id(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Err(match cx.ctl.setup.target().arch {
+        Arch::Mips => Error::unsupported(),
+        Arch::X86 => Error::generic("VM Generation ID device not found"),
+    })
 }
 
 /// Names of classes that boards of ours have.

@@ -15,7 +15,12 @@ const MOST_BYTES: u64 = 4 << 30;
 
 /// `query-memory-size-summary`
 pub fn summary(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    Ok(json!({"base-memory": ram_bytes(cx)}))
+    let mut sizes = json!({"base-memory": ram_bytes(cx)});
+    if cx.ctl.setup.target().arch == Arch::X86 {
+        // The PC could have memory plugged.
+        sizes["plugged-memory"] = 0.into();
+    }
+    Ok(sizes)
 }
 
 /// Bytes of RAM.

@@ -8,6 +8,7 @@ use super::done;
 use super::machine::{CPU_PATH, cpu_base_type, cpu_type};
 use crate::controller::RunState;
 use crate::cx::{Args, Cx};
+use crate::driven::Host;
 use crate::error::Error;
 use crate::setup;
 
@@ -101,6 +102,7 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("iothread", "object", false),
     ("rng-backend", "object", true),
     ("rng-builtin", "rng-backend", false),
+    ("rng-random", "rng-backend", false),
     ("secret_common", "object", true),
     ("secret", "secret_common", false),
     ("throttle-group", "object", false),
@@ -140,9 +142,31 @@ fn types(cx: &Cx<'_>) -> Vec<(String, String, bool)> {
     all
 }
 
-/// Whether this is a type of devices.
-pub(crate) fn is_device(ty: &str) -> bool {
-    DEVICES.iter().any(|(_, t, _)| *t == ty)
+/// Whether this is a type of devices, and if so whether it is abstract.
+pub(crate) fn device_kind(ty: &str) -> Option<bool> {
+    if DEVICES.iter().any(|(_, t, _)| *t == ty) || ty.ends_with("-cpu") {
+        return Some(false);
+    }
+    let at = TYPES.iter().find(|t| t.0 == ty)?;
+    let mut up = at;
+    while up.0 != "device" {
+        up = TYPES.iter().find(|t| t.0 == up.1)?;
+    }
+    Some(at.2)
+}
+
+/// Whether there is an object of this path.
+pub(crate) fn exists(cx: &mut Cx<'_>, path: &str) -> bool {
+    find(&tree(cx), path).is_ok()
+}
+
+/// The path of a device of the board, by its name there.
+pub(crate) fn device_path(host: &mut dyn Host, name: &str) -> Option<String> {
+    let machine = host.machine()?;
+    let (board, config) = (machine.board(), machine.board_config());
+    let mut present = board.devices.iter().filter(|d| (d.present)(&config));
+    let n = present.position(|d| d.name == name)?;
+    Some(format!("/machine/unattached/device[{}]", n + 2))
 }
 
 fn implements(types: &[(String, String, bool)], ty: &str, ancestor: &str) -> bool {
@@ -250,11 +274,27 @@ fn tree(cx: &mut Cx<'_>) -> Vec<Node> {
             all.push(dev);
         }
     }
+    let mut cards: Vec<_> = cx.ctl.cards.iter().collect();
+    cards.sort_by_key(|c| &c.path);
+    for c in cards {
+        let mut n = device_node(&c.path, c.driver);
+        for p in &mut n.properties {
+            if matches!(p.name.as_str(), "hotplugged" | "hotpluggable") {
+                p.value = json!(c.hotplugged || p.name == "hotpluggable");
+            }
+        }
+        n.properties
+            .push(property("addr", "int32", json!(c.slot << 3)));
+        for (name, value) in &c.properties {
+            n.properties.push(property(name, "str", value.clone()));
+        }
+        all.push(n);
+    }
     for d in cx.host.drives() {
         let ty = match d.slot {
             4 | 5 => "floppy",
             // The interface is a device of its own.
-            6 | 7 => continue,
+            6.. => continue,
             _ if d.removable => "ide-cd",
             _ => "ide-hd",
         };

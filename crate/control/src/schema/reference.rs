@@ -6,7 +6,7 @@ use super::{Command, Enum, Member, Object, Type};
 use crate::commands::{COMMANDS, EVENTS, HMP_COMMANDS};
 use crate::hmp;
 
-/// Commands that QEMU 7.2 has on MIPS, by its `query-commands`.
+/// Commands that QEMU 7.2 has on MIPS or x86, by its `query-commands`.
 const QEMU: &str = include_str!("qemu-7.2-commands.txt");
 
 fn escape(text: &str) -> String {

@@ -15,6 +15,8 @@ pub struct TestHost {
     pub chardevs: Vec<Chardev>,
     pub drives: Vec<Drive>,
     pub written: Vec<(String, Vec<u8>)>,
+    /// The board has no display.
+    pub no_display: bool,
     /// A machine that was saved.
     pub state: Option<Vec<u8>>,
 }
@@ -66,6 +68,7 @@ impl Host for TestHost {
         config.ram_bytes = setup.number("m").unwrap_or_default();
         config.nic = setup.get("nic") != Some(&Value::Bool(false));
         config.kernel = self.kernel.clone();
+        config.pc.vga = !self.no_display && setup.get("vga") != Some(&Value::Bool(false));
         if let Some(file) = setup.text("kernel").filter(|f| !f.is_empty()) {
             return Err(format!("could not load kernel '{file}': no such file"));
         }
@@ -132,7 +135,14 @@ impl Host for TestHost {
     }
 
     fn insert(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
-        if open.file.starts_with("/nosuch") {
+        let known = [None, Some("raw"), Some("qcow2"), Some("null-co")];
+        if !known.contains(&open.format) {
+            return Err(format!(
+                "Unknown driver '{}'",
+                open.format.unwrap_or_default()
+            ));
+        }
+        if open.file.starts_with("/nosuch") || open.file.starts_with("/nonexistent") {
             return Err(format!(
                 "Could not open '{}': No such file or directory",
                 open.file
@@ -142,6 +152,56 @@ impl Host for TestHost {
             d.medium = Some(medium(open.file));
         }
         Ok(())
+    }
+
+    fn look(&mut self, open: Open<'_>) -> Result<Medium, String> {
+        self.file_there(open.file)?;
+        if open.format == Some("qcow2") && !open.file.ends_with("qcow2") {
+            return Err("Image is not in qcow2 format".into());
+        }
+        Ok(Medium {
+            format: open.format.unwrap_or("raw").into(),
+            read_only: open.read_only,
+            ..medium(open.file)
+        })
+    }
+
+    fn add_drive(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
+        self.drives.push(Drive {
+            slot,
+            removable: false,
+            medium: Some(medium(open.file)),
+            stats: Default::default(),
+        });
+        Ok(())
+    }
+
+    fn drop_drive(&mut self, slot: u32) {
+        self.drives.retain(|d| d.slot != slot);
+    }
+
+    fn resize(&mut self, slot: u32, bytes: u64) -> Result<(), String> {
+        let drive = self.drives.iter_mut().find(|d| d.slot == slot);
+        let medium = drive.and_then(|d| d.medium.as_mut());
+        medium.ok_or("the drive is empty")?.virtual_size = bytes;
+        Ok(())
+    }
+
+    fn file_there(&self, path: &str) -> Result<(), String> {
+        if path.starts_with("/nonexistent") {
+            return Err(format!(
+                "Could not open '{path}': No such file or directory"
+            ));
+        }
+        Ok(())
+    }
+
+    fn chardev_change(&mut self, id: &str, backend: &Value) -> Result<Option<String>, String> {
+        let kind = backend["type"].as_str().unwrap_or_default();
+        for c in self.chardevs.iter_mut().filter(|c| c.label == id) {
+            c.filename = kind.into();
+        }
+        Ok((kind == "pty").then(|| "/dev/pts/0".into()))
     }
 
     fn remove(&mut self, slot: u32) -> Result<(), String> {
@@ -206,7 +266,9 @@ impl Dialogue {
     /// Runs a command; the last message is its reply.
     pub fn run(&mut self, name: &str, args: Value) -> Result<Value, (String, String)> {
         let message = serde_json::json!({"execute": name, "arguments": args});
-        let reply = self.send(message.to_string().as_bytes()).pop().unwrap();
+        let said = self.send(message.to_string().as_bytes());
+        // Events may come before and behind it.
+        let reply = said.into_iter().find(|m| m.get("event").is_none()).unwrap();
         let text = |v: &Value| v.as_str().unwrap().to_owned();
         match reply.get("return") {
             Some(value) => Ok(value.clone()),

@@ -190,7 +190,7 @@ impl Guest for Mips {
         self.explain_address(state, va)
     }
 
-    fn tlb(&self) -> String {
+    fn tlb(&self, _: &State, _: &mut dyn PhysBus) -> String {
         disas::tlb(self)
     }
 

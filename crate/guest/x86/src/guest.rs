@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use iced_x86::{Decoder, DecoderOptions};
-use tinamou_core::PhysBus;
-use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Stop, Translation};
+use tinamou_core::{Gpa, PhysBus};
+use tinamou_ir::guest::{
+    Access, CodeFetch, Cx, DebugDescription, Fault, Guest, State, Stop, Translation,
+};
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type, layout};
 
 use crate::bus::pin;
@@ -12,7 +14,7 @@ use crate::mode::Mode;
 use crate::regs::{CS, DX};
 use crate::seg::Seg;
 use crate::sys::Sys;
-use crate::{X86, disas, fault, helpers, lift};
+use crate::{X86, disas, fault, helpers, lift, show};
 
 impl Guest for X86 {
     fn name(&self) -> &'static str {
@@ -147,7 +149,35 @@ impl Guest for X86 {
     }
 
     fn dump(&self, state: &State) -> String {
-        disas::dump(self, state)
+        show::registers(self, state)
+    }
+
+    fn debug_description(&self) -> Option<DebugDescription> {
+        Some(self.describe())
+    }
+
+    fn debug_read(&mut self, cx: &mut dyn Cx, number: u32) -> Option<Vec<u8>> {
+        self.read_register(cx, number)
+    }
+
+    fn debug_write(&mut self, cx: &mut dyn Cx, number: u32, bytes: &[u8]) -> bool {
+        self.write_register(cx, number, bytes)
+    }
+
+    fn debug_translate(&self, state: &State, bus: &mut dyn PhysBus, va: u64) -> Option<Gpa> {
+        self.debug_gpa(state, bus, va)
+    }
+
+    fn tlb(&self, state: &State, bus: &mut dyn PhysBus) -> String {
+        show::pages(self, state, bus)
+    }
+
+    fn mapped(&self, state: &State, bus: &mut dyn PhysBus) -> Option<String> {
+        Some(show::ranges(self, state, bus))
+    }
+
+    fn stops_behind_watched(&self) -> bool {
+        true
     }
 
     fn explain(&self, state: &State, bus: &mut dyn PhysBus, va: u64) -> Vec<(String, String)> {

@@ -1,8 +1,8 @@
 //! x86 CPUs, 16, 32 and 64 bits: one lifter for all code sizes.
 //!
 //! Rooms: `lift` (what instructions mean, as IR; decoding is iced-x86's), `regs` (slots), `mode` (the mode word), `flags`, `sys` (control
-//! registers), `seg` (segments and descriptors), `stack`, `far` (far transfers and system calls), `exceptions`, `task`, `mmu`, `debug`, `io`,
-//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `state` (save and load), `bus` (cycles other than memory), `user` (programs without a
+//! registers), `seg` (segments and descriptors), `stack`, `far` (far transfers and system calls), `exceptions`, `task`, `mmu`, `debug`, `gdb`, `io`,
+//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `show`, `state` (save and load), `bus` (cycles other than memory), `user` (programs without a
 //! kernel below). Sources:
 //! Intel's Software Developer's Manual (SDM), volumes 1 to 4, and AMD's Architecture Programmer's Manual (APM), volumes 1 to 5.
 //!
@@ -32,6 +32,7 @@ mod far;
 pub mod fault;
 pub mod flags;
 pub mod fpu;
+mod gdb;
 mod guest;
 pub mod helpers;
 mod io;
@@ -42,6 +43,7 @@ pub mod models;
 mod msr;
 pub mod regs;
 pub mod seg;
+mod show;
 mod stack;
 mod state;
 mod string;

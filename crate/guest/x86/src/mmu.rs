@@ -29,6 +29,31 @@ struct Walk {
     leaf: (u64, u64, u32),
 }
 
+/// A page as the tables map it.
+pub(crate) struct Leaf {
+    /// Its linear address, sign-extended in long mode.
+    pub va: u64,
+    /// Its physical address.
+    pub pa: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its entry.
+    pub entry: u64,
+    /// RW and US of all levels.
+    pub rights: u64,
+}
+
+/// Most tables that a listing looks at.
+const MOST_TABLES: usize = 1 << 14;
+
+/// A level of the tables on the way to the leaves.
+struct Level {
+    table: u64,
+    va: u64,
+    level: u32,
+    rights: u64,
+}
+
 pub(crate) fn read(state: &State, bus: &mut dyn PhysBus, pa: u64, bytes: u32) -> u64 {
     match bus.page(Gpa(pa)) {
         RamPage::Ram { arena, .. } => {
@@ -135,7 +160,9 @@ impl X86 {
             va,
             info,
         };
-        let mut w = self.walk(state, bus, va).map_err(|e| refuse(code | e))?;
+        let mut w = self
+            .walk(state, bus, va, true)
+            .map_err(|e| refuse(code | e))?;
         let write_ok = w.rights & RW != 0;
         let user_page = w.rights & US != 0;
         let denied = match access {
@@ -179,10 +206,103 @@ impl X86 {
         })
     }
 
-    /// Walks the tables; an error is the page fault's error code without what the access adds. Sets the accessed bits above the leaf.
-    fn walk(&self, state: &State, bus: &mut dyn PhysBus, va: u64) -> Result<Walk, u64> {
+    /// The physical address behind a linear one, rights aside and without a trace in the tables.
+    pub(crate) fn peek(&self, state: &State, bus: &mut dyn PhysBus, va: u64) -> Option<u64> {
+        let va = if self.wide { va } else { va & 0xffff_ffff };
+        if self.sys.cr0 & cr0::PG == 0 {
+            return Some(self.a20(va));
+        }
+        let w = self.walk(state, bus, va, false).ok()?;
+        Some(self.a20(w.pa))
+    }
+
+    /// The pages that the tables map, ascending; `None` without paging. Leaves no trace.
+    pub(crate) fn leaves(&self, state: &State, bus: &mut dyn PhysBus) -> Option<Vec<Leaf>> {
+        if self.sys.cr0 & cr0::PG == 0 {
+            return None;
+        }
+        let pae = self.sys.cr4 & cr4::PAE != 0;
+        let mut out = Vec::new();
+        let level = |table, va, level| Level {
+            table,
+            va,
+            level,
+            rights: RW | US,
+        };
+        // The next one last.
+        let mut todo = if !pae {
+            vec![level(self.sys.cr3 & 0xffff_f000, 0, 2)]
+        } else if self.lma() {
+            vec![level(self.sys.cr3 & 0x000f_ffff_ffff_f000, 0, 4)]
+        } else {
+            let there = |&i: &usize| self.sys.pdpte[i] & P != 0;
+            let table = |i: usize| self.sys.pdpte[i] & 0x000f_ffff_ffff_f000;
+            let all = (0..4).filter(there);
+            let mut all: Vec<_> = all.map(|i| level(table(i), (i as u64) << 30, 2)).collect();
+            all.reverse();
+            all
+        };
+        let (bits, width) = if pae { (9, 8) } else { (10, 4) };
+        // Tables may lead in circles: the depth ends, their number is limited.
+        for _ in 0..MOST_TABLES {
+            let Some(at) = todo.pop() else { break };
+            let shift = 12 + bits * (at.level - 1);
+            let mut below = Vec::new();
+            for i in 0..1u64 << bits {
+                let pa = self.a20(at.table + i * width as u64);
+                // Devices are not touched.
+                if !matches!(bus.page(Gpa(pa)), RamPage::Ram { .. }) {
+                    break;
+                }
+                let e = read(state, bus, pa, width);
+                if e & P == 0 {
+                    continue;
+                }
+                let va = at.va | i << shift;
+                let va = if self.lma() {
+                    ((va << 16) as i64 >> 16) as u64
+                } else {
+                    va & 0xffff_ffff
+                };
+                let rights = at.rights & e;
+                let large = at.level > 1 && e & PS != 0 && (pae || self.sys.cr4 & cr4::PSE != 0);
+                if large || at.level == 1 {
+                    let mask = if pae {
+                        0x000f_ffff_ffff_f000
+                    } else {
+                        0xffff_f000
+                    };
+                    out.push(Leaf {
+                        va,
+                        pa: e & mask & !((1u64 << shift) - 1),
+                        bytes: 1 << shift,
+                        entry: e,
+                        rights,
+                    });
+                } else {
+                    below.push(Level {
+                        table: e & if pae {
+                            0x000f_ffff_ffff_f000
+                        } else {
+                            0xffff_f000
+                        },
+                        va,
+                        level: at.level - 1,
+                        rights,
+                    });
+                }
+            }
+            todo.extend(below.into_iter().rev());
+        }
+        out.sort_by_key(|leaf| leaf.va);
+        Some(out)
+    }
+
+    /// Walks the tables; an error is the page fault's error code without what the access adds. `mark`: sets the accessed bits above
+    /// the leaf.
+    fn walk(&self, state: &State, bus: &mut dyn PhysBus, va: u64, mark: bool) -> Result<Walk, u64> {
         if self.sys.cr4 & cr4::PAE == 0 {
-            return self.walk32(state, bus, va as u32);
+            return self.walk32(state, bus, va as u32, mark);
         }
         let nxe = self.sys.efer & efer::NXE != 0;
         let reserved = !((1u64 << self.model.phys_bits) - 1) & 0x000f_ffff_ffff_f000
@@ -234,7 +354,7 @@ impl X86 {
                     leaf: (at, e, 8),
                 });
             }
-            if e & A == 0 {
+            if mark && e & A == 0 {
                 write(state, bus, at, 8, e | A);
             }
             table = e & 0x000f_ffff_ffff_f000;
@@ -242,7 +362,13 @@ impl X86 {
         }
     }
 
-    fn walk32(&self, state: &State, bus: &mut dyn PhysBus, va: u32) -> Result<Walk, u64> {
+    fn walk32(
+        &self,
+        state: &State,
+        bus: &mut dyn PhysBus,
+        va: u32,
+        mark: bool,
+    ) -> Result<Walk, u64> {
         let at = self.a20((self.sys.cr3 & 0xffff_f000) + ((va as u64 >> 22) << 2));
         let e = read(state, bus, at, 4);
         if e & P == 0 {
@@ -272,7 +398,7 @@ impl X86 {
         if e2 & P == 0 {
             return Err(0);
         }
-        if e & A == 0 {
+        if mark && e & A == 0 {
             write(state, bus, at, 4, e | A);
         }
         let pa = e2 & 0xffff_f000 | va as u64 & 0xfff;

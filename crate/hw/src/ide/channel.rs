@@ -238,6 +238,14 @@ impl Channel {
         }
     }
 
+    /// The tray of the drive of this disk slot was moved from outside.
+    pub fn tray_moved(&mut self, slot: u32, open: bool) {
+        if let Some(d) = self.drives.iter_mut().find(|d| d.cd && d.slot == slot) {
+            d.unit.changed |= d.unit.open && !open;
+            d.unit.open = open;
+        }
+    }
+
     fn soft_reset(&mut self, cx: &mut dyn DevCx) {
         self.t = Transfer::default();
         self.bm.status &= !BMS_ACTIVE;

@@ -97,6 +97,11 @@ impl Device for PiixIde {
                     c.medium_changed(slot);
                 }
             }
+            Input::Tray { slot, open } => {
+                if let Some(c) = self.channels.get_mut(slot as usize / 2) {
+                    c.tray_moved(slot, open);
+                }
+            }
             _ => {}
         }
     }

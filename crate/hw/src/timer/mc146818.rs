@@ -4,7 +4,7 @@
 //! update-ended interrupts, register C. Time is the virtual clock plus a base. Not modelled: daylight saving, square wave,
 //! odd divider settings (the clock runs whenever the divider is not held in reset).
 
-use tinamou_core::{DevCx, Device, LoadError, Loader, Ns, Saver};
+use tinamou_core::{DevCx, Device, LoadError, Loader, News, Ns, Saver};
 
 const A_UIP: u8 = 0x80;
 const B_SET: u8 = 0x80;
@@ -173,7 +173,8 @@ impl Mc146818 {
     }
 
     /// Takes the time from the registers.
-    fn take(&mut self, now: Ns) {
+    fn take(&mut self, cx: &mut dyn DevCx, now: Ns) {
+        let before = self.base + now.0 / Ns::SECOND.0;
         let c = self.cmos[0x32];
         let century = u32::from(c >> 4) * 10 + u32::from(c & 15);
         let year = century * 100 + self.decode(self.cmos[9]).min(99);
@@ -187,6 +188,9 @@ impl Mc146818 {
         let d = days(year.max(1970), month, day);
         self.seconds = d * 86_400 + u64::from(h * 3600 + m * 60 + s);
         self.set_at = now;
+        cx.tell(News::RtcSet {
+            offset_s: self.seconds as i64 - before as i64,
+        });
     }
 
     fn period(&self) -> Option<u64> {
@@ -279,7 +283,7 @@ impl Device for Mc146818 {
                 self.show(now);
                 self.cmos[i] = v;
                 if !self.held {
-                    self.take(now);
+                    self.take(cx, now);
                 }
             }
             0x0a => {
@@ -296,7 +300,7 @@ impl Device for Mc146818 {
                 // The registers keep their digits when the format bits change while SET.
                 self.cmos[i] = if set { v & !B_UIE } else { v };
                 if was && !set {
-                    self.take(now);
+                    self.take(cx, now);
                     self.held = false;
                 }
                 self.update_irq(cx);

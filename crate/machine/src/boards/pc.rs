@@ -1,7 +1,7 @@
 //! QEMU's `pc`: an i440FX/PIIX3 machine as data, and the ways to start it: firmware ([`firmware`]) or a kernel without any ([`boot`]).
 //!
 //! The CPU reaches the I/O space and its own chips at [`IO_SPACE`] and [`CPU_PRIVATE`]. CPU pins: 0 INTR, 1 NMI, 2 INIT, 3 A20M#, 4 IGNNE#.
-//! Disk slots 0 to 3 are IDE (a CD drive in 2), 4 and 5 floppies, 6 and 7 virtio disks; console ports 0 and 1 are serial, 2 the printer, 3
+//! Disk slots 0 to 3 are IDE (a CD drive in 2), 4 and 5 floppies, 6 and 7 virtio disks, 8 to 11 those of cards plugged later; console ports 0 and 1 are serial, 2 the printer, 3
 //! the debug ports, 4 the virtio console. Missing: more than one CPU's wires, `isapc`.
 
 use tinamou_core::{BlockId, CPU_PRIVATE, IO_SPACE, MapTo, Mapping, Space};
@@ -275,8 +275,8 @@ pub static PC: Board = Board {
     open: &[],
     consoles: 5,
     serial_ports: 2,
-    disks: 8,
-    nets: 1,
+    disks: 12,
+    nets: 5,
     devices: &[
         DeviceSpec {
             map: &[
@@ -541,6 +541,10 @@ pub static PC: Board = Board {
                 Box::new(VirtioPci::new(Balloon::new(c.ram_bytes)))
             })
         },
+        DeviceSpec::free_slot("pci-slot9", &[(0x48, 0)], &[inta(9)], &[1]),
+        DeviceSpec::free_slot("pci-slot10", &[(0x50, 0)], &[inta(10)], &[2]),
+        DeviceSpec::free_slot("pci-slot11", &[(0x58, 0)], &[inta(11)], &[3]),
+        DeviceSpec::free_slot("pci-slot12", &[(0x60, 0)], &[inta(12)], &[4]),
     ],
 };
 

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use tinamou_core::{BlockId, BlockRequest, DevCx, Gpa, IsaDma, MachineRequest, Ns, RequestId};
+use tinamou_core::{
+    BlockId, BlockRequest, DevCx, Gpa, IsaDma, MachineRequest, News, Ns, RequestId,
+};
 
 use super::Bus;
 
@@ -72,6 +74,10 @@ impl DevCx for Cx<'_> {
         self.request(MachineRequest::Shutdown);
     }
 
+    fn tell(&mut self, news: News) {
+        self.bus.tell(news);
+    }
+
     fn console_out(&mut self, port: u32, bytes: &[u8]) {
         if let Some(c) = self.bus.console_out.get_mut(port as usize) {
             c.extend_from_slice(bytes);
@@ -95,6 +101,7 @@ impl DevCx for Cx<'_> {
         if let Some(Some(n)) = self.bus.nets.get_mut(port as usize) {
             n.send(frame);
         }
+        self.bus.hub_frame(port, frame);
     }
 
     fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32 {

@@ -1,7 +1,8 @@
 //! Timers and disk completions on the virtual clock.
 
 use tinamou_core::{
-    BlockError, BlockRequest, Input, LoadError, Loader, Ns, RequestId, SECTOR_BYTES, Saver,
+    BlockError, BlockRequest, ErrorAction, Input, LoadError, Loader, News, Ns, RequestId,
+    SECTOR_BYTES, Saver,
 };
 
 use super::Bus;
@@ -19,6 +20,8 @@ pub(super) struct Pending {
     id: RequestId,
     deadline: Ns,
     request: BlockRequest,
+    /// It failed and the machine stopped: it is made again.
+    failed: bool,
 }
 
 /// How far [`Bus::advance`] came.
@@ -29,6 +32,9 @@ pub enum Advance {
     /// The host has not finished a disk request whose deadline has come: the clock waits there. Call again later; the guest
     /// must not run meanwhile.
     WaitingForHost,
+    /// A disk request failed, and the machine is to stop ([`tinamou_core::ErrorAction::Stop`]). The request is made again when it
+    /// goes on.
+    Failed,
 }
 
 enum Event {
@@ -67,8 +73,13 @@ impl Bus {
                     self.with_dev(t.dev, |d, cx| d.timer(cx, t.id));
                 }
                 Event::Disk(i) => {
-                    let p = &self.pending[i];
-                    let disk = self.disks.get_mut(p.slot as usize).and_then(Option::as_mut);
+                    let p = &mut self.pending[i];
+                    let mut disk = self.disks.get_mut(p.slot as usize).and_then(Option::as_mut);
+                    if std::mem::take(&mut p.failed)
+                        && let Some(d) = &mut disk
+                    {
+                        d.submit(p.id, p.request.clone());
+                    }
                     let result = match disk {
                         Some(d) => d.poll(p.id),
                         None => Some(Err(BlockError::Io("no disk".into()))),
@@ -76,6 +87,13 @@ impl Bus {
                     self.now = self.now.max(at);
                     let Some(result) = result else {
                         return Advance::WaitingForHost;
+                    };
+                    let result = match result {
+                        Ok(data) => Ok(data),
+                        Err(why) => match self.request_failed(i, why) {
+                            Some(result) => result,
+                            None => return Advance::Failed,
+                        },
                     };
                     let p = self.pending.swap_remove(i);
                     let input = Input::Block {
@@ -90,6 +108,37 @@ impl Bus {
         }
         self.now = self.now.max(to);
         Advance::Done
+    }
+
+    /// What the device is to hear of a request that failed; `None` if the machine is to stop.
+    fn request_failed(&mut self, i: usize, why: BlockError) -> Option<Result<Vec<u8>, BlockError>> {
+        let p = &mut self.pending[i];
+        let write = !matches!(p.request, BlockRequest::Read { .. });
+        let actions = self.error_actions.get(p.slot as usize);
+        let action = actions.map_or(ErrorAction::Report, |a| a[usize::from(write)]);
+        let action = match action {
+            ErrorAction::StopIfFull if why == BlockError::NoSpace => ErrorAction::Stop,
+            ErrorAction::StopIfFull => ErrorAction::Report,
+            other => other,
+        };
+        p.failed = action == ErrorAction::Stop;
+        let slot = p.slot;
+        let blank = match &p.request {
+            BlockRequest::Read { sectors, .. } => *sectors as usize * SECTOR_BYTES as usize,
+            _ => 0,
+        };
+        self.tell(News::BlockError {
+            slot,
+            write,
+            action,
+            no_space: why == BlockError::NoSpace,
+            reason: why.to_string(),
+        });
+        match action {
+            ErrorAction::Report | ErrorAction::StopIfFull => Some(Err(why)),
+            ErrorAction::Ignore => Some(Ok(vec![0; blank])),
+            ErrorAction::Stop => None,
+        }
     }
 
     fn due(&self, to: Ns) -> Option<(Ns, Event)> {
@@ -121,6 +170,12 @@ impl Bus {
         }
     }
 
+    /// Forgets what a device that is gone waits for.
+    pub(super) fn drop_events(&mut self, dev: usize) {
+        self.timers.retain(|t| t.dev != dev);
+        self.pending.retain(|p| p.dev != dev);
+    }
+
     pub(super) fn submit(
         &mut self,
         dev: usize,
@@ -140,6 +195,7 @@ impl Bus {
             id,
             deadline,
             request,
+            failed: false,
         });
         self.attention = true;
         id
@@ -220,6 +276,7 @@ impl Bus {
                 id,
                 deadline,
                 request,
+                failed: false,
             });
         }
         self.timers = timers;

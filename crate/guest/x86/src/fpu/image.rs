@@ -49,7 +49,7 @@ impl super::Fpu {
         self.full = (0..8).fold(0, |f, i| f | if w >> (2 * i) & 3 == 3 { 0 } else { 1 << i });
     }
 
-    fn set_status(&mut self, w: u16) {
+    pub(crate) fn set_status(&mut self, w: u16) {
         self.top = (w >> 11 & 7) as u8;
         self.sw = w & !0x3800;
     }

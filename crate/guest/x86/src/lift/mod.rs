@@ -115,10 +115,19 @@ impl Lifter<'_> {
         let mut have = 0u64;
         let room = 0x1000 - (self.pc & 0xfff);
         let mut want = room.min(MAX_BYTES);
+        // Bytes behind the instruction may be out of reach: that is no fault of its.
+        let mut end = None;
         loop {
-            while have < want {
+            while have < want && end.is_none() {
                 let n = if want - have >= 4 { 4 } else { 1 };
-                let w = code.fetch(self.linear(self.pc.wrapping_add(have)), n as u32)?;
+                let w = match code.fetch(self.linear(self.pc.wrapping_add(have)), n as u32) {
+                    Ok(w) => w,
+                    Err(f) if have == 0 => return Err(f),
+                    Err(f) => {
+                        end = Some(f);
+                        break;
+                    }
+                };
                 buf[have as usize..(have + n) as usize]
                     .copy_from_slice(&w.to_le_bytes()[..n as usize]);
                 have += n;
@@ -131,6 +140,9 @@ impl Lifter<'_> {
                 && d.last_error() == DecoderError::NoMoreBytes
                 && have < MAX_BYTES
             {
+                if let Some(f) = end {
+                    return Err(f);
+                }
                 want = have + 1;
                 continue;
             }

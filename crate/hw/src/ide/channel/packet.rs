@@ -1,6 +1,6 @@
 //! Packets (ATA/ATAPI-6, PACKET command): the drive's answer and its data in bursts.
 
-use tinamou_core::{DevCx, SECTOR_BYTES};
+use tinamou_core::{DevCx, News, SECTOR_BYTES};
 
 use super::super::atapi::Outcome;
 use super::{BMS_ACTIVE, CD_BLOCK, CHUNK, Channel, DRDY, DRQ, Phase};
@@ -11,7 +11,13 @@ impl Channel {
         p.copy_from_slice(&self.t.buf[..12]);
         let s = self.sel();
         let blocks = cx.block_info(self.drives[s].slot).map(|i| i.0 / 4);
-        match self.drives[s].unit.packet(&p, blocks) {
+        let was_open = self.drives[s].unit.open;
+        let outcome = self.drives[s].unit.packet(&p, blocks);
+        let (slot, open) = (self.drives[s].slot, self.drives[s].unit.open);
+        if open != was_open {
+            cx.tell(News::Tray { slot, open });
+        }
+        match outcome {
             Outcome::Done => self.finish(cx),
             Outcome::Check(key, asc) => self.check(cx, key, asc),
             Outcome::Data(d) if d.is_empty() => self.finish(cx),

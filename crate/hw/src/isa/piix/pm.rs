@@ -91,12 +91,12 @@ impl Pm {
     }
 
     /// Somebody pressed the power button.
-    pub fn power_button(&mut self, cx: &mut dyn DevCx) {
-        if self.get16(4) & SCI_EN == 0 {
-            // No operating system listens: the button is the switch of an AT power supply.
-            cx.request(MachineRequest::Shutdown);
+    ///
+    /// As with QEMU, a button that no operating system has enabled does nothing.
+    pub fn power_button(&mut self) {
+        if self.get16(2) & PWRBTN != 0 {
+            self.set16(0, self.get16(0) | PWRBTN);
         }
-        self.set16(0, self.get16(0) | PWRBTN);
     }
 
     /// Reads `size` bytes of the I/O block.

@@ -1,0 +1,201 @@
+//! Cards that are plugged into a running machine's free PCI slots, and taken out again.
+//!
+//! A board's table says which slots are free ([`crate::devices::DeviceSpec::spare`]). What the guest is told about it is the business
+//! of devices that hear [`Input::Plugged`]. A machine with such cards can be saved, but a fresh one lacks them and refuses the file.
+
+use tinamou_core::{DevCx, Device, Input, LoadError, Loader, Saver};
+use tinamou_hw::net::e1000::E1000;
+use tinamou_hw::net::ne2000::Ne2000;
+use tinamou_hw::net::pcnet::Pcnet;
+use tinamou_hw::net::rtl8139::Rtl8139;
+use tinamou_hw::virtio::balloon::Balloon;
+use tinamou_hw::virtio::blk::Blk;
+use tinamou_hw::virtio::net::Net;
+use tinamou_hw::virtio::pci::VirtioPci;
+use tinamou_hw::virtio::rng::Rng;
+
+use super::Bus;
+
+/// Disk slot of the first free PCI slot's card; the others follow.
+const FIRST_DISK: u32 = 8;
+/// Frames that wait at most; what a hub cannot hold is lost.
+const MOST_FRAMES: usize = 1024;
+
+/// What can be plugged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Card {
+    /// Intel 82540EM, with this address.
+    E1000([u8; 6]),
+    /// Realtek RTL8139.
+    Rtl8139([u8; 6]),
+    /// NE2000.
+    Ne2000([u8; 6]),
+    /// AMD PCnet.
+    Pcnet([u8; 6]),
+    /// Virtio network.
+    VirtioNet([u8; 6]),
+    /// Virtio disk; the disk is that of [`Place::disk`].
+    VirtioBlk,
+    /// Virtio entropy with this seed.
+    VirtioRng(u64),
+    /// Virtio balloon.
+    VirtioBalloon,
+}
+
+/// A free PCI slot, or one with such a card.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Number on the bus.
+    pub slot: u8,
+    /// The network port of a card there.
+    pub net: u32,
+    /// The disk slot of a card there.
+    pub disk: u32,
+}
+
+/// Why a card cannot be plugged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PlugError {
+    /// The slot is not free, or not for cards.
+    #[error("PCI slot {0} is not free")]
+    Taken(u8),
+    /// All are in use.
+    #[error("no PCI slot is free")]
+    Full,
+}
+
+/// What is in a free slot.
+pub(crate) struct Vacant;
+
+impl Device for Vacant {
+    fn reset(&mut self, _: &mut dyn DevCx) {}
+    fn read(&mut self, _: &mut dyn DevCx, _: u32, _: u64, _: u32) -> u64 {
+        u64::MAX
+    }
+    fn write(&mut self, _: &mut dyn DevCx, _: u32, _: u64, _: u32, _: u64) {}
+    fn save(&self, _: &mut Saver) {}
+    fn load(&mut self, _: &mut Loader<'_>, _: u32) -> Result<(), LoadError> {
+        Ok(())
+    }
+}
+
+impl Bus {
+    /// The slots for cards: each one's place in the board's table, and what it is.
+    fn spares(&self) -> impl Iterator<Item = (usize, Place)> {
+        let devices = self.board.devices.iter().enumerate();
+        let spares = devices.filter(|(_, d)| d.spare).zip(0..);
+        spares.filter_map(|((i, d), n)| {
+            let place = Place {
+                slot: d.pci.first()?.0 >> 3,
+                net: *d.nets.first()?,
+                disk: FIRST_DISK + n,
+            };
+            Some((i, place))
+        })
+    }
+
+    /// The first free slot for a card, or the wanted one.
+    ///
+    /// # Errors
+    /// [`PlugError`].
+    pub fn free_place(&self, wanted: Option<u8>) -> Result<Place, PlugError> {
+        let mut free = self.spares().filter(|(i, _)| self.devs[*i].is_none());
+        let found = free.find(|(_, p)| wanted.is_none_or(|w| w == p.slot));
+        let why = wanted.map_or(PlugError::Full, PlugError::Taken);
+        found.map(|(_, p)| p).ok_or(why)
+    }
+
+    /// Plugs a card into a slot that [`Bus::free_place`] found.
+    ///
+    /// # Errors
+    /// [`PlugError`].
+    pub fn plug(&mut self, slot: u8, card: Card) -> Result<(), PlugError> {
+        let found = self
+            .spares()
+            .find(|(i, p)| p.slot == slot && self.devs[*i].is_none());
+        let (i, place) = found.ok_or(PlugError::Taken(slot))?;
+        let device: Box<dyn Device> = match card {
+            Card::E1000(mac) => Box::new(E1000::new(place.net, mac)),
+            Card::Rtl8139(mac) => Box::new(Rtl8139::new(place.net, mac)),
+            Card::Ne2000(mac) => Box::new(Ne2000::pci(place.net, mac)),
+            Card::Pcnet(mac) => Box::new(Pcnet::new(place.net, mac)),
+            Card::VirtioNet(mac) => Box::new(VirtioPci::new(Net::new(place.net, mac))),
+            Card::VirtioBlk => Box::new(VirtioPci::new(Blk::new(place.disk))),
+            Card::VirtioRng(seed) => Box::new(VirtioPci::new(Rng::new(seed))),
+            Card::VirtioBalloon => Box::new(VirtioPci::new(Balloon::new(self.config.ram_bytes))),
+        };
+        self.devs[i] = Some(device);
+        let spec = &self.board.devices[i];
+        self.pci
+            .extend(spec.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
+        self.remap = true;
+        self.with_dev(i, |d, cx| d.reset(cx));
+        self.host_input(|| Input::Plugged { slot });
+        Ok(())
+    }
+
+    /// Takes a card out; false if there is none.
+    pub fn unplug(&mut self, slot: u8) -> bool {
+        let found = self
+            .spares()
+            .find(|(i, p)| p.slot == slot && self.devs[*i].is_some());
+        let Some((i, place)) = found else {
+            return false;
+        };
+        self.devs[i] = None;
+        self.pci.retain(|p| p.1 != i);
+        self.drop_events(i);
+        let levels = std::mem::take(&mut self.out_levels[i]);
+        for pin in (0..64).filter(|pin| levels >> pin & 1 != 0) {
+            self.irq_queue.push_back((i, pin, false));
+        }
+        if let Some(disk) = self.disks.get_mut(place.disk as usize) {
+            *disk = None;
+        }
+        self.remap = true;
+        self.attention = true;
+        self.settle();
+        true
+    }
+
+    /// Makes a network port a port of a hub, whose ports hear each other, or of none.
+    pub fn connect(&mut self, port: u32, hub: Option<u32>) {
+        self.hubs.retain(|h| h.0 != port);
+        self.hubs.extend(hub.map(|hub| (port, hub)));
+    }
+
+    /// A card sent a frame.
+    pub(super) fn hub_frame(&mut self, port: u32, frame: &[u8]) {
+        if self.frames.len() < MOST_FRAMES && self.hubs.iter().any(|h| h.0 == port) {
+            self.frames.push_back((port, frame.to_vec()));
+        }
+    }
+
+    /// Gives frames to the other ports of their hubs, once nobody is being called.
+    pub(super) fn carry_frames(&mut self) {
+        while let Some((from, frame)) = self.frames.pop_front() {
+            let hub = self.hubs.iter().find(|h| h.0 == from).map(|h| h.1);
+            let others = self.hubs.iter().filter(|h| h.0 != from && Some(h.1) == hub);
+            let ports: Vec<u32> = others.map(|h| h.0).collect();
+            for port in ports {
+                // What answers at once waits for its turn in the queue.
+                self.depth += 1;
+                self.net_input(port, &frame);
+                self.depth -= 1;
+            }
+        }
+        if !self.irq_queue.is_empty() || self.remap {
+            self.settle();
+        }
+    }
+
+    /// Whether a device of the board's table is there.
+    pub fn is_there(&self, index: usize) -> bool {
+        self.devs.get(index).is_some_and(Option::is_some)
+    }
+
+    /// Whether anything is in a PCI slot.
+    pub fn pci_slot_in_use(&self, slot: u8) -> bool {
+        self.pci.iter().any(|p| p.0 >> 3 == slot)
+    }
+}

@@ -45,6 +45,7 @@ export type HostMemPolicy = 'default' | 'preferred' | 'bind' | 'interleave';
 export type HotpluggableCPU = { 'type': string; 'vcpus-count': number; 'props': CpuInstanceProperties; 'qom-path'?: string };
 export type HumanReadableText = { 'human-readable-text': string };
 export type IOThreadInfo = { 'id': string; 'thread-id': number; 'poll-max-ns': number; 'poll-grow': number; 'poll-shrink': number; 'aio-max-batch': number };
+export type ImageFormat = 'ppm' | 'png';
 export type ImageInfo = { 'filename': string; 'format': string; 'dirty-flag'?: boolean; 'actual-size'?: number; 'virtual-size': number; 'snapshots'?: Array<SnapshotInfo> };
 export type InetSocketAddress = { 'host': string; 'port': string; 'numeric'?: boolean; 'to'?: number; 'ipv4'?: boolean; 'ipv6'?: boolean; 'keep-alive'?: boolean; 'mptcp'?: boolean };
 export type InputAxis = 'x' | 'y';
@@ -355,6 +356,14 @@ export interface QmpEvents {
   MIGRATION_PASS: { 'pass': number };
   /** A job came this far. */
   JOB_STATUS_CHANGE: { 'id': string; 'status': JobStatus };
+  /** The guest set its clock. */
+  RTC_CHANGE: { 'offset': number; 'qom-path': string };
+  /** A drive could not be read or written; `action` says what follows. */
+  BLOCK_IO_ERROR: { 'device': string; 'node-name'?: string; 'operation': IoOperationType; 'action': BlockErrorAction; 'nospace'?: boolean; 'reason': string };
+  /** A device is gone. */
+  DEVICE_DELETED: { 'device'?: string; 'path': string };
+  /** A dump is done. */
+  DUMP_COMPLETED: { 'result': DumpQueryResult; 'error'?: string };
   /** The machine stopped. */
   STOP: {  };
   /** The machine runs. */

@@ -262,7 +262,7 @@ pub static COMMANDS: &[HmpCommand] = &[
         "add a network back end",
         |cx, w| {
             let mut args = w.pairs("type");
-            if let Some(hub) = text(&args["hubid"]).parse::<u32>().ok() {
+            if let Ok(hub) = text(&args["hubid"]).parse::<u32>() {
                 args["hubid"] = hub.into();
             }
             quiet(cx, "netdev_add", args)

@@ -231,13 +231,12 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
         return refuse("Parameter 'driver' is missing");
     };
     let &(driver, own) = model(&driver)?;
-    match args.get("bus").map(text) {
-        Some(name) => match bus(&name) {
+    if let Some(name) = args.get("bus").map(text) {
+        match bus(&name) {
             None => return refuse(format!("Bus '{name}' not found")),
             Some("PCI") => {}
             Some(kind) => return refuse(format!("Device '{driver}' can't go on {kind} bus")),
-        },
-        None => {}
+        }
     }
     let id = args.get("id").map(text);
     if let Some(id) = &id {

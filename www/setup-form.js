@@ -15,7 +15,7 @@ import { TARGETS, commandLine, isPc, planOf, query, size, sizeText } from './pla
 const GROUPS = /** @type {[string, string[]][]} */ ([
   ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic']],
   ['Software', ['kernel', 'initrd', 'append', 'dtb', 'bios']],
-  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd']],
+  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb']],
   ['Execution', ['accel', 'icount']],
 ]);
 /** Options' names for people, where QMP's are short. */
@@ -24,8 +24,10 @@ const NAMES = /** @type {Record<string, string>} */ ({ m: 'Memory', smp: 'CPUs',
   cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware' });
 /** Options whose descriptions say more than their names. */
 const TELLING = ['accel', 'icount', 'bios', 'dtb'];
-/** Files that only the page has options for. */
-const MORE_FILES = ['fda', 'fdb'];
+/** Options of QMP's that the form leaves to the QMP console. */
+const NOT_HERE = ['devices', 'virtio0', 'virtio1', 'boot', 'vga', 'rtc'];
+/** Drives that only a PC has. */
+const FLOPPIES = ['fda', 'fdb'];
 
 /**
  * @param {import('./guests.js').Guest[]} guests
@@ -156,12 +158,12 @@ export function makeSetup(guests, page) {
       const options = await fresh.qmp('x-machine-options');
       if (mine !== opened) return;
       page.state('preconfig');
-      const left = new Map(options.map((o) => [o.name, o]));
+      const hidden = isPc(plan.target) ? NOT_HERE : [...NOT_HERE, ...FLOPPIES];
+      const left = new Map(options.filter((o) => !hidden.includes(o.name)).map((o) => [o.name, o]));
       const groups = GROUPS.map(([title, names]) => {
         const own = names.flatMap((n) => left.get(n) ?? []);
         for (const { name } of own) left.delete(name);
-        const extra = title === 'Drives' && isPc(plan.target) ? MORE_FILES.map((name) => ({ name, kind: 'file', description: 'a floppy’s image' })) : [];
-        return make('fieldset', {}, make('legend', {}, title), ...[...own, ...extra].map(field));
+        return make('fieldset', {}, make('legend', {}, title), ...own.map(field));
       });
       // What an emulator of another day has besides.
       if (left.size) groups.push(make('fieldset', {}, make('legend', {}, 'More'), ...[...left.values()].map(field)));

@@ -362,7 +362,6 @@ fn the_pc_has_options_of_its_own() {
     );
     for wrong in [
         &["-boot", "x"][..],
-        &["-device", "frob"],
         &["-device", "isa-debug-exit,iobase=1"],
         &["-M", "malta"],
         &["-cpu", "24Kf"],

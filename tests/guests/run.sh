@@ -30,7 +30,9 @@ devices() {
     -append 'console=ttyS0 panic=-1 quiet' -cdrom $disks/cd.raw "${@:3}"
 }
 
-devices mipsel 24Kf -hda $disks/disk.qcow2
+# The guest writes: into a copy here, into an overlay below.
+[ ! -e $disks/disk.qcow2 ] || cp $disks/disk.qcow2 $disks/written.qcow2
+devices mipsel 24Kf -hda $disks/written.qcow2
 devices mips64el MIPS64R2-generic -snapshot -hda $disks/disk.raw
 for guest in i386:system-i386 i386-pae:system-i386 amd64:system-x86_64; do
   dir=$g/${guest%%:*}

@@ -37,6 +37,17 @@ impl Bits {
         grown
     }
 
+    /// As `union`, of what is in `other` and not in `except`.
+    pub fn union_except(&mut self, other: &Bits, except: &Bits) -> bool {
+        let mut grown = false;
+        for ((a, b), e) in self.0.iter_mut().zip(&other.0).zip(&except.0) {
+            let new = b & !e & !*a;
+            grown |= new != 0;
+            *a |= new;
+        }
+        grown
+    }
+
     /// Takes all of `other` out.
     pub fn subtract(&mut self, other: &Bits) {
         for (a, b) in self.0.iter_mut().zip(&other.0) {

@@ -264,9 +264,7 @@ impl BlockCode<'_, '_> {
             return;
         }
         self.f.open_if(BlockType::Empty);
-        let dirty = self.f.end_of_block();
-        self.f.edge(self.node, inst.imm, back, self.asked);
-        self.f.go_on(dirty);
+        self.f.side_edge(self.node, inst.imm, back, self.asked);
         self.f.close();
     }
 

@@ -357,15 +357,16 @@ impl Func<'_> {
         self.dirty.insert(slot as usize);
     }
 
-    /// The block is over: its transient slots are dead. Returns what was dirty before.
-    pub fn end_of_block(&mut self) -> Bits {
-        let before = self.dirty.clone();
+    /// The block is over: its transient slots are dead.
+    pub fn end_of_block(&mut self) {
         self.dirty.subtract(&self.transient);
-        before
     }
 
-    /// Another way on from the middle of the block: dirty is what [`Func::end_of_block`] returned.
-    pub fn go_on(&mut self, dirty: Bits) {
+    /// A way out of the middle of the block, which goes on as it was behind it.
+    pub fn side_edge(&mut self, from: usize, pc: u64, back: u32, pending: bool) {
+        let dirty = self.dirty.clone();
+        self.end_of_block();
+        self.edge(from, pc, back, pending);
         self.dirty = dirty;
     }
 

@@ -164,11 +164,7 @@ pub fn slots(
                     Event::Flush(first) => {
                         dirty.split_off(first);
                     }
-                    Event::Edge(t) => {
-                        let mut kept = dirty.clone();
-                        kept.subtract(&transient);
-                        changed |= dirty_in[t].union(&kept);
-                    }
+                    Event::Edge(t) => changed |= dirty_in[t].union_except(&dirty, &transient),
                     Event::Read(_) | Event::Look | Event::Out => {}
                 }
             }

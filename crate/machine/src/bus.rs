@@ -38,6 +38,12 @@ pub trait Ram {
     fn read(&self, arena: u32, buf: &mut [u8]);
     /// Writes bytes that lie inside one allocation.
     fn write(&mut self, arena: u32, data: &[u8]);
+    /// Called before somebody reads or writes these bytes by their place in the arena.
+    fn touch(&self, _arena: u32, _bytes: u32) {}
+    /// Memory could not be provided: the machine is to stop before the next instruction.
+    fn failed(&self) -> bool {
+        false
+    }
 }
 
 /// Memory in a plain vector, for tests and tools.
@@ -141,6 +147,8 @@ pub struct Bus {
     console_out: Vec<Vec<u8>>,
     disks: Vec<Option<Box<dyn BlockBackend>>>,
     nets: Vec<Option<Box<dyn NetBackend>>>,
+    /// Cards in the board's free slots, by slot.
+    cards: Vec<(u8, Card)>,
     /// Network ports on hubs: port and hub; frames on their way: the port they came from.
     hubs: Vec<(u32, u32)>,
     frames: VecDeque<(u32, Vec<u8>)>,
@@ -214,6 +222,7 @@ impl Bus {
             console_out: vec![Vec::new(); board.consoles as usize],
             disks: (0..board.disks).map(|_| None).collect(),
             nets: (0..board.nets).map(|_| None).collect(),
+            cards: Vec::new(),
             hubs: Vec::new(),
             frames: VecDeque::new(),
             dma_writes: Vec::new(),
@@ -337,7 +346,7 @@ impl Bus {
 
     /// Whether [`Bus::take_attention`] would say true.
     pub fn attention(&self) -> bool {
-        self.attention
+        self.attention || self.ram.failed()
     }
 
     /// The request of a device for the whole machine, once.
@@ -825,10 +834,11 @@ impl PhysBus for Bus {
             Some(r) if r.first <= first && last <= r.last => match r.to {
                 Target::Ram {
                     arena, writable, ..
-                } => RamPage::Ram {
-                    arena: arena + (first - r.first) as u32,
-                    writable,
-                },
+                } => {
+                    let arena = arena + (first - r.first) as u32;
+                    self.ram.touch(arena, tinamou_core::PAGE_SIZE as u32);
+                    RamPage::Ram { arena, writable }
+                }
                 _ => RamPage::Device,
             },
             Some(r) if r.first <= last => RamPage::Device,

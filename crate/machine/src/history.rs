@@ -459,6 +459,7 @@ impl Machine {
 
     /// The machine as it is; pages that are as in `like` are shared with it.
     fn snapshot(&self, events: usize, like: Option<&Snapshot>) -> Snapshot {
+        self.absent.fill_all();
         let mut pages = Vec::new();
         let mut page = [0; PAGE];
         for block in self.bus.blocks() {

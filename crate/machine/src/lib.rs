@@ -2,6 +2,7 @@
 //!
 //! [`bus`], [`devices`], [`boards`] and [`malta`] know no guest architecture and no engine; they are joined to a CPU above them.
 
+mod absent;
 pub mod boards;
 pub mod bus;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod inspect;
 pub mod machine;
 pub mod malta;
 pub mod snapshot;
+mod state;
 pub mod target;
 
 pub use config::{Accel, Config, MachineError};

@@ -5,11 +5,11 @@
 //! instruction counts have the same [`Machine::state_hash`] on every host and in every tier.
 
 use tinamou_arena::Arena;
-use tinamou_core::{BusError, Gpa, LoadError, Loader, MachineRequest, Ns, PhysBus, RamPage, Saver};
-use tinamou_ir::{Slot, layout};
+use tinamou_core::{BusError, Gpa, MachineRequest, Ns, PhysBus, RamPage};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
 
+use crate::absent::Absent;
 use crate::bus::{Advance, Bus, Ram};
 use crate::clock::Clock;
 use crate::config::{Accel, Config, MachineError};
@@ -22,9 +22,6 @@ const MAX_RUN_INSNS: u64 = 100_000;
 
 /// The pin that a PC's CPU takes non-maskable interrupts by.
 const NMI_PIN: u32 = 1;
-
-/// Most instructions that a saved machine may have run: no overflow is near (a month at 10^9 a second is 2^51).
-const MAX_ICOUNT: u64 = 1 << 52;
 
 /// Why [`Machine::run_slice`] came back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,19 +81,32 @@ pub struct Stats {
 }
 
 /// The arena as the bus wants it.
-struct ArenaRam(Arena);
+struct ArenaRam {
+    arena: Arena,
+    absent: Absent,
+}
 
 impl Ram for ArenaRam {
     fn alloc(&mut self, bytes: u64) -> Option<u32> {
-        self.0.alloc(bytes, 4096).ok()
+        self.arena.alloc(bytes, 4096).ok()
     }
 
     fn read(&self, arena: u32, buf: &mut [u8]) {
-        self.0.read_bytes(arena, buf);
+        self.absent.fill(arena, buf.len() as u64);
+        self.arena.read_bytes(arena, buf);
     }
 
     fn write(&mut self, arena: u32, data: &[u8]) {
-        self.0.write_bytes(arena, data);
+        self.absent.fill(arena, data.len() as u64);
+        self.arena.write_bytes(arena, data);
+    }
+
+    fn touch(&self, arena: u32, bytes: u32) {
+        self.absent.fill(arena, bytes.into());
+    }
+
+    fn failed(&self) -> bool {
+        self.absent.failed()
     }
 }
 
@@ -151,6 +161,8 @@ pub struct Machine {
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
     pub(crate) arena: Arena,
+    /// Memory that is not here yet.
+    pub(crate) absent: Absent,
     pub(crate) errors: Vec<String>,
     pub(crate) cpu_irq: u32,
     bus_generation: u64,
@@ -172,7 +184,12 @@ impl Machine {
     ) -> Result<Machine, MachineError> {
         let arena = Arena::new().map_err(|e| MachineError::Host(e.to_string()))?;
         let target = config.target;
-        let bus = target.bus(config, Box::new(ArenaRam(arena.clone())))?;
+        let absent = Absent::new(arena.clone());
+        let ram = ArenaRam {
+            arena: arena.clone(),
+            absent: absent.clone(),
+        };
+        let bus = target.bus(config, Box::new(ram))?;
         let guest = target.cpu(&config.cpu)?;
         let (engine, tuning) = match config.accel {
             Accel::Interp => (None, Tuning::native()),
@@ -191,6 +208,7 @@ impl Machine {
             bus,
             clock,
             arena,
+            absent,
             errors: Vec::new(),
             cpu_irq: 0,
             bus_generation,
@@ -282,6 +300,14 @@ impl Machine {
             }
         } else {
             self.bus.set_now(Ns(now));
+        }
+        if self.absent.failed() {
+            let why = self.absent.why().unwrap_or_default();
+            let line = format!("the machine's memory could not be read from the snapshot: {why}");
+            if self.errors.last() != Some(&line) {
+                self.errors.push(line);
+            }
+            return Some(SliceEnd::Panic);
         }
         if !self.bus.take_attention() {
             return None;
@@ -458,67 +484,9 @@ impl Machine {
         s
     }
 
-    /// Everything but memory, in the save format.
-    pub(crate) fn save_state(&self) -> Vec<u8> {
-        let mut s = Saver::new();
-        s.u64(self.vcpu.icount());
-        self.clock.state().into_iter().for_each(|word| s.u64(word));
-        let state = self.vcpu.state();
-        s.u64(state.pc());
-        s.u64(self.vcpu.timer_ns().unwrap_or(u64::MAX));
-        for slot in &self.vcpu.guest().slots().slots {
-            let bits = if slot.ty.bytes() == 4 {
-                state.read32(slot.offset) as u64
-            } else {
-                state.read64(slot.offset)
-            };
-            s.u64(bits);
-        }
-        debug_assert!(
-            self.vcpu
-                .guest()
-                .slots()
-                .slots
-                .iter()
-                .all(|s| s.offset >= layout::GUEST)
-        );
-        let mut guest = Vec::new();
-        self.vcpu.guest().save(&mut guest);
-        s.bytes(&guest);
-        self.bus.save(&mut s);
-        s.finish()
-    }
-
-    /// Loads what `save_state` wrote, on a machine of the same configuration. Cached code and translations must go then.
-    pub(crate) fn load_state(&mut self, state: &[u8]) -> Result<(), LoadError> {
-        let mut l = Loader::new(state);
-        let icount = l.u64()?;
-        let clock = [l.u64()?, l.u64()?, l.u64()?];
-        if icount > MAX_ICOUNT || !self.clock.set_state(icount, clock) {
-            return Err(LoadError::Invalid("time"));
-        }
-        let pc = l.u64()?;
-        let timer_ns = Some(l.u64()?).filter(|&ns| ns != u64::MAX);
-        let slots = self.vcpu.guest().slots();
-        let state = self.vcpu.state().clone();
-        for n in 0..slots.slots.len() {
-            state.set_slot(&slots, Slot(n as u16), l.u64()?);
-        }
-        let guest = l.bytes()?;
-        self.vcpu
-            .guest_mut()
-            .load(guest)
-            .map_err(|_| LoadError::Invalid("vCPU"))?;
-        self.bus.load(&mut l)?;
-        if l.remaining() != 0 {
-            return Err(LoadError::Trailing("machine".into()));
-        }
-        self.vcpu.resume_at(icount, pc, timer_ns);
-        Ok(())
-    }
-
     /// A hash of the whole state: vCPU, devices, clock and memory. Equal on every host and for every engine.
     pub fn state_hash(&self) -> u64 {
+        self.absent.fill_all();
         let mut h = Hash::default();
         h.bytes(&self.save_state());
         for block in self.bus.blocks() {

@@ -1,33 +1,40 @@
 //! Snapshots: a whole machine as one file, which a machine of the same configuration goes on from, on any host.
 //!
-//! Format, version 2, little-endian: the magic, the version, the head's length and checksum, the head (`head`), the state (interrupt lines of the
-//! vCPU, then what `Machine::save_state` writes), and the chunks of memory and disks in the head's order. A chunk is 16 pages of a memory
+//! Format, version 3, little-endian: the magic, the version, the head's length and checksum, the head (`head`), the state (interrupt lines of the
+//! vCPU, then what `Machine::save_state` writes), and the chunks of disks and of memory in the head's order. A chunk is 16 pages of a memory
 //! block or disk; pages of zeros (of disks: those that were not written) are left out and chunks without a page too; the rest is one
-//! LZ4 block (`chunks`). The head has lengths and checksums (XXH3, 64 bits) of all that follows, so that a reader can find any page
-//! by the first bytes of the file. The same state gives the same bytes. Version 1 had no disks.
+//! LZ4 block (`chunks`). Pages that are as in the images that the machine was made with (`images`) can be left out; without that a file needs
+//! nothing beside it. The head has lengths and checksums (XXH3, 64 bits) of all that follows, so that a reader can find any page
+//! by the first bytes of the file: a machine can run before the chunks of memory have come ([`Machine::load_from`]). The same state gives the
+//! same bytes. Versions 1 and 2 had no cards and no images, and memory before disks; 1 had no disks.
 //!
 //! A loader distrusts every field, and checks the whole file before it changes anything; a file that it refuses leaves the machine as
-//! it was. Only a disk of the host that cannot be written after all can leave a machine half loaded.
+//! it was. Only a disk of the host that cannot be written after all can leave a machine half loaded. Of a file that has not come yet,
+//! memory cannot be checked before: damage found there later ends the machine ([`crate::SliceEnd::Panic`]).
 //!
-//! Missing: leaving out pages that are as in the loaded images. It must not know where the bytes come from.
+//! It must not know where the bytes come from.
 
-mod chunks;
+pub(crate) mod chunks;
 mod disks;
 mod head;
+mod images;
 mod memory;
 
 use tinamou_core::{LoadError, Loader, Saver};
 use twox_hash::XxHash3_64;
 
+pub use crate::absent::Source;
 use crate::config::Config;
 use crate::machine::Machine;
 
 /// What a snapshot begins with.
 const MAGIC: [u8; 8] = *b"TINAMOU\x1a";
 /// Version of the format.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Magic, version, the head's length and its checksum.
 const PREFIX_BYTES: usize = 24;
+/// Most that is read of a file at a time, so that a length that is a lie costs nothing.
+const PIECE_BYTES: u64 = 1 << 20;
 /// How properties are worded that [`Description`] reads.
 const COUNTED: &str = "counted instructions (-icount ";
 const NIC_THERE: &str = "there";
@@ -68,6 +75,22 @@ pub enum SnapshotError {
         /// As the machine has it.
         ours: String,
     },
+    /// Pages were left out that are as in an image which is not here.
+    #[error(
+        "the snapshot leaves out pages of an image ({bytes} bytes at {offset:#x} of {block}) that this machine does not have: \
+         it needs the same kernel, initial RAM disk, firmware and command line"
+    )]
+    Image {
+        /// The memory block.
+        block: &'static str,
+        /// Where the image is there.
+        offset: u64,
+        /// Its length.
+        bytes: u64,
+    },
+    /// The file cannot be read.
+    #[error("the snapshot cannot be read: {0}")]
+    Source(String),
     /// A disk: its slot, and what is wrong.
     #[error("the disk in slot {0}: {1}")]
     Disk(usize, String),
@@ -85,6 +108,21 @@ pub struct Saved {
     pub pages: u64,
     /// Pages of zeros, which are not.
     pub zero_pages: u64,
+    /// Pages as in the machine's images, which are not either.
+    pub image_pages: u64,
+}
+
+/// How a machine is saved.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct How<'a> {
+    /// It is to go on at once where it is loaded.
+    pub runs: bool,
+    /// Slots whose disks are kept elsewhere: [`Machine::load`] leaves them alone.
+    pub apart: &'a [u32],
+    /// Leave out pages that are as in the machine's images: the file then loads only beside the same images.
+    pub without_images: bool,
+    /// What the caller wants to know when it is loaded ([`Description::notes`]).
+    pub notes: &'a str,
 }
 
 /// What a machine was made with, as far as its state depends on it: snapshots fit machines of which this is the same.
@@ -132,6 +170,8 @@ pub struct Description {
     pub nic: bool,
     /// It is to go on at once.
     pub runs: bool,
+    /// What whoever saved it noted.
+    pub notes: String,
 }
 
 impl Description {
@@ -141,8 +181,21 @@ impl Description {
     /// [`SnapshotError`]: it is no snapshot, another version's or damaged.
     pub fn of(file: &[u8]) -> Result<Description, SnapshotError> {
         let (head, _) = split(file)?;
-        let (words, runs) = head::words(head)?;
-        let word = |what: &str| match words.iter().find(|(w, _)| w == what) {
+        Description::read(head)
+    }
+
+    /// The same of a file of which parts can be read.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn of_source(source: &mut dyn Source) -> Result<Description, SnapshotError> {
+        Description::read(&head_of(source)?)
+    }
+
+    fn read(head: &[u8]) -> Result<Description, SnapshotError> {
+        let words = head::words(head)?;
+        let runs = words.runs;
+        let word = |what: &str| match words.properties.iter().find(|(w, _)| w == what) {
             Some((_, word)) => Ok(word.as_str()),
             None => Err(SnapshotError::Corrupt("a property is missing")),
         };
@@ -159,6 +212,7 @@ impl Description {
             icount_shift: shift.and_then(|n| n.parse().ok()),
             nic: word("network interface")? == NIC_THERE,
             runs,
+            notes: words.notes.clone(),
         })
     }
 }
@@ -199,23 +253,42 @@ impl Machine {
     /// # Errors
     /// [`SnapshotError::Disk`].
     pub fn save(&mut self, runs: bool) -> Result<Saved, SnapshotError> {
-        self.save_without(runs, &[])
+        self.save_as(&How {
+            runs,
+            ..How::default()
+        })
     }
 
-    /// The same without the disks in these slots, whose contents are kept elsewhere: [`Machine::load`] leaves them alone.
+    /// The same, as is said.
     ///
     /// # Errors
-    /// [`SnapshotError::Disk`].
-    pub fn save_without(&mut self, runs: bool, apart: &[u32]) -> Result<Saved, SnapshotError> {
+    /// The same, and [`SnapshotError::Source`] if the machine is not all here and cannot be had.
+    pub fn save_as(&mut self, how: &How<'_>) -> Result<Saved, SnapshotError> {
+        self.absent.fill_all();
+        if let Some(why) = self.absent.why() {
+            return Err(SnapshotError::Source(why));
+        }
         let mut state = Saver::new();
         state.u32(self.cpu_irq);
         state.raw(&self.save_state());
         let state = state.finish();
         let mut chunks = Vec::new();
-        let memory = memory::save(&self.arena, self.bus.blocks(), &mut chunks);
-        let disks = disks::save(self.bus.disks_mut(), apart, &mut chunks)?;
-        let words = self.identity_words();
-        let head = head::write(&words, runs, &state, &memory.index, &disks);
+        let disks = disks::save(self.bus.disks_mut(), how.apart, &mut chunks)?;
+        let memory = memory::save(&self.arena, &self.bus, how.without_images, &mut chunks);
+        let images = match memory.image_pages {
+            0 => Vec::new(),
+            _ => images::of(&self.bus),
+        };
+        let head = head::write(&head::Parts {
+            words: &self.identity_words(),
+            runs: how.runs,
+            notes: how.notes,
+            cards: self.bus.cards(),
+            images: &images,
+            state: &state,
+            index: &memory.index,
+            disks: &disks,
+        });
         let mut file = Saver::new();
         file.raw(&MAGIC);
         file.u32(VERSION);
@@ -228,6 +301,7 @@ impl Machine {
             bytes: file.finish(),
             pages: memory.pages,
             zero_pages: memory.zero_pages,
+            image_pages: memory.image_pages,
         })
     }
 
@@ -237,19 +311,65 @@ impl Machine {
     /// [`SnapshotError`]; the machine is as it was, unless a disk turned out to be no disk while it was written.
     pub fn load(&mut self, file: &[u8]) -> Result<bool, SnapshotError> {
         let (head, body) = split(file)?;
-        let head = head::read(head, &self.identity_words(), self.bus.blocks())?;
+        let head = self.read_head(head)?;
         let (state, chunks) = body
             .split_at_checked(head.state_bytes)
             .ok_or(SnapshotError::Truncated)?;
+        let stored = disks::check(&head.disks, self.bus.disks_mut(), chunks)?;
+        if !memory::check(&head.index, self.bus.blocks(), stored)?.is_empty() {
+            return Err(SnapshotError::Trailing);
+        }
+        self.become_state(&head, state)?;
+        self.absent.forget();
+        memory::load(&head.index, &self.arena, &self.bus, stored);
+        self.loaded(&head, chunks)
+    }
+
+    /// The same out of a file of which memory is read when it is wanted: [`Machine::fetch`] gets what nobody wanted yet.
+    ///
+    /// # Errors
+    /// The same. Trouble that is found later stops the machine.
+    pub fn load_from(&mut self, mut source: Box<dyn Source>) -> Result<bool, SnapshotError> {
+        let bytes = head_of(source.as_mut())?;
+        let head = self.read_head(&bytes)?;
+        memory::check_places(&head.index, self.bus.blocks())?;
+        let mut at = (PREFIX_BYTES + bytes.len()) as u64;
+        let mut next = |bytes: u64| {
+            let part = read(source.as_mut(), at, bytes)?;
+            at += bytes;
+            Ok::<_, SnapshotError>(part)
+        };
+        let state = next(head.state_bytes as u64)?;
+        let stored = next(head.disks.iter().map(disks::Saved::stored_bytes).sum())?;
+        disks::check(&head.disks, self.bus.disks_mut(), &stored)?;
+        self.become_state(&head, &state)?;
+        self.absent.forget();
+        let later = memory::load_later(&head.index, &self.arena, &self.bus, at);
+        self.absent.expect(source, later);
+        self.loaded(&head, &stored)
+    }
+
+    /// Reads so many more bytes of the file that the machine was loaded from, at most; returns how many are left.
+    pub fn fetch(&mut self, most_bytes: u64) -> u64 {
+        self.absent.fill_some(most_bytes)
+    }
+
+    /// A head that fits this machine.
+    fn read_head(&self, head: &[u8]) -> Result<head::Head, SnapshotError> {
+        let head = head::read(head, &self.identity_words(), self.bus.blocks())?;
+        images::check(&head.images, &self.bus)?;
+        Ok(head)
+    }
+
+    /// Takes over cards and state; as it was if that fails.
+    fn become_state(&mut self, head: &head::Head, state: &[u8]) -> Result<(), SnapshotError> {
         if checksum(state) != head.state_checksum {
             return Err(SnapshotError::Checksum("the state"));
         }
-        let rest = memory::check(&head.index, self.bus.blocks(), chunks)?;
-        if !disks::check(&head.disks, self.bus.disks_mut(), rest)?.is_empty() {
-            return Err(SnapshotError::Trailing);
-        }
         let before = (self.save_state(), self.cpu_irq);
+        let removed = self.bus.exchange_cards(&head.cards)?;
         if let Err(e) = self.load_both(state) {
+            self.bus.put_cards_back(removed);
             if self.load_state(&before.0).is_ok() {
                 self.cpu_irq = before.1;
             } else {
@@ -257,8 +377,12 @@ impl Machine {
             }
             return Err(e.into());
         }
-        let rest = memory::load(&head.index, &self.arena, self.bus.blocks(), chunks)?;
-        disks::load(&head.disks, self.bus.disks_mut(), rest)?;
+        Ok(())
+    }
+
+    /// State and memory are loaded: disks follow.
+    fn loaded(&mut self, head: &head::Head, disks: &[u8]) -> Result<bool, SnapshotError> {
+        disks::load(&head.disks, self.bus.disks_mut(), disks)?;
         self.bus.start_requests();
         if self.has_history() {
             self.keep_history();
@@ -273,6 +397,35 @@ impl Machine {
         self.cpu_irq = irq;
         Ok(())
     }
+}
+
+/// Reads a part of a file.
+fn read(source: &mut dyn Source, at: u64, bytes: u64) -> Result<Vec<u8>, SnapshotError> {
+    let mut part = Vec::new();
+    while (part.len() as u64) < bytes {
+        let done = part.len();
+        let more = (bytes - done as u64).min(PIECE_BYTES);
+        part.resize(done + more as usize, 0);
+        let from = at.saturating_add(done as u64);
+        source
+            .read(from, &mut part[done..])
+            .map_err(SnapshotError::Source)?;
+    }
+    Ok(part)
+}
+
+/// The head of a file of which parts can be read, checked.
+fn head_of(source: &mut dyn Source) -> Result<Vec<u8>, SnapshotError> {
+    let mut file = read(source, 0, PREFIX_BYTES as u64)?;
+    let bytes = match split(&file) {
+        Err(SnapshotError::Truncated) => {
+            u32::from_le_bytes([file[12], file[13], file[14], file[15]])
+        }
+        Err(e) => return Err(e),
+        Ok(_) => 0,
+    };
+    file.extend(read(source, PREFIX_BYTES as u64, bytes.into())?);
+    split(&file).map(|(head, _)| head.to_vec())
 }
 
 /// The head of a file, checked, and what follows it.

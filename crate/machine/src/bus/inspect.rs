@@ -91,6 +91,12 @@ impl Bus {
         images.map(move |(block, offset, bytes)| (name(block.0 as usize), *offset, bytes.len()))
     }
 
+    /// The same with their bytes and the block's number.
+    pub(crate) fn image_bytes(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
+        let images = self.images.iter();
+        images.map(|(block, offset, bytes)| (block.0, *offset, bytes.as_slice()))
+    }
+
     /// Sectors of each slot's disk.
     pub fn disk_sizes(&self) -> Vec<Option<u64>> {
         self.disks

@@ -1,7 +1,7 @@
 //! Cards that are plugged into a running machine's free PCI slots, and taken out again.
 //!
 //! A board's table says which slots are free ([`crate::devices::DeviceSpec::spare`]). What the guest is told about it is the business
-//! of devices that hear [`Input::Plugged`]. A machine with such cards can be saved, but a fresh one lacks them and refuses the file.
+//! of devices that hear [`Input::Plugged`]. A snapshot says which cards there are; a machine that loads it gets them without the guest being told.
 
 use tinamou_core::{DevCx, Device, Input, LoadError, Loader, Saver};
 use tinamou_hw::net::e1000::E1000;
@@ -40,6 +40,75 @@ pub enum Card {
     VirtioRng(u64),
     /// Virtio balloon.
     VirtioBalloon,
+}
+
+impl Card {
+    fn kind(self) -> u8 {
+        match self {
+            Card::E1000(_) => 0,
+            Card::Rtl8139(_) => 1,
+            Card::Ne2000(_) => 2,
+            Card::Pcnet(_) => 3,
+            Card::VirtioNet(_) => 4,
+            Card::VirtioBlk => 5,
+            Card::VirtioRng(_) => 6,
+            Card::VirtioBalloon => 7,
+        }
+    }
+
+    /// Writes what it is, not its state.
+    pub(crate) fn save(self, s: &mut Saver) {
+        s.u8(self.kind());
+        match self {
+            Card::E1000(mac)
+            | Card::Rtl8139(mac)
+            | Card::Ne2000(mac)
+            | Card::Pcnet(mac)
+            | Card::VirtioNet(mac) => s.raw(&mac),
+            Card::VirtioRng(seed) => s.u64(seed),
+            Card::VirtioBlk | Card::VirtioBalloon => {}
+        }
+    }
+
+    /// Reads it.
+    pub(crate) fn load(l: &mut Loader<'_>) -> Result<Card, LoadError> {
+        let kind = l.u8()?;
+        let mut mac = || -> Result<[u8; 6], LoadError> {
+            let mut mac = [0; 6];
+            mac.copy_from_slice(l.raw(6)?);
+            Ok(mac)
+        };
+        Ok(match kind {
+            0 => Card::E1000(mac()?),
+            1 => Card::Rtl8139(mac()?),
+            2 => Card::Ne2000(mac()?),
+            3 => Card::Pcnet(mac()?),
+            4 => Card::VirtioNet(mac()?),
+            5 => Card::VirtioBlk,
+            6 => Card::VirtioRng(l.u64()?),
+            7 => Card::VirtioBalloon,
+            _ => return Err(LoadError::Invalid("kind of a card")),
+        })
+    }
+
+    fn device(self, place: Place, ram_bytes: u64) -> Box<dyn Device> {
+        match self {
+            Card::E1000(mac) => Box::new(E1000::new(place.net, mac)),
+            Card::Rtl8139(mac) => Box::new(Rtl8139::new(place.net, mac)),
+            Card::Ne2000(mac) => Box::new(Ne2000::pci(place.net, mac)),
+            Card::Pcnet(mac) => Box::new(Pcnet::new(place.net, mac)),
+            Card::VirtioNet(mac) => Box::new(VirtioPci::new(Net::new(place.net, mac))),
+            Card::VirtioBlk => Box::new(VirtioPci::new(Blk::new(place.disk))),
+            Card::VirtioRng(seed) => Box::new(VirtioPci::new(Rng::new(seed))),
+            Card::VirtioBalloon => Box::new(VirtioPci::new(Balloon::new(ram_bytes))),
+        }
+    }
+}
+
+/// Cards that gave way to others, with their state.
+pub(crate) struct Removed {
+    cards: Vec<(u8, Card)>,
+    devices: Vec<(usize, Option<Box<dyn Device>>)>,
 }
 
 /// A free PCI slot, or one with such a card.
@@ -114,17 +183,10 @@ impl Bus {
             .spares()
             .find(|(i, p)| p.slot == slot && self.devs[*i].is_none());
         let (i, place) = found.ok_or(PlugError::Taken(slot))?;
-        let device: Box<dyn Device> = match card {
-            Card::E1000(mac) => Box::new(E1000::new(place.net, mac)),
-            Card::Rtl8139(mac) => Box::new(Rtl8139::new(place.net, mac)),
-            Card::Ne2000(mac) => Box::new(Ne2000::pci(place.net, mac)),
-            Card::Pcnet(mac) => Box::new(Pcnet::new(place.net, mac)),
-            Card::VirtioNet(mac) => Box::new(VirtioPci::new(Net::new(place.net, mac))),
-            Card::VirtioBlk => Box::new(VirtioPci::new(Blk::new(place.disk))),
-            Card::VirtioRng(seed) => Box::new(VirtioPci::new(Rng::new(seed))),
-            Card::VirtioBalloon => Box::new(VirtioPci::new(Balloon::new(self.config.ram_bytes))),
-        };
+        let device = card.device(place, self.config.ram_bytes);
         self.devs[i] = Some(device);
+        self.cards.push((slot, card));
+        self.cards.sort_by_key(|c| c.0);
         let spec = &self.board.devices[i];
         self.pci
             .extend(spec.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
@@ -143,6 +205,7 @@ impl Bus {
             return false;
         };
         self.devs[i] = None;
+        self.cards.retain(|c| c.0 != slot);
         self.pci.retain(|p| p.1 != i);
         self.drop_events(i);
         let levels = std::mem::take(&mut self.out_levels[i]);
@@ -156,6 +219,62 @@ impl Bus {
         self.attention = true;
         self.settle();
         true
+    }
+
+    /// The cards, by slot.
+    pub(crate) fn cards(&self) -> &[(u8, Card)] {
+        &self.cards
+    }
+
+    /// Makes these the cards, before a state with them is loaded; returns what was there for [`Bus::put_cards_back`].
+    ///
+    /// # Errors
+    /// [`LoadError`]: the board has no such slots, nothing was changed.
+    pub(crate) fn exchange_cards(&mut self, cards: &[(u8, Card)]) -> Result<Removed, LoadError> {
+        let wrong = LoadError::Invalid("slot of a card");
+        let spares: Vec<_> = self.spares().collect();
+        let known = |slot: u8| spares.iter().any(|(_, p)| p.slot == slot);
+        let rising = cards.windows(2).all(|w| w[0].0 < w[1].0);
+        if !rising || cards.iter().any(|c| !known(c.0)) {
+            return Err(wrong);
+        }
+        let before = std::mem::replace(&mut self.cards, cards.to_vec());
+        let mut devices = Vec::new();
+        for (i, place) in spares {
+            let find = |cards: &[(u8, Card)]| cards.iter().find(|c| c.0 == place.slot).map(|c| c.1);
+            let (was, is) = (find(&before), find(cards));
+            if was != is {
+                let new = is.map(|card| card.device(place, self.config.ram_bytes));
+                devices.push((i, std::mem::replace(&mut self.devs[i], new)));
+            }
+        }
+        self.find_cards();
+        Ok(Removed {
+            cards: before,
+            devices,
+        })
+    }
+
+    /// The cards as they were; a state with them follows.
+    pub(crate) fn put_cards_back(&mut self, removed: Removed) {
+        self.cards = removed.cards;
+        for (i, device) in removed.devices {
+            self.devs[i] = device;
+        }
+        self.find_cards();
+    }
+
+    /// Where cards answer on the PCI bus.
+    fn find_cards(&mut self) {
+        let devices = self.board.devices;
+        self.pci.retain(|p| !devices[p.1].spare);
+        for (i, d) in devices.iter().enumerate().filter(|(_, d)| d.spare) {
+            if self.devs[i].is_some() {
+                self.pci
+                    .extend(d.pci.iter().map(|&(devfn, func)| (devfn, i, func)));
+            }
+        }
+        self.remap = true;
     }
 
     /// Makes a network port a port of a hub, whose ports hear each other, or of none.

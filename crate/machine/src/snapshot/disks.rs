@@ -51,6 +51,12 @@ impl Saved {
         })
     }
 
+    /// Length of its chunks as stored.
+    pub fn stored_bytes(&self) -> u64 {
+        let bytes = self.chunks().iter().map(|c| c.stored_bytes() as u64);
+        bytes.sum()
+    }
+
     fn chunks(&self) -> &[Chunk] {
         match self {
             Saved::Nothing => &[],
@@ -166,7 +172,7 @@ fn save_one(disk: &mut Disk, out: &mut Vec<u8>) -> Result<Saved, BlockError> {
                         disk.read_now(lba, page)?;
                     }
                 }
-                index.push(chunks::pack(number as u32, mask, &chunk, out));
+                index.push(chunks::pack(number as u32, mask, 0, &chunk, out));
             }
             Ok(Saved::Over(image(disk)?, index))
         }
@@ -175,7 +181,7 @@ fn save_one(disk: &mut Disk, out: &mut Vec<u8>) -> Result<Saved, BlockError> {
                 read(disk, number, &mut chunk)?;
                 let pages = chunks::full_pages(&chunk);
                 if pages != 0 {
-                    index.push(chunks::pack(number as u32, pages, &chunk, out));
+                    index.push(chunks::pack(number as u32, pages, 0, &chunk, out));
                 }
             }
             Ok(Saved::Whole(index))
@@ -194,6 +200,9 @@ pub(super) fn check<'a>(
     }
     for (n, (saved, disk)) in saved.iter().zip(slots).enumerate() {
         let size = disk.as_ref().map_or(0, |disk| bytes(disk.as_ref()));
+        if saved.chunks().iter().any(|c| c.images != 0) {
+            return Err(SnapshotError::Corrupt("a disk has an image's page"));
+        }
         stored = chunks::each(size, saved.chunks(), stored, &mut |_, _| Ok(()))?;
         let Some(disk) = disk else {
             if saved.chunks().is_empty() {

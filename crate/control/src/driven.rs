@@ -8,7 +8,7 @@ use tinamou_machine::bus::{Card, MapRange, Place, PlugError};
 use tinamou_machine::devices::{Board, BoardConfig};
 use tinamou_machine::input::HostInput;
 use tinamou_machine::inspect::{Register, Shown};
-use tinamou_machine::snapshot::Saved;
+use tinamou_machine::snapshot::{How, Saved};
 use tinamou_machine::{Machine, Stats};
 
 use crate::setup::Setup;
@@ -236,7 +236,12 @@ impl Driven for Machine {
         Machine::is_counted(self)
     }
     fn save(&mut self, runs: bool, apart: &[u32]) -> Result<Saved, String> {
-        Machine::save_without(self, runs, apart).map_err(|e| e.to_string())
+        let how = How {
+            runs,
+            apart,
+            ..How::default()
+        };
+        self.save_as(&how).map_err(|e| e.to_string())
     }
     fn restart_requests(&mut self) {
         self.bus_mut().start_requests();

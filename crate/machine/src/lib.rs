@@ -16,7 +16,6 @@ pub mod inspect;
 pub mod machine;
 pub mod malta;
 pub mod snapshot;
-mod state;
 pub mod target;
 
 pub use config::{Accel, Config, MachineError};

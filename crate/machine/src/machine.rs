@@ -5,7 +5,8 @@
 //! instruction counts have the same [`Machine::state_hash`] on every host and in every tier.
 
 use tinamou_arena::Arena;
-use tinamou_core::{BusError, Gpa, MachineRequest, Ns, PhysBus, RamPage};
+use tinamou_core::{BusError, Gpa, LoadError, Loader, MachineRequest, Ns, PhysBus, RamPage, Saver};
+use tinamou_ir::{Slot, layout};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
 
@@ -22,6 +23,9 @@ const MAX_RUN_INSNS: u64 = 100_000;
 
 /// The pin that a PC's CPU takes non-maskable interrupts by.
 const NMI_PIN: u32 = 1;
+
+/// Most instructions that a saved machine may have run: no overflow is near (a month at 10^9 a second is 2^51).
+const MAX_ICOUNT: u64 = 1 << 52;
 
 /// Why [`Machine::run_slice`] came back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -482,6 +486,65 @@ impl Machine {
             s.flushes = regions.stats.flushes;
         }
         s
+    }
+
+    /// Everything but memory, in the save format.
+    pub(crate) fn save_state(&self) -> Vec<u8> {
+        let mut s = Saver::new();
+        s.u64(self.vcpu.icount());
+        self.clock.state().into_iter().for_each(|word| s.u64(word));
+        let state = self.vcpu.state();
+        s.u64(state.pc());
+        s.u64(self.vcpu.timer_ns().unwrap_or(u64::MAX));
+        for slot in &self.vcpu.guest().slots().slots {
+            let bits = if slot.ty.bytes() == 4 {
+                state.read32(slot.offset) as u64
+            } else {
+                state.read64(slot.offset)
+            };
+            s.u64(bits);
+        }
+        debug_assert!(
+            self.vcpu
+                .guest()
+                .slots()
+                .slots
+                .iter()
+                .all(|s| s.offset >= layout::GUEST)
+        );
+        let mut guest = Vec::new();
+        self.vcpu.guest().save(&mut guest);
+        s.bytes(&guest);
+        self.bus.save(&mut s);
+        s.finish()
+    }
+
+    /// Loads what `save_state` wrote, on a machine of the same configuration. Cached code and translations must go then.
+    pub(crate) fn load_state(&mut self, state: &[u8]) -> Result<(), LoadError> {
+        let mut l = Loader::new(state);
+        let icount = l.u64()?;
+        let clock = [l.u64()?, l.u64()?, l.u64()?];
+        if icount > MAX_ICOUNT || !self.clock.set_state(icount, clock) {
+            return Err(LoadError::Invalid("time"));
+        }
+        let pc = l.u64()?;
+        let timer_ns = Some(l.u64()?).filter(|&ns| ns != u64::MAX);
+        let slots = self.vcpu.guest().slots();
+        let state = self.vcpu.state().clone();
+        for n in 0..slots.slots.len() {
+            state.set_slot(&slots, Slot(n as u16), l.u64()?);
+        }
+        let guest = l.bytes()?;
+        self.vcpu
+            .guest_mut()
+            .load(guest)
+            .map_err(|_| LoadError::Invalid("vCPU"))?;
+        self.bus.load(&mut l)?;
+        if l.remaining() != 0 {
+            return Err(LoadError::Trailing("machine".into()));
+        }
+        self.vcpu.resume_at(icount, pc, timer_ns);
+        Ok(())
     }
 
     /// A hash of the whole state: vCPU, devices, clock and memory. Equal on every host and for every engine.

@@ -7,6 +7,7 @@ use tinamou_hw::block::raw::{Immediate, MemFile, Raw};
 use tinamou_machine::snapshot::SnapshotError;
 use tinamou_machine::{Accel, Config, Machine, SliceEnd};
 
+#[allow(dead_code, reason = "each suite uses a part")]
 mod lab_machine;
 
 use lab_machine::*;

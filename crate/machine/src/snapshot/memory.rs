@@ -93,7 +93,7 @@ pub(super) fn check<'a>(
 fn each_place(
     index: &[Vec<Chunk>],
     bus: &Bus,
-    take: &mut dyn FnMut(Option<&Chunk>, u32, usize, &mut [u8; CHUNK_BYTES]),
+    mut take: impl FnMut(Option<&Chunk>, u32, usize, &mut [u8; CHUNK_BYTES]),
 ) {
     let mut base = [0; CHUNK_BYTES];
     let mut image = [0; CHUNK_BYTES];
@@ -134,7 +134,7 @@ fn put(arena: &Arena, at: u32, bytes: usize, chunk: &[u8; CHUNK_BYTES], pages: u
 /// Loads what [`check`] found good; what is in no chunk becomes zeros.
 pub(super) fn load(index: &[Vec<Chunk>], arena: &Arena, bus: &Bus, mut stored: &[u8]) {
     let mut chunk = [0; CHUNK_BYTES];
-    each_place(index, bus, &mut |entry, at, bytes, base| {
+    each_place(index, bus, |entry, at, bytes, base| {
         if let Some(c) = entry {
             let (these, rest) = stored.split_at(c.stored_bytes().min(stored.len()));
             stored = rest;
@@ -157,7 +157,7 @@ pub(super) fn load_later(
     mut from: u64,
 ) -> BTreeMap<u32, Place> {
     let mut later = BTreeMap::new();
-    each_place(index, bus, &mut |entry, at, bytes, base| {
+    each_place(index, bus, |entry, at, bytes, base| {
         let stored = entry.map_or(0, |c| c.pages);
         put(arena, at, bytes, base, !stored);
         if let Some(chunk) = entry {

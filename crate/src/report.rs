@@ -33,6 +33,7 @@ fn timing(machine: &mut Machine) -> Option<serde_json::Value> {
 /// The figures of a finished run.
 pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str) -> String {
     let s = machine.stats();
+    let run = machine.vcpu_mut().stats;
     let (cpu_seconds, peak_rss_bytes) = usage();
     let mut v = json!({
         "end": end,
@@ -47,6 +48,10 @@ pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str
         "calls": s.calls,
         "exceptions": s.exceptions,
         "resumes": s.resumes,
+        "exits": run.exits,
+        "refused": run.refused,
+        "uncached": run.uncached,
+        "drained": run.drained,
         "slow_accesses": s.slow_accesses,
         "blocks": s.blocks,
         "regions": s.regions,

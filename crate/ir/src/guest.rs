@@ -183,6 +183,13 @@ pub trait Cx {
         value: u64,
         mem: MemArg,
     ) -> Result<(), Stop>;
+    /// Checks an access and remembers its translation.
+    ///
+    /// # Errors
+    /// [`Stop`] as the access would.
+    fn probe(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<(), Stop>;
+    /// Arena offset of an access (a store if `mem` probes for one) that translations remembered allow to be made directly.
+    fn direct(&self, va: u64, mem: MemArg) -> Option<u32>;
     /// Virtual time in nanoseconds, exact at the current instruction (helpers that declare `time`).
     fn now_ns(&self) -> u64;
     /// Asks for [`Guest::timer`] at that virtual time, or cancels.

@@ -345,6 +345,28 @@ impl Blocks {
         dropped
     }
 
+    /// Drops the blocks whose physical addresses lead to other memory than when they were translated; returns them.
+    pub fn drop_moved(&mut self, bus: &dyn Platform) -> Vec<BlockId> {
+        let stays = |gpa: Gpa, host: u32| match bus.page(gpa) {
+            RamPage::Ram { arena, .. } => arena & !0xfff == host & !0xfff,
+            _ => false,
+        };
+        let mut dropped = Vec::new();
+        for (n, block) in self.list.iter_mut().enumerate() {
+            let place = &block.place;
+            let stays = stays(place.gpa, place.host)
+                && place
+                    .next_page
+                    .is_none_or(|gpa| stays(gpa, place.next_host));
+            if block.alive && !stays {
+                block.alive = false;
+                block.entry = None;
+                dropped.push(BlockId(n as u32));
+            }
+        }
+        dropped
+    }
+
     /// Drops the blocks with an instruction at guest address `va`; returns them.
     pub fn drop_at(&mut self, va: u64) -> Vec<BlockId> {
         let mut dropped = Vec::new();
@@ -385,11 +407,22 @@ pub struct PlaceFetch<'a> {
     pub next: Option<(u64, u64)>,
     /// Asked for a page that is not among them.
     pub missed: Option<u64>,
+    /// The page that was read last, if it is RAM: its virtual address and arena offset.
+    pub seen: Option<(u64, u32)>,
 }
 
 impl CodeFetch for PlaceFetch<'_> {
     fn fetch(&mut self, va: u64, bytes: u32) -> Result<u32, Fault> {
         let page = va & PAGE_MASK;
+        if let Some((seen, host)) = self.seen
+            && seen == page
+        {
+            return Ok(read_code(
+                self.arena,
+                host | (va & !PAGE_MASK) as u32,
+                bytes,
+            ));
+        }
         let phys = if page == self.page.0 {
             self.page.1
         } else {
@@ -401,12 +434,19 @@ impl CodeFetch for PlaceFetch<'_> {
                 }
             }
         };
-        Ok(fetch_phys(
-            self.bus,
-            self.arena,
-            Gpa(phys | (va & !PAGE_MASK)),
-            bytes,
-        ))
+        let gpa = Gpa(phys | (va & !PAGE_MASK));
+        if let RamPage::Ram { arena: host, .. } = self.bus.page(gpa) {
+            self.seen = Some((page, host & !0xfff));
+        }
+        Ok(fetch_phys(self.bus, self.arena, gpa, bytes))
+    }
+}
+
+fn read_code(arena: &tinamou_arena::Arena, at: u32, bytes: u32) -> u32 {
+    match bytes {
+        1 => arena.read8(at) as u32,
+        2 => arena.read16(at) as u32,
+        _ => arena.read32(at),
     }
 }
 
@@ -419,12 +459,7 @@ pub fn fetch_phys(
 ) -> u32 {
     match bus.page(gpa) {
         RamPage::Ram { arena: host, .. } => {
-            let at = (host & !0xfff) + gpa.page_offset();
-            match bytes {
-                1 => arena.read8(at) as u32,
-                2 => arena.read16(at) as u32,
-                _ => arena.read32(at),
-            }
+            read_code(arena, (host & !0xfff) + gpa.page_offset(), bytes)
         }
         _ => bus.read(gpa, bytes).unwrap_or(0) as u32,
     }

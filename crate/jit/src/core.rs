@@ -345,7 +345,29 @@ impl Cx for Run<'_> {
     }
 
     fn load(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<u64, Stop> {
-        self.load_slow(guest, va, mem)
+        let Some(at) = self.direct(va, mem) else {
+            return self.load_slow(guest, va, mem);
+        };
+        let (m, bytes) = (&self.core.state.arena, mem.bytes());
+        let raw = match bytes {
+            1 => m.read8(at) as u64,
+            2 => m.read16(at) as u64,
+            4 => m.read32(at) as u64,
+            _ => m.read64(at),
+        };
+        Ok(if mem.big_endian {
+            swap(raw, bytes)
+        } else {
+            raw
+        })
+    }
+
+    fn probe(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<(), Stop> {
+        self.probe_slow(guest, va, mem)
+    }
+
+    fn direct(&self, va: u64, mem: MemArg) -> Option<u32> {
+        self.core.mmu.lookup(&self.core.state, va, mem)
     }
 
     fn store(
@@ -355,7 +377,26 @@ impl Cx for Run<'_> {
         value: u64,
         mem: MemArg,
     ) -> Result<(), Stop> {
-        self.store_slow(guest, va, value, mem)
+        let write = MemArg {
+            probe_write: true,
+            ..mem
+        };
+        let Some(at) = self.direct(va, write) else {
+            return self.store_slow(guest, va, value, mem);
+        };
+        let (m, bytes) = (&self.core.state.arena, mem.bytes());
+        let raw = if mem.big_endian {
+            swap(value, bytes)
+        } else {
+            value
+        };
+        match bytes {
+            1 => m.write8(at, raw as u8),
+            2 => m.write16(at, raw as u16),
+            4 => m.write32(at, raw as u32),
+            _ => m.write64(at, raw),
+        }
+        Ok(())
     }
 
     fn now_ns(&self) -> u64 {

@@ -421,6 +421,7 @@ impl Regions {
                 page,
                 next: places.next(),
                 missed: None,
+                seen: None,
             };
             let Ok(mut ir) = guest.lift(&mut fetch, block.place.pc, block.mode, block.insns) else {
                 continue;

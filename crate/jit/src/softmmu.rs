@@ -6,9 +6,9 @@
 
 use tinamou_arena::{Arena, ArenaFull};
 use tinamou_core::{PAGE_MASK, PAGE_SIZE};
-use tinamou_ir::Type;
 use tinamou_ir::guest::State;
 use tinamou_ir::layout::{self, flat, tlb};
+use tinamou_ir::{MemArg, Type};
 
 /// Number of MMU indices.
 const SETS: usize = 4;
@@ -154,6 +154,29 @@ impl Softmmu {
             list.dedup();
         }
         Ok(())
+    }
+
+    /// Arena offset of an access that the maps allow directly; `mem.probe_write` says that it is a store.
+    pub fn lookup(&self, state: &State, va: u64, mem: MemArg) -> Option<u32> {
+        let bytes = mem.bytes() as u64;
+        if mem.aligned && va & (bytes - 1) != 0 || va & !PAGE_MASK > PAGE_SIZE - bytes {
+            return None;
+        }
+        let index = layout::MAPS + 8 * (mem.mmu as u32 & (SETS as u32 - 1));
+        if self.wide {
+            let entry = state.read32(index) + tlb_offset(va & PAGE_MASK);
+            let tag = if mem.probe_write {
+                tlb::TAG_WRITE
+            } else {
+                tlb::TAG_READ
+            };
+            (self.arena.read64(entry + tag) == va & PAGE_MASK)
+                .then(|| (va as u32).wrapping_add(self.arena.read32(entry + tlb::ADDEND)))
+        } else {
+            let map = state.read32(index + 4 * mem.probe_write as u32);
+            let e = self.arena.read32(map + (va as u32 >> 12) * 4);
+            (e & flat::SLOW == 0).then(|| (va as u32).wrapping_add(e))
+        }
     }
 
     /// Forgets the pages that touch `va..va + bytes`, in every MMU index.

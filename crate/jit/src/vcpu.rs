@@ -226,7 +226,16 @@ impl Vcpu {
         self.core.mmu.flush_all();
     }
 
-    /// Forgets all address translations and all code, as after memory moved.
+    /// Memory moved, appeared or vanished: forgets all address translations, and the code that lies elsewhere now.
+    pub fn memory_moved(&mut self, bus: &dyn Platform) {
+        self.core.mmu.flush_all();
+        let dropped = self.blocks.drop_moved(bus);
+        if let Some(regions) = &mut self.regions {
+            regions.invalidate(&mut self.blocks, &self.core.state.arena, &dropped);
+        }
+    }
+
+    /// Forgets all address translations and all code.
     pub fn forget_memory(&mut self) {
         self.core.mmu.flush_all();
         self.drop_code();
@@ -561,6 +570,7 @@ impl Vcpu {
                 page,
                 next,
                 missed: None,
+                seen: None,
             };
             let debug = self.debug.as_deref_mut();
             match debug::lift(&*self.guest, &mut fetch, debug, pc, self.mode, max_insns) {

@@ -133,6 +133,7 @@ pub struct Bus {
     cpu_irq: u32,
     flat: Vec<FlatRange>,
     last: Cell<usize>,
+    last_page: Cell<usize>,
     generation: u64,
     memory_generation: u64,
     remap: bool,
@@ -208,6 +209,7 @@ impl Bus {
             cpu_irq: 0,
             flat: Vec::new(),
             last: Cell::new(0),
+            last_page: Cell::new(0),
             generation: 0,
             memory_generation: 0,
             remap: true,
@@ -825,11 +827,12 @@ impl PhysBus for Bus {
     fn page(&self, gpa: Gpa) -> RamPage {
         let first = gpa.page().0;
         let last = first + (tinamou_core::PAGE_SIZE - 1);
-        let hinted = self.last.get();
+        let hinted = self.last_page.get();
         let i = match self.flat.get(hinted) {
             Some(r) if r.first <= first && first <= r.last => hinted,
             _ => self.flat.partition_point(|r| r.last < first),
         };
+        self.last_page.set(i);
         match self.flat.get(i) {
             Some(r) if r.first <= first && last <= r.last => match r.to {
                 Target::Ram {

@@ -325,7 +325,12 @@ impl Machine {
                 self.vcpu.forget_mappings();
             } else {
                 self.memory_generation = self.bus.memory_generation();
-                self.vcpu.forget_memory();
+                let around = Surroundings {
+                    bus: &mut self.bus,
+                    clock: &self.clock,
+                    errors: &mut self.errors,
+                };
+                self.vcpu.memory_moved(&around);
             }
         }
         let irq = self.bus.cpu_irq();
@@ -519,7 +524,7 @@ impl Machine {
         s.finish()
     }
 
-    /// Loads what `save_state` wrote, on a machine of the same configuration. Cached code and translations must go then.
+    /// Loads what `save_state` wrote, on a machine of the same configuration. Cached code and translations go.
     pub(crate) fn load_state(&mut self, state: &[u8]) -> Result<(), LoadError> {
         let mut l = Loader::new(state);
         let icount = l.u64()?;
@@ -543,6 +548,7 @@ impl Machine {
         if l.remaining() != 0 {
             return Err(LoadError::Trailing("machine".into()));
         }
+        self.vcpu.forget_memory();
         self.vcpu.resume_at(icount, pc, timer_ns);
         Ok(())
     }

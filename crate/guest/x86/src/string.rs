@@ -1,8 +1,9 @@
 //! String instructions as a helper: as many iterations as lie before the next page boundary of either operand.
 
+use tinamou_arena::Arena;
 use tinamou_core::{Gpa, RamPage};
 use tinamou_ir::MemArg;
-use tinamou_ir::guest::{Access, Cx, Guest, State, Stop};
+use tinamou_ir::guest::{Access, Cx, Guest, State};
 
 use crate::flags;
 use crate::regs::{AX, CX, DI, DX, ES, SI};
@@ -26,6 +27,11 @@ pub const OUTS: u32 = 6;
 pub const REP: u32 = 1 << 12;
 /// REPNE.
 pub const REPNE: u32 = 1 << 13;
+
+/// ES and the source's segment are flat, alignment is not checked: no check is needed.
+pub const FLAT: u32 = 1 << 14;
+/// Position of the MMU index, where FLAT is set.
+pub const MMU_SHIFT: u32 = 16;
 
 /// Most iterations of one call.
 const BATCH: u64 = 0x1000;
@@ -216,13 +222,16 @@ impl X86 {
             how >> 6 & 3,
             (how >> 8 & 7) as usize,
         );
-        let bytes = 1u64 << lg;
-        if self.get(&state, self.regs.df) != 0 || self.aligned(&state) {
+        let flat = how & FLAT != 0;
+        if self.get(&state, self.regs.df) != 0 || !flat && self.aligned(&state) {
             return Ok(0);
         }
-        let mmu = self.mmu_of(&state, self.sys.cpl);
+        let mmu = if flat {
+            (how >> MMU_SHIFT) as u8 & 3
+        } else {
+            self.mmu_of(&state, self.sys.cpl)
+        };
         let (si, di) = (self.narrow(&state, SI, alg), self.narrow(&state, DI, alg));
-        let mut n = left.min(BATCH);
         let wrap = if alg == 1 { 0x1_0000 } else { 0x1_0000_0000 };
         let room = |off: u64| {
             if alg == 3 {
@@ -231,88 +240,135 @@ impl X86 {
                 (wrap - off) >> lg
             }
         };
-        n = n.min(room(di));
-        if n == 0 {
+        let mut n = left.min(BATCH).min(room(di));
+        // Linear address of `n` elements that lie in one page.
+        let place = |n: &mut u64, s: usize, off: u64, write: bool| {
+            if *n == 0 {
+                return None;
+            }
+            let va = if flat {
+                off
+            } else {
+                self.linear(&state, s, off, 1 << lg, write).ok()?
+            };
+            *n = (*n).min((0x1000 - (va & 0xfff)) >> lg);
+            let bytes = (*n << lg) as u32;
+            let there = *n > 0 && (flat || self.linear(&state, s, off, bytes, write).is_ok());
+            there.then_some(va)
+        };
+        let Some(dst) = place(&mut n, ES, di, true) else {
             return Ok(0);
-        }
-        let first = self.linear(&state, ES, di, bytes as u32, true);
-        let Ok(dst) = first else { return Ok(0) };
-        n = n.min((0x1000 - (dst & 0xfff)) >> lg);
-        if n < 2 || self.linear(&state, ES, di, (n << lg) as u32, true).is_err() {
-            return Ok(0);
-        }
+        };
         let src = if kind == MOVS {
             n = n.min(room(si));
-            let Ok(src) = self.linear(&state, seg, si, bytes as u32, false) else {
+            let Some(src) = place(&mut n, seg, si, false) else {
                 return Ok(0);
             };
-            n = n.min((0x1000 - (src & 0xfff)) >> lg);
-            if n < 2
-                || self
-                    .linear(&state, seg, si, (n << lg) as u32, false)
-                    .is_err()
-            {
-                return Ok(0);
-            }
             Some(src)
         } else {
             None
         };
-        let page = |cpu: &mut X86,
-                    cx: &mut dyn Cx,
-                    va: u64,
-                    access: Access|
-         -> Result<Option<(u32, Gpa)>, Stop> {
-            let t = cpu.translate(&state, cx.bus(), va, access, mmu)?;
-            Ok(match cx.bus().page(t.gpa) {
-                RamPage::Ram { arena, writable } if writable || access == Access::Read => {
-                    Some(((arena & !0xfff) + t.gpa.page_offset(), t.gpa))
-                }
-                _ => None,
-            })
-        };
+        let bytes = (n << lg) as u32;
         // The order of the faults is that of one iteration: source first.
         let from = match src {
-            Some(va) => match page(self, cx, va, Access::Read)? {
-                Some(p) => Some(p.0),
+            Some(va) => match self.host_page(cx, va, false, mmu)? {
+                Some((at, _)) => Some(at),
                 None => return Ok(0),
             },
             None => None,
         };
-        let Some((to, gpa)) = page(self, cx, dst, Access::Write)? else {
+        let Some((to, code)) = self.host_page(cx, dst, true, mmu)? else {
             return Ok(0);
         };
-        let arena = &state.arena;
-        let len = (n << lg) as u32;
         match from {
             Some(from) => {
-                // Overlapping copies repeat a pattern: piece by piece.
-                for i in 0..n as u32 {
-                    let (f, t) = (from + (i << lg), to + (i << lg));
-                    match lg {
-                        0 => arena.write8(t, arena.read8(f)),
-                        1 => arena.write16(t, arena.read16(f)),
-                        2 => arena.write32(t, arena.read32(f)),
-                        _ => arena.write64(t, arena.read64(f)),
-                    }
-                }
-                self.put_narrow(&state, SI, alg, si.wrapping_add(len as u64));
+                copy(&state.arena, from, to, bytes, lg);
+                self.put_narrow(&state, SI, alg, si.wrapping_add(bytes as u64));
             }
-            None => {
-                let v = self.get(&state, self.regs.gpr[AX]);
-                for i in 0..n as u32 {
-                    let t = to + (i << lg);
-                    match lg {
-                        0 => arena.write8(t, v as u8),
-                        1 => arena.write16(t, v as u16),
-                        2 => arena.write32(t, v as u32),
-                        _ => arena.write64(t, v),
-                    }
-                }
-            }
+            None => fill(
+                &state.arena,
+                to,
+                bytes,
+                lg,
+                self.get(&state, self.regs.gpr[AX]),
+            ),
         }
-        self.put_narrow(&state, DI, alg, di.wrapping_add(len as u64));
-        cx.invalidate_code(gpa, len);
+        self.put_narrow(&state, DI, alg, di.wrapping_add(bytes as u64));
+        if let Some(gpa) = code {
+            cx.invalidate_code(gpa, bytes);
+        }
         Ok(n)
+    }
+
+    /// Arena offset of a byte of RAM, and its physical address if its page may hold code that a store changes.
+    fn host_page(
+        &mut self,
+        cx: &mut dyn Cx,
+        va: u64,
+        write: bool,
+        mmu: u8,
+    ) -> Res<Option<(u32, Option<Gpa>)>> {
+        let mem = MemArg {
+            probe_write: write,
+            ..MemArg::new(1, mmu)
+        };
+        if let Some(at) = cx.direct(va, mem) {
+            return Ok(Some((at, None)));
+        }
+        cx.probe(self, va, mem)?;
+        if let Some(at) = cx.direct(va, mem) {
+            return Ok(Some((at, None)));
+        }
+        let state = cx.state().clone();
+        let access = if write { Access::Write } else { Access::Read };
+        let t = self.translate(&state, cx.bus(), va, access, mmu)?;
+        Ok(match cx.bus().page(t.gpa) {
+            RamPage::Ram { arena, writable } if writable || !write => Some((
+                (arena & !0xfff) + t.gpa.page_offset(),
+                write.then_some(t.gpa),
+            )),
+            _ => None,
+        })
+    }
+}
+
+/// Copies upwards, element by element: where the ranges overlap, a pattern repeats.
+fn copy(arena: &Arena, from: u32, to: u32, bytes: u32, lg: u32) {
+    let mut i = 0;
+    // Eight bytes at once are the same unless the copy reads what it wrote just before.
+    if to <= from || to - from >= 8 {
+        while bytes - i >= 8 {
+            arena.write64(to + i, arena.read64(from + i));
+            i += 8;
+        }
+    }
+    while i < bytes {
+        let (f, t) = (from + i, to + i);
+        match lg {
+            0 => arena.write8(t, arena.read8(f)),
+            1 => arena.write16(t, arena.read16(f)),
+            2 => arena.write32(t, arena.read32(f)),
+            _ => arena.write64(t, arena.read64(f)),
+        }
+        i += 1 << lg;
+    }
+}
+
+/// Fills with elements of 2^`lg` bytes.
+fn fill(arena: &Arena, to: u32, bytes: u32, lg: u32, v: u64) {
+    let ones = u64::MAX >> (64 - (8 << lg));
+    let word = (v & ones).wrapping_mul(u64::MAX / ones);
+    let mut i = 0;
+    while bytes - i >= 8 {
+        arena.write64(to + i, word);
+        i += 8;
+    }
+    while i < bytes {
+        match lg {
+            0 => arena.write8(to + i, v as u8),
+            1 => arena.write16(to + i, v as u16),
+            _ => arena.write32(to + i, v as u32),
+        }
+        i += 1 << lg;
     }
 }

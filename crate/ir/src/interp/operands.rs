@@ -3,8 +3,9 @@
 use super::bytecode::*;
 use crate::block::{Block, Inst, Val};
 use crate::layout;
-use crate::ops::Op;
-use crate::types::{Slot, SlotTable, Type};
+use crate::ops::{Effect, Op};
+use crate::passes::dead_slots::Found;
+use crate::types::{HelperDesc, Slot, SlotTable, Type};
 
 /// First word of the scratch area.
 const SCRATCH_WORD: u16 = (layout::SCRATCH / 4) as u16;
@@ -25,6 +26,9 @@ enum Loc {
 /// Buffers of a translation, kept from block to block.
 #[derive(Default)]
 pub struct Buffers {
+    /// Writes that nobody sees.
+    dead: Found,
+    /// Uses by what is emitted.
     uses: Vec<u32>,
     locs: Vec<Loc>,
     /// Values that live in each scratch word pair.
@@ -46,7 +50,12 @@ pub struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    pub fn new(block: &'a Block, slots: &'a SlotTable, buf: &'a mut Buffers) -> Operands<'a> {
+    pub fn new(
+        block: &'a Block,
+        slots: &'a SlotTable,
+        helpers: &[HelperDesc],
+        buf: &'a mut Buffers,
+    ) -> Operands<'a> {
         let n = block.insts.len();
         buf.uses.clear();
         buf.uses.resize(n, 0);
@@ -56,9 +65,19 @@ impl<'a> Operands<'a> {
         buf.free.clear();
         buf.aliases.clear();
         buf.dropped.clear();
-        for inst in &block.insts {
-            for v in inst.operands() {
-                buf.uses[v.index()] += 1;
+        buf.dead.find(block, slots, helpers);
+        for (i, inst) in block.insts.iter().enumerate().rev() {
+            let needless = match inst.op {
+                Op::Set => buf.dead.drop[i],
+                Op::Call | Op::CallIf => helpers[inst.imm as usize].pure && buf.uses[i] == 0,
+                op => {
+                    matches!(op.info().effect, Effect::Pure | Effect::ReadsSlot) && buf.uses[i] == 0
+                }
+            };
+            if !needless {
+                for v in inst.operands() {
+                    buf.uses[v.index()] += 1;
+                }
             }
         }
         Operands {
@@ -75,6 +94,11 @@ impl<'a> Operands<'a> {
 
     pub fn ty(&self, v: Val) -> Type {
         self.inst(v).ty
+    }
+
+    /// Whether instruction `i` is a `set` that nobody sees.
+    pub fn is_dead(&self, i: usize) -> bool {
+        self.buf.dead.drop[i]
     }
 
     /// Whether a value is 64 bits wide.
@@ -258,7 +282,8 @@ impl<'a> Operands<'a> {
     /// The instruction behind `i` if it is a `set` of the value of `i`.
     fn set_behind(&self, v: Val) -> Option<&'a Inst> {
         let next = self.block.insts.get(v.index() + 1)?;
-        (next.op == Op::Set && next.args[0] == v).then_some(next)
+        let alive = next.op == Op::Set && next.args[0] == v && !self.is_dead(v.index() + 1);
+        alive.then_some(next)
     }
 
     /// Where the op of `v`, whose operands were resolved, writes its result: the slot that the next instruction sets (then the

@@ -22,7 +22,7 @@ impl Translator {
     /// As [`translate`].
     pub fn translate(&mut self, block: &Block, slots: &SlotTable, helpers: &[HelperDesc]) -> Code {
         let mut job = Job {
-            o: Operands::new(block, slots, &mut self.buf),
+            o: Operands::new(block, slots, helpers, &mut self.buf),
             helpers,
             flat: block.va_type == Type::I32,
             insns: Vec::with_capacity(block.insn_count as usize),
@@ -59,6 +59,7 @@ impl Job<'_> {
                 });
                 1
             }
+            Op::Set if self.o.is_dead(v.index()) => 1,
             Op::Set => {
                 self.o.set(inst.imm, x);
                 1
@@ -118,12 +119,7 @@ impl Job<'_> {
                 1
             }
             // From here on all is pure: what nobody uses is not computed.
-            _ if self.o.uses(v) == 0 => {
-                for arg in inst.operands() {
-                    self.o.consume(arg);
-                }
-                1
-            }
+            _ if self.o.uses(v) == 0 => 1,
             Op::Const => 1,
             Op::Get => {
                 self.o.get(v, inst.imm);
@@ -343,9 +339,6 @@ impl Job<'_> {
         let desc = &self.helpers[inst.imm as usize];
         let used = self.o.uses(v) != 0;
         if desc.pure && !used {
-            for arg in inst.operands() {
-                self.o.consume(arg);
-            }
             return 1;
         }
         let mut flags = 0;

@@ -6,7 +6,7 @@
 
 mod cse;
 mod dead_code;
-mod dead_slots;
+pub(crate) mod dead_slots;
 mod fold;
 mod forward;
 mod rewrite;

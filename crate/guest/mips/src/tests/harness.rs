@@ -93,6 +93,12 @@ impl Cx for Hw {
         let _ = self.write(t.gpa, mem.bytes(), swap(value, mem.bytes(), mem.big_endian));
         Ok(())
     }
+    fn probe(&mut self, _: &mut dyn Guest, _: u64, _: MemArg) -> Result<(), Stop> {
+        Ok(())
+    }
+    fn direct(&self, _: u64, _: MemArg) -> Option<u32> {
+        None
+    }
     fn now_ns(&self) -> u64 {
         self.now_ns
     }

@@ -51,6 +51,12 @@ impl Cx for Host {
         }
         .into())
     }
+    fn probe(&mut self, _: &mut dyn Guest, _: u64, _: MemArg) -> Result<(), Stop> {
+        Ok(())
+    }
+    fn direct(&self, _: u64, _: MemArg) -> Option<u32> {
+        None
+    }
     fn now_ns(&self) -> u64 {
         0
     }

@@ -6,7 +6,8 @@ use tinamou_ir::Val;
 
 use super::Lifter;
 use super::operand::segment;
-use crate::regs::{AX, DI, ES, SI};
+use crate::mode::{Class, Mode};
+use crate::regs::{AX, CS, DI, ES, FS, GS, SI};
 use crate::{helpers, string};
 
 fn address_lg(k: OpKind) -> Option<u32> {
@@ -43,7 +44,12 @@ pub fn lift(l: &mut Lifter<'_>) {
         0
     };
     if rep != 0 || matches!(kind, string::INS | string::OUTS) {
-        let how = kind | lg << 4 | alg << 6 | (seg as u32) << 8 | rep;
+        let flat = if flat(l, seg) {
+            string::FLAT | (l.mode.mmu() as u32) << string::MMU_SHIFT
+        } else {
+            0
+        };
+        let how = kind | lg << 4 | alg << 6 | (seg as u32) << 8 | rep | flat;
         let how = l.b.i32(how);
         let pc = l.b.i64(l.pc);
         let helper = if matches!(kind, string::INS | string::OUTS) {
@@ -98,6 +104,14 @@ pub fn lift(l: &mut Lifter<'_>) {
             super::arith::flags_sub(l, lg, a, b);
         }
     }
+}
+
+/// Offsets in ES and in `seg` are linear addresses that need no check, and alignment is not checked.
+fn flat(l: &Lifter<'_>, seg: usize) -> bool {
+    let open = |s: usize| l.mode.class(s) == Class::Open && l.mode.base_zero(s);
+    !l.mode.has(Mode::ALIGN)
+        && !matches!(seg, FS | GS | CS)
+        && (l.mode.is64() || open(ES) && open(seg))
 }
 
 fn source(l: &mut Lifter<'_>, seg: usize, alg: u32, lg: u32) -> Val {

@@ -140,6 +140,19 @@ impl Cx for Hw {
         }
         Ok(())
     }
+    fn probe(&mut self, guest: &mut dyn Guest, va: u64, mem: MemArg) -> Result<(), Stop> {
+        let state = self.state.clone();
+        let access = if mem.probe_write {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        guest.translate(&state, self, va, access, mem.mmu)?;
+        Ok(())
+    }
+    fn direct(&self, _: u64, _: MemArg) -> Option<u32> {
+        None
+    }
     fn now_ns(&self) -> u64 {
         self.now_ns
     }

@@ -66,10 +66,12 @@ export type Memdev = { 'id'?: string; 'size': number; 'merge': boolean; 'dump': 
 export type MemoryInfo = { 'base-memory': number; 'plugged-memory'?: number };
 export type MigrationCapability = 'xbzrle' | 'rdma-pin-all' | 'auto-converge' | 'zero-blocks' | 'compress' | 'events' | 'postcopy-ram' | 'x-colo' | 'release-ram' | 'block' | 'return-path' | 'pause-before-switchover' | 'multifd' | 'dirty-bitmaps' | 'postcopy-blocktime' | 'late-block-activate' | 'x-ignore-shared' | 'validate-uuid' | 'background-snapshot' | 'zero-copy-send' | 'postcopy-preempt';
 export type MigrationCapabilityStatus = { 'capability': MigrationCapability; 'state': boolean };
-export type MigrationInfo = { 'status'?: MigrationStatus; 'ram'?: MigrationStats; 'total-time'?: number; 'downtime'?: number; 'setup-time'?: number; 'error-desc'?: string };
+export type MigrationInfo = { 'status'?: MigrationStatus; 'ram'?: MigrationStats; 'total-time'?: number; 'downtime'?: number; 'setup-time'?: number; 'expected-downtime'?: number; 'error-desc'?: string; 'socket-address'?: Array<SocketAddress> };
+export type MigrationParameters = { 'announce-initial'?: number; 'announce-max'?: number; 'announce-rounds'?: number; 'announce-step'?: number; 'compress-level'?: number; 'compress-threads'?: number; 'compress-wait-thread'?: boolean; 'decompress-threads'?: number; 'throttle-trigger-threshold'?: number; 'cpu-throttle-initial'?: number; 'cpu-throttle-increment'?: number; 'cpu-throttle-tailslow'?: boolean; 'tls-creds'?: string; 'tls-hostname'?: string; 'tls-authz'?: string; 'max-bandwidth'?: number; 'downtime-limit'?: number; 'x-checkpoint-delay'?: number; 'block-incremental'?: boolean; 'multifd-channels'?: number; 'xbzrle-cache-size'?: number; 'max-postcopy-bandwidth'?: number; 'max-cpu-throttle'?: number; 'multifd-compression'?: MultiFDCompression; 'multifd-zlib-level'?: number; 'multifd-zstd-level'?: number };
 export type MigrationStats = { 'transferred': number; 'remaining': number; 'total': number; 'duplicate': number; 'skipped': number; 'normal': number; 'normal-bytes': number; 'dirty-pages-rate': number; 'mbps': number; 'dirty-sync-count': number; 'postcopy-requests': number; 'page-size': number; 'multifd-bytes': number; 'pages-per-second': number; 'precopy-bytes': number; 'downtime-bytes': number; 'postcopy-bytes': number; 'dirty-sync-missed-zero-copy': number };
 export type MigrationStatus = 'none' | 'setup' | 'cancelling' | 'cancelled' | 'active' | 'postcopy-active' | 'postcopy-paused' | 'postcopy-recover' | 'completed' | 'failed' | 'colo' | 'pre-switchover' | 'device' | 'wait-unplug';
 export type MouseInfo = { 'name': string; 'index': number; 'current': boolean; 'absolute': boolean };
+export type MultiFDCompression = 'none' | 'zlib' | 'zstd';
 export type NameInfo = { 'name'?: string };
 export type ObjectPropertyInfo = { 'name': string; 'type': string; 'description'?: string; 'default-value'?: unknown };
 export type ObjectTypeInfo = { 'name': string; 'abstract'?: boolean; 'parent'?: string };
@@ -94,6 +96,7 @@ export type SchemaInfoObjectVariant = { 'case': string; 'type': string };
 export type ShutdownAction = 'poweroff' | 'pause';
 export type ShutdownCause = 'none' | 'host-error' | 'host-qmp-quit' | 'host-qmp-system-reset' | 'host-signal' | 'host-ui' | 'guest-shutdown' | 'guest-reset' | 'guest-panic' | 'subsystem-reset' | 'snapshot-load';
 export type SnapshotInfo = { 'id': string; 'name': string; 'vm-state-size': number; 'date-sec': number; 'date-nsec': number; 'vm-clock-sec': number; 'vm-clock-nsec': number; 'icount'?: number };
+export type SocketAddress = { 'type': 'inet'; 'host': string; 'port': string; 'numeric'?: boolean; 'to'?: number; 'ipv4'?: boolean; 'ipv6'?: boolean; 'keep-alive'?: boolean; 'mptcp'?: boolean } | { 'type': 'unix'; 'path': string; 'abstract'?: boolean; 'tight'?: boolean };
 export type SocketAddressLegacy = { 'type': 'inet'; 'data': InetSocketAddress } | { 'type': 'unix'; 'data': UnixSocketAddress } | { 'type': 'vsock'; 'data': VsockSocketAddress } | { 'type': 'fd'; 'data': String };
 export type StatusInfo = { 'running': boolean; 'singlestep': boolean; 'status': RunState };
 export type String = { 'str': string };
@@ -154,17 +157,27 @@ export interface QmpCommands {
   'set-action': { in: { 'reboot'?: RebootAction; 'shutdown'?: ShutdownAction; 'panic'?: PanicAction; 'watchdog'?: WatchdogAction }; out: Record<string, never> };
   /** What a watchdog does; no board of ours has one. */
   'watchdog-set-action': { in: { 'action': WatchdogAction }; out: Record<string, never> };
-  /** Stops the machine and saves it, with what its disks hold beside images that are only read, to `file:PATH`, or into the input of `exec:COMMAND` (natively; it may take a minute); the run state is then postmigrate. It is done in one go after the answer: STOP comes if the machine ran, and MIGRATION if the capability `events` is set. */
+  /** Saves the machine, with what its disks hold beside images that are only read, to `file:PATH` or, natively, to `tcp:HOST:PORT`, `unix:PATH`, the descriptor `fd:NAME` of `getfd`, or the input of `exec:COMMAND`. Once the place is there the machine stops (finish-migrate), and its state goes out while monitors are answered; then it is postmigrate. If the place is lost, or at `migrate_cancel`, it runs on. STOP comes if it ran, and MIGRATION if the capability `events` is set. With `background-snapshot` it runs on as soon as its state is taken. */
   'migrate': { in: { 'uri': string; 'blk'?: boolean; 'inc'?: boolean; 'detach'?: boolean; 'resume'?: boolean }; out: Record<string, never> };
-  /** Loads the machine's state from such a place, after the answer. It runs on if it ran when it was saved, unless `-S` was given. A state that is refused leaves the machine waiting. */
+  /** Loads the machine's state from such a place: sockets are listened on (`query-migrate` has their address), `fd:` takes a number too. It runs on if it ran when it was saved, unless `-S` was given. A state that is refused leaves the machine waiting, for another command, where QEMU ends; a place of the command line ends the program. */
   'migrate-incoming': { in: { 'uri': string }; out: Record<string, never> };
-  /** Cancels a migration; as each is done in one go, there never is one. */
+  /** Cancels what `migrate` began: the machine does what it did before. Nothing happens if nothing is under way. */
   'migrate_cancel': { in: {  }; out: Record<string, never> };
-  /** How the last migration went; nothing if there was none. */
+  /** Goes on where the capability `pause-before-switchover` stopped it. */
+  'migrate-continue': { in: { 'state': MigrationStatus }; out: Record<string, never> };
+  /** Sets parameters. `max-bandwidth` (bytes per second, 0 for all there are) is honoured, even by what is under way; the others are kept and have no effect. */
+  'migrate-set-parameters': { in: { 'announce-initial'?: number; 'announce-max'?: number; 'announce-rounds'?: number; 'announce-step'?: number; 'compress-level'?: number; 'compress-threads'?: number; 'compress-wait-thread'?: boolean; 'decompress-threads'?: number; 'throttle-trigger-threshold'?: number; 'cpu-throttle-initial'?: number; 'cpu-throttle-increment'?: number; 'cpu-throttle-tailslow'?: boolean; 'tls-creds'?: string | null; 'tls-hostname'?: string | null; 'tls-authz'?: string | null; 'max-bandwidth'?: number; 'downtime-limit'?: number; 'x-checkpoint-delay'?: number; 'block-incremental'?: boolean; 'multifd-channels'?: number; 'xbzrle-cache-size'?: number; 'max-postcopy-bandwidth'?: number; 'max-cpu-throttle'?: number; 'multifd-compression'?: MultiFDCompression; 'multifd-zlib-level'?: number; 'multifd-zstd-level'?: number }; out: Record<string, never> };
+  /** The parameters. */
+  'query-migrate-parameters': { in: {  }; out: MigrationParameters };
+  /** Names the descriptor that came with this command (SCM_RIGHTS on a unix socket), for `fd:NAME`. */
+  'getfd': { in: { 'fdname': string }; out: Record<string, never> };
+  /** Closes it. */
+  'closefd': { in: { 'fdname': string }; out: Record<string, never> };
+  /** How far the migration is that is under way, or how the last one went; nothing if there was none. */
   'query-migrate': { in: {  }; out: MigrationInfo };
-  /** The capabilities; but for `events`, none can be set. */
+  /** The capabilities. */
   'query-migrate-capabilities': { in: {  }; out: Array<MigrationCapabilityStatus> };
-  /** Sets capabilities. */
+  /** Sets capabilities. `events`, `pause-before-switchover` and `background-snapshot` have an effect; those that only make QEMU faster (xbzrle, multifd and so on) are kept. */
   'migrate-set-capabilities': { in: { 'capabilities': Array<MigrationCapabilityStatus> }; out: Record<string, never> };
   /** Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran. */
   'x-snapshot-save': { in: { 'file': string }; out: Record<string, never> };

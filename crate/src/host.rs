@@ -1,6 +1,7 @@
 //! The host's side of the command line: wall clock, terminal, sockets, signals. Nothing here knows machines.
 
 pub mod escape;
+pub mod passing;
 pub mod serial;
 pub mod signals;
 pub mod terminal;

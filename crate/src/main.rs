@@ -88,7 +88,7 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
     let mut ctl = Controller::new(how_to_start(options));
     native::describe(options, &mut ctl);
     let chardevs = Chardevs::new(options, &mut ctl);
-    let mut host = Native::new(options.clone(), chardevs, log);
+    let mut host = Native::new(options.clone(), chardevs, log)?;
     for early in &options.early {
         ctl.command(&mut host, early.command, &early.args)?;
     }
@@ -143,6 +143,7 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
         std::mem::forget(machine);
     }
     match end {
+        End::Incoming(why) => Err(why),
         End::Limit => Err("gave up: -x-max-insns reached".into()),
         End::Stuck => Err(format!(
             "gave up: the guest waits, and nothing is left to wake it{}",

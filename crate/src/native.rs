@@ -1,11 +1,14 @@
 //! This program as control sees it: wall clock, files, character devices, drives, and the machine once it is made.
 
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tinamou_control::driven::{self, ImageSnapshot, Medium, Open};
 use tinamou_control::setup::Setup;
-use tinamou_control::{Controller, Driven, Host};
+use tinamou_control::transfer::{Incoming, Outgoing};
+use tinamou_control::{Controller, Driven, Host, MonitorId};
 use tinamou_core::BlockError;
 use tinamou_hw::block::qcow2;
 use tinamou_machine::{Accel, Arch, Machine};
@@ -19,6 +22,7 @@ use crate::options::drive::{Drive, Format, Interface, Media};
 use crate::options::pc::{self, Boot};
 use crate::options::rtc::RtcBase;
 use crate::options::{Icount, Options};
+use crate::transport::{Bell, Place};
 use crate::{disks, setup, trace, transport};
 
 /// Options of the machine's making that are drives: name, interface, place there, medium.
@@ -43,19 +47,51 @@ pub struct Native {
     pub chardevs: Chardevs,
     /// Where guest errors and traces go.
     pub log: Log,
+    /// Rings when a machine's state has come further on its way.
+    pub bell: Bell,
+    fds: Fds,
     bays: Vec<Bay>,
+}
+
+/// Descriptors that came by monitors.
+#[derive(Default)]
+struct Fds {
+    /// The last ones, without names.
+    passed: BTreeMap<MonitorId, OwnedFd>,
+    /// Those with names.
+    named: BTreeMap<(MonitorId, String), OwnedFd>,
 }
 
 impl Native {
     /// A host without a machine.
-    pub fn new(options: Options, chardevs: Chardevs, log: Log) -> Native {
-        Native {
+    ///
+    /// # Errors
+    /// When the system gives no pipe.
+    pub fn new(options: Options, chardevs: Chardevs, log: Log) -> Result<Native, String> {
+        Ok(Native {
             options,
             machine: None,
             chardevs,
             log,
+            bell: Bell::new().map_err(|e| why(&e))?,
+            fds: Fds::default(),
             bays: Vec::new(),
-        }
+        })
+    }
+
+    /// A descriptor came by a monitor.
+    pub fn passed(&mut self, monitor: MonitorId, fd: OwnedFd) {
+        self.fds.passed.insert(monitor, fd);
+    }
+
+    /// A place, and the descriptor that it names.
+    fn place(&mut self, uri: &str, monitor: MonitorId) -> Result<(Place, Option<OwnedFd>), String> {
+        let place = transport::place(uri)?;
+        let fd = match &place {
+            Place::Fd(name) => self.fds.named.remove(&(monitor, name.clone())),
+            _ => None,
+        };
+        Ok((place, fd))
     }
 
     /// Does something with the image in a drive that has room for snapshots.
@@ -306,6 +342,40 @@ impl Host for Native {
 
     fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {
         std::fs::write(path, data).map_err(|e| format!("Could not open '{path}': {}", why(&e)))
+    }
+
+    fn open_outgoing(
+        &mut self,
+        uri: &str,
+        monitor: MonitorId,
+    ) -> Result<Option<Box<dyn Outgoing>>, String> {
+        let (place, fd) = self.place(uri, monitor)?;
+        let way = transport::out::open(place, fd, &self.bell)?;
+        Ok(Some(Box::new(way)))
+    }
+
+    fn open_incoming(
+        &mut self,
+        uri: &str,
+        most: u64,
+        monitor: MonitorId,
+    ) -> Result<Option<Box<dyn Incoming>>, String> {
+        let (place, fd) = self.place(uri, monitor)?;
+        let way = transport::inward::open(place, fd, most, &self.bell)?;
+        Ok(Some(Box::new(way)))
+    }
+
+    fn name_fd(&mut self, monitor: MonitorId, name: &str) -> Result<(), String> {
+        let fd = self.fds.passed.remove(&monitor);
+        let fd = fd.ok_or("No file descriptor supplied via SCM_RIGHTS")?;
+        self.fds.named.insert((monitor, name.to_owned()), fd);
+        Ok(())
+    }
+
+    fn close_fd(&mut self, monitor: MonitorId, name: &str) -> Result<(), String> {
+        let fd = self.fds.named.remove(&(monitor, name.to_owned()));
+        fd.map(drop)
+            .ok_or_else(|| format!("File descriptor named '{name}' not found"))
     }
 
     fn send_state(&mut self, uri: &str, data: &[u8]) -> Result<(), String> {

@@ -41,6 +41,8 @@ pub enum End {
     Quit,
     /// A signal.
     Signal(u8),
+    /// The state that the command line names could not be had.
+    Incoming(String),
     /// `-x-exit-on`'s text came.
     Text,
     /// `-x-max-insns`.
@@ -58,6 +60,7 @@ impl End {
             End::Panic => "panic",
             End::Quit => "quit",
             End::Signal(_) => "signal",
+            End::Incoming(_) => "incoming",
             End::Text => "text",
             End::Limit => "limit",
             End::Stuck => "stuck",
@@ -166,6 +169,9 @@ impl Session {
 
     /// Whether the controller says that all is over.
     fn over(&self) -> Option<End> {
+        if let Some(why) = self.ctl.failure() {
+            return Some(End::Incoming(why.to_owned()));
+        }
         Some(match self.ctl.ended()? {
             Cause::HostQuit => End::Quit,
             Cause::HostSignal => End::Signal(self.signal),
@@ -250,6 +256,7 @@ impl Session {
         self.host.chardevs.monitors_out(&mut self.ctl);
         let mut set = Set::default();
         set.read(std::os::fd::AsFd::as_fd(&self.signals));
+        set.read(std::os::fd::AsFd::as_fd(&self.host.bell));
         if let Some(gdb) = self.gdb.as_ref().filter(|_| self.host.machine.is_some()) {
             gdb.watch(&mut set);
         }
@@ -273,6 +280,12 @@ impl Session {
         }
         if let Some(gdb) = &mut self.gdb {
             gdb.poll(&mut self.ctl, &mut self.host);
+        }
+        if self.host.bell.take() {
+            self.ctl.work(&mut self.host);
+            if let Some(why) = self.ctl.failure() {
+                return Err(End::Incoming(why.to_owned()));
+            }
         }
         self.meet();
         // Time stands still from the moment a debugger stops the machine.
@@ -315,7 +328,11 @@ impl Session {
             }
         }
         let mut typed = false;
-        for part in entry.port.read() {
+        let parts = entry.port.read();
+        if let (Some(fd), Some(User::Monitor(id))) = (entry.port.take_passed(), entry.user()) {
+            self.host.passed(id, fd);
+        }
+        for part in parts {
             let Some(entry) = self.host.chardevs.list.get_mut(n) else {
                 return Ok(typed);
             };

@@ -171,6 +171,11 @@ impl Start {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct MonitorId(pub usize);
 
+impl MonitorId {
+    /// No monitor: the host itself.
+    pub const NONE: MonitorId = MonitorId(usize::MAX);
+}
+
 /// What a monitor speaks.
 #[derive(Debug)]
 pub(crate) enum Speech {
@@ -298,8 +303,13 @@ impl Controller {
         if place == "defer" {
             return Ok(());
         }
-        let asked = self.migrate_incoming(host, &place);
-        let done = asked.map_err(|e| e.desc).and_then(|()| self.work(host));
+        // A file is there already; for others the monitors are answered meanwhile.
+        let done = if place.starts_with("file:") {
+            self.load_at_once(host, &place)
+        } else {
+            let asked = self.migrate_incoming(host, &place, MonitorId::NONE);
+            asked.map_err(|e| e.desc)
+        };
         if done.is_err() {
             self.state = before;
         }
@@ -337,7 +347,24 @@ impl Controller {
                 self.event(host, "STOP", Map::new());
             }
             RunState::Inmigrate => self.autostart = false,
+            RunState::FinishMigrate => self.stay_stopped(),
             _ => {}
+        }
+    }
+
+    /// The machine stands still to be saved, whatever it does otherwise.
+    pub(crate) fn stand_still(&mut self, host: &dyn Host) {
+        self.pause(host, RunState::FinishMigrate);
+        self.state = RunState::FinishMigrate;
+    }
+
+    /// It does again what it did before.
+    pub(crate) fn go_back(&mut self, host: &dyn Host, before: RunState) {
+        if self.state == RunState::FinishMigrate {
+            if before == RunState::Running {
+                self.resume(host);
+            }
+            self.state = before;
         }
     }
 
@@ -368,6 +395,7 @@ impl Controller {
             RunState::Shutdown | RunState::InternalError => {
                 Err(Error::generic("Resetting the Virtual Machine is required"))
             }
+            RunState::FinishMigrate => Err(Error::generic("Migration is not finalized yet")),
             RunState::Inmigrate => {
                 self.autostart = true;
                 Ok(())
@@ -394,7 +422,12 @@ impl Controller {
 
     fn was_reset(&mut self, host: &dyn Host, cause: Cause) {
         self.event(host, "RESET", cause_data(cause));
-        if !matches!(self.state, RunState::Running | RunState::Inmigrate) {
+        let stays = [
+            RunState::Running,
+            RunState::Inmigrate,
+            RunState::FinishMigrate,
+        ];
+        if !stays.contains(&self.state) {
             self.state = RunState::Prelaunch;
         }
     }
@@ -527,7 +560,7 @@ impl Controller {
         let mut cx = Cx {
             ctl: self,
             host,
-            monitor: MonitorId(usize::MAX),
+            monitor: MonitorId::NONE,
         };
         crate::hmp::run(&mut cx, line)
     }
@@ -545,7 +578,7 @@ impl Controller {
         let cx = Cx {
             ctl: self,
             host,
-            monitor: MonitorId(usize::MAX),
+            monitor: MonitorId::NONE,
         };
         crate::qmp::run(cx, name, false, Some(args)).map_err(|e| e.desc)
     }

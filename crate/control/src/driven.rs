@@ -11,7 +11,9 @@ use tinamou_machine::inspect::{Register, Shown};
 use tinamou_machine::snapshot::{How, Saved};
 use tinamou_machine::{Machine, Stats};
 
+use crate::controller::MonitorId;
 use crate::setup::Setup;
+use crate::transfer::{Incoming, Outgoing};
 
 /// A machine as seen from outside.
 pub trait Driven {
@@ -380,7 +382,45 @@ pub trait Host {
     fn write_file(&mut self, path: &str, _data: &[u8]) -> Result<(), String> {
         Err(format!("Could not open '{path}': this host has no files"))
     }
-    /// Sends a machine's state to a place (`file:`, `exec:`).
+    /// Begins to carry a machine's state to a place of QEMU's kinds; `None` if that is done at once, by [`Host::send_state`]. `monitor` has
+    /// the descriptors that are meant by name.
+    ///
+    /// # Errors
+    /// There can be no such place: a sentence for the user.
+    fn open_outgoing(
+        &mut self,
+        _uri: &str,
+        _monitor: MonitorId,
+    ) -> Result<Option<Box<dyn Outgoing>>, String> {
+        Ok(None)
+    }
+    /// Begins to wait for a machine's state, at most so many bytes; `None` if that is done at once, by [`Host::receive_state`].
+    ///
+    /// # Errors
+    /// There can be no such place: a sentence for the user.
+    fn open_incoming(
+        &mut self,
+        _uri: &str,
+        _most: u64,
+        _monitor: MonitorId,
+    ) -> Result<Option<Box<dyn Incoming>>, String> {
+        Ok(None)
+    }
+    /// Gives a descriptor that came by a monitor a name.
+    ///
+    /// # Errors
+    /// None came.
+    fn name_fd(&mut self, _monitor: MonitorId, _name: &str) -> Result<(), String> {
+        Err("No file descriptor supplied via SCM_RIGHTS".into())
+    }
+    /// Closes a descriptor with a name.
+    ///
+    /// # Errors
+    /// There is none.
+    fn close_fd(&mut self, _monitor: MonitorId, name: &str) -> Result<(), String> {
+        Err(format!("File descriptor named '{name}' not found"))
+    }
+    /// Sends a machine's state to a file (`file:`) at once.
     ///
     /// # Errors
     /// A sentence for the user.

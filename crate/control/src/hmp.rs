@@ -1,10 +1,11 @@
-//! The monitor for people: QEMU's command lines, prompts and texts. [`COMMANDS`] and [`info::COMMANDS`] are the only lists of what
+//! The monitor for people: QEMU's command lines, prompts and texts. [`all`] and [`infos`] are the only lists of what
 //! it knows; most of it goes through the machine protocol's commands, so that both say the same.
 
 pub mod dump;
 pub mod expr;
 pub mod info;
 pub mod readline;
+mod state;
 mod words;
 
 use serde_json::{Map, Value, json};
@@ -14,16 +15,19 @@ use crate::controller::{Controller, MonitorId, RunState, Speech};
 use crate::cx::Cx;
 use crate::driven::Host;
 use crate::qmp;
-use crate::snapshots::Disks;
 use readline::{Did, Readline};
 use words::Words;
 
 const PROMPT: &str = "(qemu) ";
+/// Bytes that may be typed while a command is not done.
+const TYPED_AHEAD: usize = 4096;
 
 /// One monitor's state.
 #[derive(Debug, Default)]
 pub struct Hmp {
     readline: Readline,
+    /// A command is not done yet: what is typed meanwhile waits.
+    waits: Option<Vec<u8>>,
 }
 
 impl Hmp {
@@ -96,7 +100,17 @@ const fn early(
 }
 
 /// All commands but `info`'s.
-pub static COMMANDS: &[HmpCommand] = &[
+pub fn all() -> impl Iterator<Item = &'static HmpCommand> {
+    COMMANDS.iter().chain(state::COMMANDS)
+}
+
+/// All of `info`'s commands.
+pub fn infos() -> impl Iterator<Item = &'static HmpCommand> {
+    info::COMMANDS.iter().chain(state::INFOS)
+}
+
+/// Those without a file of their own.
+static COMMANDS: &[HmpCommand] = &[
     cmd(
         "change",
         "device filename [format]",
@@ -218,7 +232,7 @@ pub static COMMANDS: &[HmpCommand] = &[
             let name = w.optional();
             match name.as_deref() {
                 None => Ok(info::help(None)),
-                Some(name) => match info::COMMANDS.iter().find(|c| has_name(c.names, name)) {
+                Some(name) => match infos().find(|c| has_name(c.names, name)) {
                     Some(c) => checked(cx, c, w, &format!("info {name}")),
                     None => Ok(format!("unknown command: 'info {name}'\n")),
                 },
@@ -290,55 +304,6 @@ pub static COMMANDS: &[HmpCommand] = &[
             quiet(cx, "pmemsave", args)
         },
     ),
-    cmd(
-        "migrate",
-        "[-d] uri",
-        "save the machine to file:PATH or exec:COMMAND",
-        |cx, w| {
-            let mut uri = w.word("uri")?;
-            if uri == "-d" {
-                uri = w.word("uri")?;
-            }
-            quiet(cx, "migrate", json!({ "uri": uri }))?;
-            Ok(migrated(cx))
-        },
-    ),
-    cmd("migrate_cancel", "", "cancel that", |cx, w| {
-        w.end()?;
-        quiet(cx, "migrate_cancel", json!({}))
-    }),
-    cmd(
-        "migrate_incoming",
-        "uri",
-        "load the state that the machine waits for",
-        |cx, w| {
-            quiet(cx, "migrate-incoming", json!({"uri": w.word("uri")?}))?;
-            Ok(migrated(cx))
-        },
-    ),
-    cmd(
-        "savevm",
-        "[tag]",
-        "make a snapshot inside the disks' images",
-        |cx, w| {
-            let name = w.optional();
-            w.end()?;
-            let made = cx
-                .ctl
-                .save_vm(cx.host, name.as_deref(), true, None, Disks::Written);
-            Ok(told(made))
-        },
-    ),
-    cmd("loadvm", "tag", "go back to a snapshot", |cx, w| {
-        let name = w.word("name")?;
-        w.end()?;
-        Ok(told(cx.ctl.load_vm(cx.host, &name, None, Disks::Written)))
-    }),
-    cmd("delvm", "tag", "remove a snapshot", |cx, w| {
-        let name = w.word("name")?;
-        w.end()?;
-        Ok(told(cx.ctl.delete_vm(cx.host, &name, Disks::Written)))
-    }),
     cmd(
         "print|p",
         "/fmt expr",
@@ -478,18 +443,6 @@ fn quiet(cx: &mut Cx<'_>, name: &str, args: Value) -> Said {
     call(cx, name, args).map(|_| String::new())
 }
 
-/// Does what was asked for; what went wrong, if anything.
-fn migrated(cx: &mut Cx<'_>) -> String {
-    told(cx.ctl.work(cx.host))
-}
-
-fn told(done: Result<(), String>) -> String {
-    match done {
-        Ok(()) => String::new(),
-        Err(why) => format!("Error: {why}\n"),
-    }
-}
-
 fn has_name(names: &str, name: &str) -> bool {
     names.split('|').any(|n| n == name)
 }
@@ -503,10 +456,10 @@ fn help_line(prefix: &str, c: &HmpCommand) -> String {
 fn help(_: &mut Cx<'_>, w: &mut Words<'_>) -> Said {
     let name = w.optional();
     match name.as_deref() {
-        None => Ok(COMMANDS.iter().map(|c| help_line("", c)).collect()),
+        None => Ok(all().map(|c| help_line("", c)).collect()),
         Some("info") => Ok(info::help(w.optional().as_deref())),
         Some(name) => {
-            let found = COMMANDS.iter().filter(|c| has_name(c.names, name));
+            let found = all().filter(|c| has_name(c.names, name));
             Ok(found.map(|c| help_line("", c)).collect())
         }
     }
@@ -540,7 +493,7 @@ pub fn run(cx: &mut Cx<'_>, line: &str) -> String {
         .find(|c: char| c.is_whitespace() || c == '/')
         .unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
-    let Some(c) = COMMANDS.iter().find(|c| has_name(c.names, name)) else {
+    let Some(c) = all().find(|c| has_name(c.names, name)) else {
         return format!("unknown command: '{name}'\n");
     };
     let registers = registers(cx, rest);
@@ -594,9 +547,40 @@ fn checked(cx: &mut Cx<'_>, c: &HmpCommand, w: &mut Words<'_>, name: &str) -> Sa
     }
 }
 
+/// Lets a monitor wait until its command is done; false where there is none, or nothing to wait for.
+fn suspend(cx: &mut Cx<'_>) -> bool {
+    let m = cx.ctl.monitors.get(cx.monitor.0);
+    let human = m.is_some_and(|m| matches!(m.speech, Speech::Hmp(_)));
+    let waits = human && cx.ctl.wait_for_migration(cx.monitor);
+    if waits && let Some(Speech::Hmp(hmp)) = speech(cx.ctl, cx.monitor) {
+        hmp.waits = Some(Vec::new());
+    }
+    waits
+}
+
+fn speech(ctl: &mut Controller, id: MonitorId) -> Option<&mut Speech> {
+    ctl.monitors.get_mut(id.0).map(|m| &mut m.speech)
+}
+
+/// A monitor's command is done, and has this to say.
+pub(crate) fn go_on(ctl: &mut Controller, id: MonitorId, said: &str, host: &mut dyn Host) {
+    let Some(Speech::Hmp(hmp)) = speech(ctl, id) else {
+        return;
+    };
+    let Some(typed) = hmp.waits.take() else {
+        return;
+    };
+    if let Some(m) = ctl.monitors.get_mut(id.0) {
+        let said = said.replace('\n', "\r\n");
+        m.out.extend_from_slice(said.as_bytes());
+        m.out.extend_from_slice(PROMPT.as_bytes());
+    }
+    input(ctl, id, &typed, host);
+}
+
 /// Bytes typed into a monitor.
 pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mut dyn Host) {
-    for &b in bytes {
+    for (n, &b) in bytes.iter().enumerate() {
         if ctl.ended().is_some() {
             return;
         }
@@ -606,6 +590,11 @@ pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mu
         let Speech::Hmp(hmp) = &mut m.speech else {
             return;
         };
+        if let Some(typed) = &mut hmp.waits {
+            typed.extend_from_slice(&bytes[n..]);
+            typed.truncate(TYPED_AHEAD);
+            return;
+        }
         let did = hmp.readline.byte(b, &completions, &mut m.out);
         let line = match did {
             Did::Edited => continue,
@@ -631,29 +620,31 @@ pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mu
         let said = run(&mut cx, &line).replace('\n', "\r\n");
         if let Some(m) = ctl.monitors.get_mut(id.0) {
             m.out.extend_from_slice(said.as_bytes());
-            if ctl.ended.is_none() {
+            let waits = matches!(&m.speech, Speech::Hmp(hmp) if hmp.waits.is_some());
+            if ctl.ended.is_none() && !waits {
                 m.out.extend_from_slice(PROMPT.as_bytes());
             }
         }
+        ctl.work(host);
     }
 }
 
 /// The words that could stand where the line ends.
 fn completions(line: &str) -> Vec<String> {
-    let names = |all: &[HmpCommand]| -> Vec<String> {
-        let all = all.iter().flat_map(|c| c.names.split('|'));
+    fn names(all: impl Iterator<Item = &'static HmpCommand>) -> Vec<String> {
+        let all = all.flat_map(|c| c.names.split('|'));
         all.map(str::to_owned).collect()
-    };
-    let mut words = line.split_whitespace();
-    let (first, second) = (words.next(), words.next());
-    let (all, from) = match (first, second, line.ends_with(' ')) {
-        (None, ..) => (names(COMMANDS), ""),
-        (Some(part), None, false) => (names(COMMANDS), part),
-        (Some("info"), None, true) => (names(info::COMMANDS), ""),
-        (Some("info"), Some(part), false) => (names(info::COMMANDS), part),
-        (Some("help" | "?"), None, true) => (names(COMMANDS), ""),
-        (Some("help" | "?"), Some(part), false) => (names(COMMANDS), part),
+    }
+    let mut typed = line.split_whitespace();
+    let (first, second) = (typed.next(), typed.next());
+    let (words, from) = match (first, second, line.ends_with(' ')) {
+        (None, ..) => (names(all()), ""),
+        (Some(part), None, false) => (names(all()), part),
+        (Some("info"), None, true) => (names(infos()), ""),
+        (Some("info"), Some(part), false) => (names(infos()), part),
+        (Some("help" | "?"), None, true) => (names(all()), ""),
+        (Some("help" | "?"), Some(part), false) => (names(all()), part),
         _ => return Vec::new(),
     };
-    all.into_iter().filter(|n| n.starts_with(from)).collect()
+    words.into_iter().filter(|n| n.starts_with(from)).collect()
 }

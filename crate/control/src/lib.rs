@@ -23,6 +23,7 @@ pub mod ringbuf;
 pub mod schema;
 pub mod setup;
 mod snapshots;
+pub mod transfer;
 pub mod types;
 
 pub use controller::{Cause, Controller, MonitorId, RunState, Start};

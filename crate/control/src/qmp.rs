@@ -62,8 +62,7 @@ pub(crate) fn input(ctl: &mut Controller, id: MonitorId, bytes: &[u8], host: &mu
             let pretty = session.pretty;
             m.say(&reply, pretty);
         }
-        // Whoever asked learns of a failure by events and `query-migrate`.
-        let _ = ctl.work(host);
+        ctl.work(host);
         ctl.news(host);
     }
 }

@@ -33,6 +33,8 @@ pub enum Type {
     U8,
     /// Any number.
     Number,
+    /// Text, or nothing.
+    StrOrNull,
     /// Anything.
     Any,
     /// A word out of a list.

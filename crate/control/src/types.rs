@@ -31,14 +31,6 @@ words! {
     /// How far a job is.
     JOB_STATUS = "JobStatus": "undefined" "created" "running" "paused" "ready" "standby" "waiting" "pending" "aborting"
         "concluded" "null";
-    /// How far a migration is.
-    MIGRATION_STATUS = "MigrationStatus": "none" "setup" "cancelling" "cancelled" "active" "postcopy-active"
-        "postcopy-paused" "postcopy-recover" "completed" "failed" "colo" "pre-switchover" "device" "wait-unplug";
-    /// Ways to migrate.
-    MIGRATION_CAPABILITY = "MigrationCapability": "xbzrle" "rdma-pin-all" "auto-converge" "zero-blocks" "compress" "events"
-        "postcopy-ram" "x-colo" "release-ram" "block" "return-path" "pause-before-switchover" "multifd" "dirty-bitmaps"
-        "postcopy-blocktime" "late-block-activate" "x-ignore-shared" "validate-uuid" "background-snapshot" "zero-copy-send"
-        "postcopy-preempt";
     /// Emulated architectures.
     TARGET = "SysEmuTarget": "i386" "mips" "mips64" "mips64el" "mipsel" "x86_64";
     /// Kinds of NUMA configuration.
@@ -158,13 +150,6 @@ objects! {
     COMMAND_INFO = "CommandInfo" { req "name" Str };
     /// Whether the machine runs.
     STATUS_INFO = "StatusInfo" { req "running" Bool, req "singlestep" Bool, req "status" E(&RUN_STATE) };
-    /// What a migration did with memory.
-    MIGRATION_STATS = "MigrationStats" {
-        req "transferred" Int, req "remaining" Int, req "total" Int, req "duplicate" Int, req "skipped" Int, req "normal" Int,
-        req "normal-bytes" Int, req "dirty-pages-rate" Int, req "mbps" Type::Number, req "dirty-sync-count" Int,
-        req "postcopy-requests" Int, req "page-size" Int, req "multifd-bytes" Int, req "pages-per-second" Int,
-        req "precopy-bytes" Int, req "downtime-bytes" Int, req "postcopy-bytes" Int, req "dirty-sync-missed-zero-copy" Int,
-    };
     /// A snapshot inside an image.
     SNAPSHOT_INFO = "SnapshotInfo" {
         req "id" Str, req "name" Str, req "vm-state-size" Int, req "date-sec" Int, req "date-nsec" Int, req "vm-clock-sec" Int,
@@ -175,13 +160,6 @@ objects! {
         req "id" Str, req "type" E(&JOB_TYPE), req "status" E(&JOB_STATUS), req "current-progress" Int,
         req "total-progress" Int, opt "error" Str,
     };
-    /// The last migration.
-    MIGRATION_INFO = "MigrationInfo" {
-        opt "status" E(&MIGRATION_STATUS), opt "ram" O(&MIGRATION_STATS), opt "total-time" Int, opt "downtime" Int,
-        opt "setup-time" Int, opt "error-desc" Str,
-    };
-    /// A way to migrate, and whether it is on.
-    MIGRATION_CAPABILITY_STATUS = "MigrationCapabilityStatus" { req "capability" E(&MIGRATION_CAPABILITY), req "state" Bool };
     /// The machine's name.
     NAME_INFO = "NameInfo" { opt "name" Str };
     /// The machine's UUID.
@@ -464,13 +442,13 @@ objects! {
     CAUSE_DATA = "" { req "guest" Bool, req "reason" E(&SHUTDOWN_CAUSE) };
     /// How far a job is.
     JOB_STATUS_DATA = "" { req "id" Str, req "status" E(&JOB_STATUS) };
-    /// How far a migration is.
-    MIGRATION_DATA = "" { req "status" E(&MIGRATION_STATUS) };
-    /// Which pass over the memory.
-    MIGRATION_PASS_DATA = "" { req "pass" Int };
     /// A tray that moved.
     TRAY_DATA = "" { req "device" Str, req "id" Str, req "tray-open" Bool };
 }
+
+mod migration;
+
+pub use migration::*;
 
 /// A CPU.
 pub static CPU_INFO: Object = union(
@@ -525,6 +503,19 @@ pub static SOCKET_ADDRESS: Object = union(
         ("unix", &UNIX_WRAPPER),
         ("vsock", &VSOCK_WRAPPER),
         ("fd", &FD_WRAPPER),
+    ],
+);
+
+/// An address that somebody listens on.
+pub static LISTENED_ADDRESS: Object = union(
+    "SocketAddress",
+    &[req("type", E(&ADDRESS_TYPE))],
+    "type",
+    &[
+        ("inet", &INET_ADDRESS),
+        ("unix", &UNIX_ADDRESS),
+        ("vsock", &VSOCK_ADDRESS),
+        ("fd", &FD_ADDRESS),
     ],
 );
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Dialogue, TestHost};
 use serde_json::{Value, json};
-use tinamou_control::commands::{COMMANDS, HMP_COMMANDS};
+use tinamou_control::commands;
 use tinamou_control::schema::{Object, Type};
 
 /// A small generator (xorshift64*).
@@ -80,7 +80,7 @@ fn value(r: &mut Random, ty: Type, depth: u32) -> Value {
     }
     match ty {
         Type::Bool => json!(r.below(2) == 0),
-        Type::Str => json!(*r.pick(TEXTS)),
+        Type::Str | Type::StrOrNull => json!(*r.pick(TEXTS)),
         Type::Int | Type::U64 | Type::U32 | Type::U16 | Type::U8 | Type::Number => {
             json!(*r.pick(NUMBERS))
         }
@@ -145,12 +145,13 @@ fn in_state(target: &str, (options, commands, state): &(&str, &[&str], &str)) ->
 
 #[test]
 fn commands_with_any_arguments() {
+    let all: Vec<_> = commands::all().collect();
     for target in ["mipsel", "x86_64"] {
         for (n, state) in (1..).zip(STATES) {
             let mut r = Random(0x5eed_0001 * n);
             let mut d = in_state(target, state);
             for _ in 0..1500 {
-                let c = r.pick(COMMANDS);
+                let c = r.pick(&all);
                 // What ends the session, or would make the test itself slow.
                 if matches!(
                     c.name,
@@ -398,6 +399,7 @@ fn lines_for_people_of_any_kind() {
         "#",
         "/",
     ];
+    let human: Vec<_> = commands::human().collect();
     let mut r = Random(0x5eed_0003);
     let mut d = Dialogue::on(small(), "mips64el", "-S").ready();
     for step in 0..4000 {
@@ -407,7 +409,7 @@ fn lines_for_people_of_any_kind() {
         let n = 1 + r.below(4);
         let mut line: Vec<&str> = (0..n).map(|_| *r.pick(&words)).collect();
         if r.below(2) == 0 {
-            line.insert(0, r.pick(HMP_COMMANDS).names.split('|').next().unwrap());
+            line.insert(0, r.pick(&human).names.split('|').next().unwrap());
         }
         if matches!(line[0], "quit" | "pmemsave" | "sum" | "memsave") {
             continue;

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::escape::{Escape, Typed};
+use super::passing;
 use super::terminal::Raw;
 use super::wait::{self, Set};
 use super::why;
@@ -68,6 +69,9 @@ pub struct Port {
     kept: Option<usize>,
     /// A pseudo-terminal's path.
     pty: Option<String>,
+    /// A unix socket: descriptors may come with bytes.
+    passes: bool,
+    passed: Option<OwnedFd>,
     _raw: Option<Raw>,
     _slave: Option<OwnedFd>,
 }
@@ -131,6 +135,10 @@ impl Port {
                 } else {
                     UnixStream::connect(path).and_then(|s| Port::stream(s.into()))
                 };
+                let result = result.map(|port| Port {
+                    passes: true,
+                    ..port
+                });
                 result.map_err(|e| format!("unix:{path}: {}", why(&e)))
             }
         }
@@ -246,6 +254,11 @@ impl Port {
         self.output.is_some()
     }
 
+    /// The descriptor that came with the bytes last read.
+    pub fn take_passed(&mut self) -> Option<OwnedFd> {
+        self.passed.take()
+    }
+
     /// A pseudo-terminal's path.
     pub fn pty_path(&self) -> Option<&str> {
         self.pty.as_deref()
@@ -265,7 +278,15 @@ impl Port {
             return Default::default();
         }
         let mut buf = [0; 4096];
-        match input.read(&mut buf) {
+        let got = if self.passes {
+            passing::read(input.as_fd(), &mut buf).map(|(n, fd)| {
+                self.passed = fd;
+                n
+            })
+        } else {
+            input.read(&mut buf)
+        };
+        match got {
             Ok(n) if n > 0 => match &mut self.escape {
                 Some(escape) => escape.feed(&buf[..n]),
                 None => vec![Typed::Bytes(buf[..n].to_vec())],

@@ -1,6 +1,8 @@
 //! Running the program, and files for it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod qmp;
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 

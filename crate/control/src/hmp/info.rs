@@ -120,9 +120,7 @@ pub static COMMANDS: &[HmpCommand] = &[
 
 /// The help of all, or of one.
 pub(super) fn help(name: Option<&str>) -> String {
-    let wanted = COMMANDS
-        .iter()
-        .filter(|c| name.is_none_or(|n| n == c.names));
+    let wanted = super::infos().filter(|c| name.is_none_or(|n| n == c.names));
     wanted.map(|c| help_line("info ", c)).collect()
 }
 

@@ -15,13 +15,51 @@ pub fn migrate(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
             return Err(Error::unsupported());
         }
     }
-    cx.ctl.migrate(cx.host, args.text("uri"))?;
+    cx.ctl.migrate(cx.host, args.text("uri"), cx.monitor)?;
     done()
 }
 
 /// `migrate-incoming`
 pub fn incoming(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
-    cx.ctl.migrate_incoming(cx.host, args.text("uri"))?;
+    let uri = args.text("uri");
+    cx.ctl.migrate_incoming(cx.host, uri, cx.monitor)?;
+    done()
+}
+
+/// `migrate-continue`
+pub fn go_on(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.migrate_continue(cx.host, args.text("state"))?;
+    done()
+}
+
+/// `getfd`
+pub fn getfd(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let name = args.text("fdname");
+    // QEMU looks for the descriptor first.
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        let why = "Parameter 'fdname' expects a name not starting with a digit";
+        return Err(Error::generic(why));
+    }
+    cx.host.name_fd(cx.monitor, name).map_err(Error::generic)?;
+    done()
+}
+
+/// `closefd`
+pub fn closefd(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let name = args.text("fdname");
+    cx.host.close_fd(cx.monitor, name).map_err(Error::generic)?;
+    done()
+}
+
+/// `query-migrate-parameters`
+pub fn parameters(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    Ok(cx.ctl.migration.parameters.describe())
+}
+
+/// `migrate-set-parameters`
+pub fn set_parameters(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.migration.parameters.set(args.0)?;
+    cx.ctl.migration_parameters_changed();
     done()
 }
 
@@ -40,38 +78,60 @@ pub fn load(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
 }
 
 /// `migrate_cancel`
-pub fn cancel(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+pub fn cancel(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+    cx.ctl.migrate_cancel(cx.host);
     done()
 }
 
 /// `query-migrate`
 pub fn query(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    Ok(cx.ctl.migration.describe())
+    Ok(cx.ctl.migration.describe(cx.host))
 }
 
 /// `query-migrate-capabilities`
 pub fn capabilities(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    let state = |name: &str| name == "events" && cx.ctl.migration.events;
-    let one = |name: &&str| json!({"capability": name, "state": state(name)});
+    let one = |name: &&str| json!({"capability": name, "state": cx.ctl.migration.is_on(name)});
     Ok(MIGRATION_CAPABILITY.values.iter().map(one).collect())
 }
 
+/// Capabilities that would make a migration another thing.
+const UNSUPPORTED: [&str; 7] = [
+    "postcopy-ram",
+    "x-colo",
+    "block",
+    "dirty-bitmaps",
+    "x-ignore-shared",
+    "zero-copy-send",
+    "postcopy-preempt",
+];
+
 /// `migrate-set-capabilities`
 pub fn set_capabilities(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
-    let list = args.get("capabilities").and_then(Value::as_array);
-    let mut events = cx.ctl.migration.events;
-    for c in list.into_iter().flatten() {
-        let name = c["capability"].as_str().unwrap_or_default();
-        let on = c["state"] == true;
-        match name {
-            "events" => events = on,
-            _ if on => {
-                return Err(Error::generic(format!("'{name}' is not supported")));
-            }
-            _ => {}
-        }
+    if cx.ctl.migration.is_going() {
+        return Err(Error::generic("There's a migration process in progress"));
     }
-    cx.ctl.migration.events = events;
+    let list = args.get("capabilities").and_then(Value::as_array);
+    let wanted = || {
+        let all = list.into_iter().flatten();
+        all.map(|c| {
+            (
+                c["capability"].as_str().unwrap_or_default(),
+                c["state"] == true,
+            )
+        })
+    };
+    if let Some((name, _)) = wanted().find(|(name, on)| *on && UNSUPPORTED.contains(name)) {
+        return Err(Error::generic(match name {
+            "zero-copy-send" => {
+                "Zero copy only available for non-compressed non-TLS multifd migration".into()
+            }
+            "postcopy-preempt" => "Postcopy preempt requires postcopy-ram".into(),
+            _ => format!("'{name}' is not supported"),
+        }));
+    }
+    for (name, on) in wanted() {
+        cx.ctl.migration.set(name, on);
+    }
     done()
 }
 

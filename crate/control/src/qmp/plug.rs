@@ -226,6 +226,9 @@ fn plan(
 
 /// `device_add`
 pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    if cx.ctl.migration.is_going() {
+        return refuse("device_add not allowed while migrating");
+    }
     let args = args.0;
     let Some(driver) = args.get("driver").map(text) else {
         return refuse("Parameter 'driver' is missing");
@@ -339,6 +342,7 @@ fn no_place(cx: &mut Cx<'_>, driver: &str, wanted: Option<u8>) -> Result<Value, 
 pub fn del(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     let id = args.text("id");
     let wanted = |c: &&mut Plugged| c.id.as_deref() == Some(id) || c.path == id;
+    let migrates = cx.ctl.migration.is_going();
     let asks = cx.ctl.setup.target().arch == Arch::X86;
     let Some(card) = cx.ctl.cards.iter_mut().find(wanted) else {
         if qom::exists(cx, id) {
@@ -349,6 +353,9 @@ pub fn del(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
             desc: format!("Device '{id}' not found"),
         });
     };
+    if migrates {
+        return refuse("device_del not allowed while migrating");
+    }
     if card.leaving || card.gone {
         return refuse(format!("Device {id} is already in the process of unplug"));
     }

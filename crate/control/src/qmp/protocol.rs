@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{QEMU_VERSION, done};
-use crate::commands::COMMANDS;
+use crate::commands;
 use crate::controller::Speech;
 use crate::cx::{Args, Cx};
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub fn version(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 
 /// `query-commands`
 pub fn commands(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    Ok(COMMANDS.iter().map(|c| json!({"name": c.name})).collect())
+    Ok(commands::all().map(|c| json!({"name": c.name})).collect())
 }
 
 /// `query-qmp-schema`

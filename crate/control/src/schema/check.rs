@@ -86,10 +86,12 @@ fn one(ty: Type, value: &Value, at: &str, name: &str) -> Result<(), Error> {
     };
     match (ty, value) {
         (Type::Any, _)
-        | (Type::Str, Value::String(_))
+        | (Type::Str | Type::StrOrNull, Value::String(_))
+        | (Type::StrOrNull, Value::Null)
         | (Type::Bool, Value::Bool(_))
         | (Type::Number, Value::Number(_)) => Ok(()),
         (Type::Str, _) => expected("string"),
+        (Type::StrOrNull, _) => expected("string or null"),
         (Type::Bool, _) => expected("boolean"),
         (Type::Number, _) => expected("number"),
         (Type::Int, _) => match value.as_i64() {

@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{Enum, Member, Object, Type};
-use crate::commands::{COMMANDS, EVENTS};
+use crate::commands::{self, EVENTS};
+
+/// The name of the alternate: no number can be like it.
+const STR_OR_NULL: &str = "str|null";
 
 /// Types seen so far, in the order of their numbers.
 #[derive(Default)]
@@ -15,6 +18,8 @@ struct Types {
     found: Vec<Found>,
     arrays: Vec<(String, String)>,
     builtins: Vec<&'static str>,
+    /// The one alternate.
+    str_or_null: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -57,6 +62,12 @@ impl Types {
             Type::Int | Type::U64 | Type::U32 | Type::U16 | Type::U8 => self.builtin("int"),
             Type::Number => self.builtin("number"),
             Type::Any => self.builtin("any"),
+            Type::StrOrNull => {
+                self.str_or_null = true;
+                self.builtin("null");
+                self.builtin("str");
+                STR_OR_NULL.into()
+            }
             Type::Enum(e) => self.number(std::ptr::from_ref(e) as usize, Found::Enum(e)),
             Type::Object(o) => self.object(o),
             Type::List(item) => {
@@ -88,7 +99,7 @@ pub fn schema() -> Value {
     // The empty object has the number 0.
     types.object(&super::EMPTY);
     let mut out = Vec::new();
-    for c in COMMANDS {
+    for c in commands::all() {
         let mut entry = Map::new();
         entry.insert("name".into(), c.name.into());
         entry.insert("meta-type".into(), "command".into());
@@ -135,6 +146,10 @@ pub fn schema() -> Value {
         };
         out.push(entry);
         n += 1;
+    }
+    if types.str_or_null {
+        let members = json!([{"type": "str"}, {"type": "null"}]);
+        out.push(json!({"name": STR_OR_NULL, "meta-type": "alternate", "members": members}));
     }
     for (name, item) in types.arrays {
         out.push(json!({"name": name, "meta-type": "array", "element-type": item}));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Command, Enum, Member, Object, Type};
-use crate::commands::{COMMANDS, EVENTS, HMP_COMMANDS};
+use crate::commands::{self, EVENTS};
 use crate::hmp;
 
 /// Commands that QEMU 7.2 has on MIPS or x86, by its `query-commands`.
@@ -25,6 +25,7 @@ fn type_name(ty: Type) -> String {
         Type::U16 => "uint16".into(),
         Type::U8 => "uint8".into(),
         Type::Number => "number".into(),
+        Type::StrOrNull => "str or null".into(),
         Type::Any => "any".into(),
         Type::Enum(Enum { name, .. }) => format!("<span>{name}</span>"),
         Type::Object(Object { name, .. }) => format!("<span>{name}</span>"),
@@ -75,7 +76,7 @@ pub fn page() -> String {
       <tr><th>Command</th><th>What</th><th>Arguments</th><th>Reply</th></tr>
 "#,
     );
-    for c in COMMANDS {
+    for c in commands::all() {
         let since = c.since.map_or("ours".into(), |v| format!("since {v}"));
         let mut marks = vec![since];
         marks.extend(c.preconfig.then(|| "preconfig".into()));
@@ -106,8 +107,8 @@ pub fn page() -> String {
         );
     }
     out += "    </table>\n    <h2>The monitor's commands</h2>\n    <table>\n";
-    let lines = HMP_COMMANDS.iter().map(|c| ("", c));
-    let infos = hmp::info::COMMANDS.iter().map(|c| ("info ", c));
+    let lines = commands::human().map(|c| ("", c));
+    let infos = hmp::infos().map(|c| ("info ", c));
     for (prefix, c) in lines.chain(infos) {
         let _ = writeln!(
             out,
@@ -118,7 +119,7 @@ pub fn page() -> String {
         );
     }
     out += "    </table>\n    <h2>What QEMU has besides</h2>\n    <p>These commands of QEMU 7.2 are not there: the answer is CommandNotFound.</p>\n    <p>";
-    let known = |name: &&str| COMMANDS.iter().all(|c| c.name != *name);
+    let known = |name: &&str| commands::all().all(|c| c.name != *name);
     let absent: Vec<_> = QEMU
         .lines()
         .filter(known)

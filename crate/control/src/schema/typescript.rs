@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Member, Object, Type};
-use crate::commands::{COMMANDS, EVENTS};
+use crate::commands::{self, EVENTS};
 
 /// Types by name, as text.
 #[derive(Default)]
@@ -18,6 +18,7 @@ impl Types {
             Type::Int | Type::U64 | Type::U32 | Type::U16 | Type::U8 | Type::Number => {
                 "number".into()
             }
+            Type::StrOrNull => "string | null".into(),
             Type::Any => "unknown".into(),
             Type::Enum(e) => {
                 let words: Vec<_> = e.values.iter().map(|v| format!("'{v}'")).collect();
@@ -67,7 +68,7 @@ impl Types {
 pub fn declarations() -> String {
     let mut types = Types::default();
     let mut commands = String::new();
-    for c in COMMANDS {
+    for c in commands::all() {
         let args = types.object(&c.args);
         let ret = match c.ret {
             Some(ty) => types.name(ty),

@@ -37,7 +37,7 @@ pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<(usize, Option<Own
         let mut head = libc::CMSG_FIRSTHDR(&raw const message);
         while let Some(h) = head.as_ref() {
             if h.cmsg_level == libc::SOL_SOCKET && h.cmsg_type == libc::SCM_RIGHTS {
-                let bytes = (h.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
+                let bytes = h.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize);
                 let data = libc::CMSG_DATA(head);
                 for n in 0..bytes / size_of::<RawFd>() {
                     let raw = data.cast::<RawFd>().add(n).read_unaligned();

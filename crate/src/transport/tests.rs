@@ -104,7 +104,8 @@ fn sockets_meet() {
     let dir = std::env::temp_dir().join(format!("tinamou-transport-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let path = dir.join("socket").to_string_lossy().into_owned();
-    let data = b"TINAMOU\x1a\x02\0\0\0 and so on".to_vec();
+    // Too short to be known as anything.
+    let data = b"TINAMOU".to_vec();
     for uri in ["tcp:127.0.0.1:0".to_owned(), format!("unix:{path}")] {
         let mut bell = Bell::new().unwrap();
         let mut way = inward::open(place(&uri).unwrap(), None, 1000, &bell).unwrap();

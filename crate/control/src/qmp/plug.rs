@@ -387,7 +387,7 @@ impl Controller {
             let mut cx = Cx {
                 ctl: self,
                 host,
-                monitor: MonitorId(usize::MAX),
+                monitor: MonitorId::NONE,
             };
             if let Err(e) = add(&mut cx, &Args(&args)) {
                 done = Err(e.desc);

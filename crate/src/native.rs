@@ -128,6 +128,9 @@ pub fn describe(options: &Options, ctl: &mut Controller) {
     if let Some(bytes) = options.ram_bytes {
         setup.put("m", bytes.into());
     }
+    if let Some(cpus) = options.cpus {
+        setup.put("smp", cpus.into());
+    }
     for (name, value) in [
         ("bios", &options.bios),
         ("kernel", &options.kernel),
@@ -177,6 +180,7 @@ fn apply(setup: &Setup, options: &mut Options) {
     options.machine = text("machine").unwrap_or_default();
     options.cpu = text("cpu").unwrap_or_default();
     options.ram_bytes = setup.number("m");
+    options.cpus = setup.number("smp").map(|n| n as u32);
     options.bios = text("bios");
     options.kernel = text("kernel");
     options.initrd = text("initrd");

@@ -44,6 +44,8 @@ pub struct Options {
     pub cpu: String,
     /// RAM; `None` for the board's default.
     pub ram_bytes: Option<u64>,
+    /// Number of vCPUs.
+    pub cpus: Option<u32>,
     /// Kernel file.
     pub kernel: Option<String>,
     /// Initial RAM disk file.
@@ -145,6 +147,7 @@ impl Options {
             machine: target.board().name.into(),
             cpu: String::new(),
             ram_bytes: None,
+            cpus: None,
             kernel: None,
             initrd: None,
             append: None,

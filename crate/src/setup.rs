@@ -37,6 +37,7 @@ pub fn machine(
     config.machine = options.machine.clone();
     config.cpu = options.cpu.clone();
     config.ram_bytes = options.ram_bytes.unwrap_or(config.ram_bytes);
+    config.cpus = options.cpus.unwrap_or(config.cpus);
     config.nic = options.nic;
     config.accel = options.accel;
     config.log_guest_errors = options.log.has(Item::GuestErrors);

@@ -68,7 +68,7 @@ fn lists_and_mistakes() {
     for (line, want) in [
         (&["-kernel", &words][..], "could not load kernel '"),
         (&["-bios", "no-such-firmware"], "could not load firmware '"),
-        (&["-smp", "2"], "-smp 2: "),
+        (&["-smp", "9"], "-smp 9: Invalid SMP CPUs 9. "),
     ] {
         let all: Vec<&str> = std::iter::once("system-i386")
             .chain(line.iter().copied())

@@ -54,6 +54,7 @@ impl WebHost {
             setup.put("cpu", config.cpu.as_str().into());
         }
         setup.put("m", config.ram_bytes.into());
+        setup.put("smp", config.cpus.into());
         for name in files.keys().filter(|name| IMAGES.contains(&name.as_str())) {
             setup.put(name, name.as_str().into());
         }
@@ -111,6 +112,7 @@ impl WebHost {
         config.machine = text("machine");
         config.cpu = text("cpu");
         config.ram_bytes = setup.number("m").unwrap_or(config.ram_bytes);
+        config.cpus = setup.number("smp").map_or(config.cpus, |n| n as u32);
         config.kernel = image("kernel")?;
         config.initrd = image("initrd")?;
         config.bios = image("bios")?;

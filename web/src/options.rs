@@ -169,6 +169,7 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         config.machine = saved.board;
         config.cpu = saved.cpu;
         config.ram_bytes = saved.ram_bytes;
+        config.cpus = saved.cpus;
         config.nic = saved.nic;
         config.counted = saved.icount_shift.is_some();
         config.icount_shift = saved.icount_shift.unwrap_or(config.icount_shift);

@@ -248,7 +248,7 @@ impl Setup {
             Kind::Size | Kind::Int => {
                 let n = check::integer(value).ok_or_else(|| wrong("integer"))?;
                 let fits = match name {
-                    "smp" => n == 1,
+                    "smp" => (1..=u64::from(self.target.max_cpus())).contains(&n),
                     "icount" => n <= 10,
                     "m" => (self.target.board().check_ram)(n).is_ok(),
                     _ => true,

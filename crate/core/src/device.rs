@@ -230,6 +230,11 @@ pub trait DevCx {
     /// Virtual time.
     fn now(&self) -> Ns;
 
+    /// Number of the CPU that makes the access.
+    fn cpu(&self) -> u32 {
+        0
+    }
+
     /// Drives an output pin. Takes effect after the call; setting the same level again is free.
     fn set_irq(&mut self, pin: u32, level: bool);
 

@@ -31,12 +31,17 @@ pub struct TestCx {
     pub isa_at: u64,
     pub isa_left: usize,
     pub exit: Option<u32>,
+    /// The CPU that makes the accesses.
+    pub cpu: u32,
     next: u64,
 }
 
 impl DevCx for TestCx {
     fn now(&self) -> Ns {
         self.now
+    }
+    fn cpu(&self) -> u32 {
+        self.cpu
     }
     fn set_irq(&mut self, pin: u32, level: bool) {
         if (self.levels >> pin & 1 != 0) != level {

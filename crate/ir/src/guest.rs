@@ -204,6 +204,8 @@ pub trait Cx {
     fn set_code_gen(&mut self, generation: u32);
     /// Leave the block after this instruction: mode, interrupts or mappings may have changed.
     fn leave(&mut self);
+    /// The vCPU waits for another one: its turn ends behind this instruction, if there are others.
+    fn yield_turn(&mut self) {}
     /// Guest code at these physical bytes may have changed by other means than stores.
     fn invalidate_code(&mut self, gpa: Gpa, bytes: u32);
     /// A line for the guest-error log: the guest did what its manual forbids.

@@ -37,6 +37,8 @@ pub struct Core {
     pub slow_accesses: u64,
     /// A debugger's watchpoints.
     pub watches: Option<Box<Watches>>,
+    /// The vCPU has given up the rest of its turn.
+    pub yielded: bool,
 }
 
 impl Core {
@@ -428,6 +430,11 @@ impl Cx for Run<'_> {
     }
 
     fn leave(&mut self) {
+        self.core.pend(pending::LEAVE);
+    }
+
+    fn yield_turn(&mut self) {
+        self.core.yielded = true;
         self.core.pend(pending::LEAVE);
     }
 

@@ -15,6 +15,7 @@ use tinamou_ir::{Block, Type, layout};
 use crate::blocks::PlaceFetch;
 use crate::core::Run;
 use crate::platform::Platform;
+use crate::softmmu::Softmmu;
 use crate::vcpu::{SliceEnd, Vcpu};
 
 /// Which accesses a watchpoint sees.
@@ -242,9 +243,9 @@ impl Vcpu {
         let bytes = (va - start).saturating_add(watch.bytes);
         // Long ones are not worth a walk page by page.
         if bytes > 1 << 20 {
-            self.core.mmu.flush_all();
+            self.each_mmu(Softmmu::flush_all);
         } else {
-            self.core.mmu.flush_range(start, bytes);
+            self.each_mmu(|mmu| mmu.flush_range(start, bytes));
         }
     }
 

@@ -16,6 +16,7 @@ pub mod softmmu;
 pub mod timing;
 pub mod trace;
 pub mod tuning;
+pub mod turns;
 pub mod vcpu;
 
 pub use platform::Platform;

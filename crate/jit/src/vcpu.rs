@@ -1,4 +1,4 @@
-//! The run loop of one vCPU: finds the code for the pc, runs it in whichever tier has it, and takes what comes of it:
+//! The run loop of the vCPU whose turn it is: finds the code for the pc, runs it in whichever tier has it, and takes what comes of it:
 //! exceptions, interrupts, changed code, missing translations.
 //!
 //! Invariants: a slice runs exactly its budget of instructions (one more where a delay slot cannot be split) whatever the tiers,
@@ -23,13 +23,14 @@ use crate::softmmu::Softmmu;
 use crate::timing::{Phase, Timing};
 use crate::trace::Tracer;
 use crate::tuning::Tuning;
+use crate::turns::Waiting;
 
 /// Why a slice ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SliceEnd {
     /// The budget is used up.
     Budget,
-    /// The machine should look before more runs (`Platform::attention`), or an access waits for the host.
+    /// The machine should look before more runs (`Platform::attention`), an access waits for the host, or the vCPU gives up its turn.
     Attention,
     /// The vCPU waits for an interrupt.
     Halted,
@@ -60,19 +61,23 @@ pub struct RunStats {
     pub uncached: u64,
 }
 
-/// One vCPU.
+/// The vCPU whose turn it is, the code that all vCPUs of a machine share, and those that wait for their turn ([`crate::turns`]).
 pub struct Vcpu {
     pub(crate) guest: Box<dyn Guest>,
     pub(crate) core: Core,
     /// The state again, to be read while the core is lent.
-    state: State,
+    pub(crate) state: State,
+    /// The others, by number; nothing at this one's.
+    pub(crate) waiting: Vec<Option<Box<Waiting>>>,
+    /// Number of this one.
+    pub(crate) number: usize,
     /// The guest's transient slots.
     transient: Vec<Slot>,
     pub(crate) blocks: Blocks,
     pub(crate) regions: Option<Regions>,
     tuning: Tuning,
     translator: interp::Translator,
-    mode: u32,
+    pub(crate) mode: u32,
     trace: Option<Tracer>,
     /// The listener wants to hear of every block.
     trace_blocks: bool,
@@ -114,17 +119,8 @@ impl Vcpu {
         engine: Option<Box<dyn Engine>>,
         tuning: Tuning,
     ) -> Result<Vcpu, ArenaFull> {
-        let base = arena.alloc(guest.slots().state_bytes() as u64, 4096)?;
-        let state = State {
-            arena: arena.clone(),
-            base,
-        };
-        let mmu = Softmmu::new(arena, &state, guest.va_type())?;
-        state.write32(
-            layout::JUMP_CACHE,
-            arena.alloc(jump_cache::BYTES as u64, 64)?,
-        );
-        guest.reset(&state);
+        let jumps = arena.alloc(jump_cache::BYTES as u64, 64)?;
+        let (state, mmu) = new_state(&mut *guest, arena, jumps)?;
         let core = Core {
             state: state.clone(),
             mmu,
@@ -136,6 +132,7 @@ impl Vcpu {
             uncacheable: false,
             slow_accesses: 0,
             watches: None,
+            yielded: false,
         };
         let translator = interp::Translator::default();
         let table = guest.slots();
@@ -149,6 +146,8 @@ impl Vcpu {
             guest,
             core,
             state,
+            waiting: vec![None],
+            number: 0,
             transient,
             blocks: Blocks::default(),
             regions,
@@ -207,23 +206,26 @@ impl Vcpu {
         (self.blocks.len(), self.core.slow_accesses)
     }
 
-    /// Back to the reset state. The instruction count goes on.
+    /// All vCPUs back to the reset state, the first one's turn. The instruction count goes on.
     pub fn reset(&mut self) {
         let icount = self.core.icount();
-        self.guest.reset(&self.core.state);
-        self.core.mmu.flush_all();
-        self.drop_code();
-        self.core.timer_ns = None;
-        self.core.stopped = None;
-        self.core.state.write32(layout::PENDING, 0);
-        self.core.state.write64(layout::ICOUNT, icount);
         self.core.slice_budget = 0;
         self.core.state.write32(layout::BUDGET, 0);
+        for n in (0..self.vcpus()).rev() {
+            self.select(n);
+            self.guest.reset(&self.core.state);
+            self.core.timer_ns = None;
+            self.core.stopped = None;
+            self.core.yielded = false;
+            self.core.state.write32(layout::PENDING, 0);
+        }
+        self.core.state.write64(layout::ICOUNT, icount);
+        self.forget_memory();
     }
 
     /// Forgets all address translations, as after devices moved.
     pub fn forget_mappings(&mut self) {
-        self.core.mmu.flush_all();
+        self.each_mmu(Softmmu::flush_all);
     }
 
     /// Memory moved, appeared or vanished: forgets all address translations, and the code that lies elsewhere now.
@@ -237,7 +239,7 @@ impl Vcpu {
 
     /// Forgets all address translations and all code.
     pub fn forget_memory(&mut self) {
-        self.core.mmu.flush_all();
+        self.forget_mappings();
         self.drop_code();
     }
 
@@ -245,8 +247,8 @@ impl Vcpu {
     /// changes the mapping of code sets another generation.
     pub fn forget_pages(&mut self, range: Option<(u64, u64)>) {
         match range {
-            Some((va, bytes)) => self.core.mmu.flush_range(va, bytes),
-            None => self.core.mmu.flush_mapped(),
+            Some((va, bytes)) => self.each_mmu(|mmu| mmu.flush_range(va, bytes)),
+            None => self.each_mmu(Softmmu::flush_mapped),
         }
     }
 
@@ -367,7 +369,7 @@ impl Vcpu {
                 Next::Wait => return SliceEnd::Attention,
                 Next::Debug => return SliceEnd::Debug,
                 Next::Look => {
-                    if bus.attention() {
+                    if bus.attention() || self.core.yielded {
                         return SliceEnd::Attention;
                     }
                     let pc = self.core.state.pc();
@@ -529,7 +531,7 @@ impl Vcpu {
         }
         let (code, block, place) = self.lift(bus, pc, self.tuning.block_insns)?;
         for (at, _) in place.pieces() {
-            self.core.mmu.protect(at & !0xfff);
+            self.each_mmu(|mmu| mmu.protect(at & !0xfff));
         }
         let id = self.blocks.add(place, &block, code, &mut self.core.pages);
         self.stats.lifted += 1;
@@ -935,4 +937,21 @@ impl Vcpu {
             regions.invalidate(&mut self.blocks, &self.core.state.arena, &dropped);
         }
     }
+}
+
+/// State and page maps of a vCPU in its reset state.
+pub(crate) fn new_state(
+    guest: &mut dyn Guest,
+    arena: &Arena,
+    jumps: u32,
+) -> Result<(State, Softmmu), ArenaFull> {
+    let base = arena.alloc(guest.slots().state_bytes() as u64, 4096)?;
+    let state = State {
+        arena: arena.clone(),
+        base,
+    };
+    let mmu = Softmmu::new(arena, &state, guest.va_type())?;
+    state.write32(layout::JUMP_CACHE, jumps);
+    guest.reset(&state);
+    Ok((state, mmu))
 }

@@ -130,7 +130,9 @@ pub struct Bus {
     sinks: Vec<(Sink, u32)>,
     out_levels: Vec<u64>,
     irq_queue: VecDeque<(usize, u32, bool)>,
-    cpu_irq: u32,
+    cpu_irq: u64,
+    /// The CPU that makes the accesses.
+    cpu: u32,
     flat: Vec<FlatRange>,
     last: Cell<usize>,
     last_page: Cell<usize>,
@@ -207,6 +209,7 @@ impl Bus {
             out_levels: Vec::new(),
             irq_queue: VecDeque::new(),
             cpu_irq: 0,
+            cpu: 0,
             flat: Vec::new(),
             last: Cell::new(0),
             last_page: Cell::new(0),
@@ -325,9 +328,14 @@ impl Bus {
         &self.blocks
     }
 
-    /// The CPU's interrupt pins, one bit each, as the board numbers them.
-    pub fn cpu_irq(&self) -> u32 {
+    /// The CPUs' interrupt pins, one bit each: [`crate::devices::CPU_PINS`] for each CPU, as the board numbers them.
+    pub fn cpu_irq(&self) -> u64 {
         self.cpu_irq
+    }
+
+    /// Accesses are CPU `n`'s from now on: what each CPU has at an address of its own (local APIC) answers as that one's.
+    pub fn set_cpu(&mut self, n: u32) {
+        self.cpu = n;
     }
 
     /// Counts changes of the address map: softmmu entries made under another number are void.
@@ -506,7 +514,7 @@ impl Bus {
                 }
                 match to {
                     Sink::Cpu(pin) => {
-                        let bit = 1u32.checked_shl(pin).unwrap_or(0);
+                        let bit = 1u64.checked_shl(pin).unwrap_or(0);
                         self.cpu_irq = if level {
                             self.cpu_irq | bit
                         } else {
@@ -750,9 +758,9 @@ impl Bus {
 
     /// Saves everything but the memory blocks' bytes, the disks and the host's ends.
     pub fn save(&self, s: &mut Saver) {
-        s.section("bus", 1, |s| {
+        s.section("bus", 2, |s| {
             s.u64(self.now.0);
-            s.u32(self.cpu_irq);
+            s.u64(self.cpu_irq);
             s.u64(self.next_request);
             for l in &self.out_levels {
                 s.u64(*l);
@@ -777,12 +785,12 @@ impl Bus {
     /// # Errors
     /// [`LoadError`]; the machine is then in no particular state and must be reset or dropped.
     pub fn load(&mut self, l: &mut Loader<'_>) -> Result<(), LoadError> {
-        l.section("bus", 1, |l, _| {
+        l.section("bus", 2, |l, _| {
             self.now = Ns(l.u64()?);
             if self.now.0 > i64::MAX as u64 {
                 return Err(LoadError::Invalid("time"));
             }
-            self.cpu_irq = l.u32()?;
+            self.cpu_irq = l.u64()?;
             self.next_request = l.u64()?;
             if self.next_request > i64::MAX as u64 {
                 return Err(LoadError::Invalid("number of disk requests"));

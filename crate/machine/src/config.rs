@@ -25,6 +25,8 @@ pub struct Config {
     pub machine: String,
     /// CPU model, by QEMU's name; empty for the board's default.
     pub cpu: String,
+    /// Number of vCPUs.
+    pub cpus: u32,
     /// RAM in bytes.
     pub ram_bytes: u64,
     /// Kernel image.
@@ -66,6 +68,7 @@ impl Config {
             target,
             machine: target.board().name.into(),
             cpu: String::new(),
+            cpus: 1,
             ram_bytes: 128 << 20,
             kernel: None,
             kernel_name: "vmlinux".into(),
@@ -105,6 +108,16 @@ pub enum MachineError {
     UnknownCpu {
         /// What was asked for.
         name: String,
+    },
+    /// The board has no room for so many CPUs.
+    #[error("Invalid SMP CPUs {cpus}. The max CPUs supported by machine '{machine}' is {most}")]
+    Cpus {
+        /// What was asked for.
+        cpus: u32,
+        /// The board.
+        machine: String,
+        /// Its limit.
+        most: u32,
     },
     /// The board refused.
     #[error(transparent)]

@@ -63,7 +63,8 @@ impl Machine {
         if self.history_runs() {
             return self.repeat_step();
         }
-        if how.interrupts && how.timers || self.is_halted() {
+        let alone = self.vcpu.vcpus() == 1;
+        if alone && (how.interrupts && how.timers || self.is_halted()) {
             return self.step_live(how);
         }
         self.note(|| Input::Step(how));
@@ -71,6 +72,7 @@ impl Machine {
     }
 
     pub(crate) fn step_live(&mut self, how: Step) -> SliceEnd {
+        self.take_turn();
         let waits = self.vcpu.guest().is_halted();
         if let Some(end) = self.attend_as(how.timers || waits) {
             return end;
@@ -88,7 +90,7 @@ impl Machine {
                 if let Some(end) = self.attend_as(true) {
                     return end;
                 }
-                if self.wakes() {
+                if self.event_is_due() || self.vcpu.guest().has_interrupt() {
                     SliceEnd::Budget
                 } else {
                     SliceEnd::Halted {
@@ -129,10 +131,10 @@ impl Machine {
 
     /// Number of vCPUs.
     pub fn vcpus(&self) -> u32 {
-        1
+        self.vcpu.vcpus() as u32
     }
 
-    /// Whether the vCPU waits for an interrupt.
+    /// Whether the vCPU looked at waits for an interrupt.
     pub fn is_halted(&self) -> bool {
         self.vcpu.guest().is_halted()
     }

@@ -17,6 +17,8 @@ pub struct BoardConfig {
     pub rtc_base: u64,
     /// The board's network interface is there (`-net none` leaves it out).
     pub nic: bool,
+    /// Number of CPUs.
+    pub cpus: u32,
     /// What a PC is made with besides.
     pub pc: PcOptions,
 }
@@ -29,6 +31,7 @@ impl Default for BoardConfig {
             big_endian: false,
             rtc_base: 1_577_836_800,
             nic: true,
+            cpus: 1,
             pc: PcOptions::default(),
         }
     }
@@ -37,7 +40,7 @@ impl Default for BoardConfig {
 /// Where an IRQ wire ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sink {
-    /// A pin of the CPU.
+    /// A pin of a CPU: see [`CPU_PINS`].
     Cpu(u32),
     /// An input pin of the named device.
     Dev(&'static str, u32),
@@ -192,6 +195,11 @@ pub const fn wire(pin: u32, dev: &'static str, to: u32) -> IrqWire {
         to: Sink::Dev(dev, to),
     }
 }
+
+/// Pins that a CPU has: pin `p` of CPU `n` is number `CPU_PINS * n + p`.
+pub const CPU_PINS: u32 = 8;
+/// CPUs that a board can have at most.
+pub const MAX_CPUS: u32 = 8;
 
 /// A wire to a CPU pin.
 pub const fn cpu(pin: u32, to: u32) -> IrqWire {

@@ -46,6 +46,8 @@ struct Event {
     icount: u64,
     /// The machine was run between the event before and this one.
     ran: bool,
+    /// The vCPU that was looked at.
+    cpu: usize,
     input: Input,
 }
 
@@ -54,7 +56,7 @@ struct Snapshot {
     /// Events before it.
     events: usize,
     state: Vec<u8>,
-    irq: u32,
+    irq: u64,
     /// Pages of all memory blocks; `None` is zeros.
     pages: Vec<Option<Rc<[u8]>>>,
 }
@@ -114,7 +116,7 @@ impl Machine {
 
     /// Notes what is about to come from outside. False: it must not come now.
     pub(crate) fn note(&mut self, input: impl FnOnce() -> Input) -> bool {
-        let icount = self.icount();
+        let (icount, cpu) = (self.icount(), self.cpu());
         let Some(h) = &mut self.history else {
             return true;
         };
@@ -141,6 +143,7 @@ impl Machine {
         h.log.push(Event {
             icount,
             ran: std::mem::take(&mut h.ran),
+            cpu,
             input,
         });
         h.next = h.log.len();
@@ -200,7 +203,7 @@ impl Machine {
                     if now >= end && insns > 0 {
                         return SliceEnd::Budget;
                     }
-                    self.repeat_event(e.input);
+                    self.repeat_event(e.cpu, e.input);
                 }
                 Some(_) => return SliceEnd::Budget,
                 None => {
@@ -234,7 +237,7 @@ impl Machine {
                     if e.ran {
                         self.run_live(0);
                     }
-                    self.repeat_event(e.input);
+                    self.repeat_event(e.cpu, e.input);
                 }
                 None => {
                     let step = Step {
@@ -260,8 +263,9 @@ impl Machine {
         }
     }
 
-    fn repeat_event(&mut self, input: Input) {
+    fn repeat_event(&mut self, cpu: usize, input: Input) {
         self.pass_event();
+        self.look_at_cpu(cpu);
         match input {
             Input::Serial { port, bytes } => self.serial_input_live(port, &bytes),
             Input::Skip { ns } => self.skip_live(ns),

@@ -17,6 +17,7 @@ pub mod machine;
 pub mod malta;
 pub mod snapshot;
 pub mod target;
+mod turns;
 
 pub use config::{Accel, Config, MachineError};
 pub use machine::{Machine, SliceEnd, Stats};

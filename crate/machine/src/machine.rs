@@ -1,12 +1,11 @@
-//! The machine: a board's bus, its vCPU and the virtual clock, run in slices.
+//! The machine: a board's bus, its vCPUs and the virtual clock, run in slices.
 //!
 //! Invariants: nothing here blocks or reads the wall clock; the host calls [`Machine::run_slice`], moves console bytes, and
 //! decides how long an idle machine sleeps. Two machines with the same configuration and the same inputs at the same
 //! instruction counts have the same [`Machine::state_hash`] on every host and in every tier.
 
-use tinamou_arena::Arena;
+use tinamou_arena::{Arena, ArenaFull};
 use tinamou_core::{BusError, Gpa, LoadError, Loader, MachineRequest, Ns, PhysBus, RamPage, Saver};
-use tinamou_ir::{Slot, layout};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
 
@@ -14,14 +13,16 @@ use crate::absent::Absent;
 use crate::bus::{Advance, Bus, Ram};
 use crate::clock::Clock;
 use crate::config::{Accel, Config, MachineError};
+use crate::devices::CPU_PINS;
 use crate::history::{History, Input};
 use crate::input::HostInput;
 use crate::snapshot::Identity;
+use crate::turns::Turn;
 
 /// Most instructions of one vCPU run: short enough that generated loops re-enter optimised code (DESIGN.md, "budget").
 const MAX_RUN_INSNS: u64 = 100_000;
 
-/// The pin that a PC's CPU takes non-maskable interrupts by.
+/// The pin by which a PC's CPUs take non-maskable interrupts.
 const NMI_PIN: u32 = 1;
 
 /// Most instructions that a saved machine may have run: no overflow is near (a month at 10^9 a second is 2^51).
@@ -32,7 +33,7 @@ const MAX_ICOUNT: u64 = 1 << 52;
 pub enum SliceEnd {
     /// The instructions asked for have run.
     Budget,
-    /// The vCPU waits for an interrupt; nothing happens before this virtual time (`None`: before input comes).
+    /// Every vCPU waits for an interrupt; nothing happens before this virtual time (`None`: before input comes).
     Halted {
         /// Virtual nanoseconds of the next event.
         until_ns: Option<u64>,
@@ -168,7 +169,8 @@ pub struct Machine {
     /// Memory that is not here yet.
     pub(crate) absent: Absent,
     pub(crate) errors: Vec<String>,
-    pub(crate) cpu_irq: u32,
+    pub(crate) cpu_irq: u64,
+    pub(crate) turn: Turn,
     bus_generation: u64,
     memory_generation: u64,
     /// What it was made with.
@@ -194,7 +196,7 @@ impl Machine {
             absent: absent.clone(),
         };
         let bus = target.bus(config, Box::new(ram))?;
-        let guest = target.cpu(&config.cpu)?;
+        let cpu = |n| target.cpu_of(&config.cpu, n, config.cpus);
         let (engine, tuning) = match config.accel {
             Accel::Interp => (None, Tuning::native()),
             Accel::Jit => (
@@ -202,8 +204,11 @@ impl Machine {
                 config.tuning.clone(),
             ),
         };
-        let vcpu = Vcpu::new(guest, &arena, engine, tuning)
-            .map_err(|e| MachineError::Host(e.to_string()))?;
+        let full = |e: ArenaFull| MachineError::Host(e.to_string());
+        let mut vcpu = Vcpu::new(cpu(0)?, &arena, engine, tuning).map_err(full)?;
+        for n in 1..config.cpus {
+            vcpu.add(cpu(n)?).map_err(full)?;
+        }
         let bus_generation = bus.generation();
         let memory_generation = bus.memory_generation();
         let clock = Clock::new(config.icount_shift);
@@ -215,6 +220,7 @@ impl Machine {
             absent,
             errors: Vec::new(),
             cpu_irq: 0,
+            turn: Turn::default(),
             bus_generation,
             memory_generation,
             identity: Identity::new(config),
@@ -241,17 +247,22 @@ impl Machine {
             if icount >= end {
                 return SliceEnd::Budget;
             }
+            let turn = self.next_turn();
             let until = match self.next_event_ns() {
                 Some(ns) => self.clock.icount_at(ns).max(icount + 1),
                 None => u64::MAX,
             };
-            let budget = (until.min(end) - icount).min(MAX_RUN_INSNS) as u32;
+            let budget = (until.min(end).min(turn) - icount).min(MAX_RUN_INSNS) as u32;
             let mut around = Surroundings {
                 bus: &mut self.bus,
                 clock: &self.clock,
                 errors: &mut self.errors,
             };
-            match self.vcpu.run(&mut around, budget) {
+            let ended = self.vcpu.run(&mut around, budget);
+            if self.vcpu.take_yield() {
+                self.end_turn();
+            }
+            match ended {
                 VcpuEnd::Budget | VcpuEnd::Attention => {}
                 VcpuEnd::Debug => {
                     self.pass_watched();
@@ -272,10 +283,14 @@ impl Machine {
         }
     }
 
-    /// Whether a vCPU that waits would go on now.
-    pub(crate) fn wakes(&mut self) -> bool {
+    /// Whether any vCPU would go on now.
+    fn wakes(&self) -> bool {
+        self.event_is_due() || (0..self.vcpu.vcpus()).any(|n| self.vcpu.would_run(n))
+    }
+
+    pub(crate) fn event_is_due(&self) -> bool {
         let now = self.now_ns();
-        self.next_event_ns().is_some_and(|ns| ns <= now) || self.vcpu.guest().has_interrupt()
+        self.next_event_ns().is_some_and(|ns| ns <= now)
     }
 
     /// Fires what is due, hands interrupt lines to the vCPU, and takes up what devices asked for.
@@ -286,13 +301,8 @@ impl Machine {
     /// The same; without `timers` nothing that is due fires.
     pub(crate) fn attend_as(&mut self, timers: bool) -> Option<SliceEnd> {
         let now = self.now_ns();
-        if timers && self.vcpu.timer_ns().is_some_and(|ns| ns <= now) {
-            let mut around = Surroundings {
-                bus: &mut self.bus,
-                clock: &self.clock,
-                errors: &mut self.errors,
-            };
-            self.vcpu.fire_timer(&mut around);
+        if timers {
+            self.fire_cpu_timers(now);
         }
         if !timers {
             self.bus.set_now(Ns(now));
@@ -335,8 +345,8 @@ impl Machine {
         }
         let irq = self.bus.cpu_irq();
         let changed = irq ^ self.cpu_irq;
-        for pin in (0..32).filter(|pin| changed >> pin & 1 != 0) {
-            self.vcpu.guest_mut().set_irq(pin, irq >> pin & 1 != 0);
+        for pin in (0..64).filter(|pin| changed >> pin & 1 != 0) {
+            self.drive_pin(pin, irq >> pin & 1 != 0);
         }
         self.cpu_irq = irq;
         match self.bus.take_request()? {
@@ -351,7 +361,8 @@ impl Machine {
 
     pub(crate) fn next_event_ns(&self) -> Option<u64> {
         let bus = self.bus.next_deadline().map(|d| d.0);
-        bus.into_iter().chain(self.vcpu.timer_ns()).min()
+        let timers = (0..self.vcpu.vcpus()).filter_map(|n| self.vcpu.timer_ns_at(n));
+        bus.into_iter().chain(timers).min()
     }
 
     /// Virtual time.
@@ -391,6 +402,7 @@ impl Machine {
     pub(crate) fn reset_live(&mut self) {
         self.bus.reset();
         self.vcpu.reset();
+        self.turn = Turn::default();
         self.cpu_irq = 0;
     }
 
@@ -406,7 +418,7 @@ impl Machine {
         self.bus.host_input(|| input.news());
     }
 
-    /// A non-maskable interrupt. Only a PC's CPU has a pin for it.
+    /// A non-maskable interrupt of every vCPU. Only a PC's CPUs have a pin for it.
     pub fn nmi(&mut self) {
         if self.note(|| Input::Nmi) {
             self.nmi_live();
@@ -414,8 +426,10 @@ impl Machine {
     }
 
     pub(crate) fn nmi_live(&mut self) {
-        for level in [true, false] {
-            self.vcpu.guest_mut().set_irq(NMI_PIN, level);
+        for n in 0..self.vcpu.vcpus() as u32 {
+            for level in [true, false] {
+                self.drive_pin(CPU_PINS * n + NMI_PIN, level);
+            }
         }
     }
 
@@ -498,28 +512,10 @@ impl Machine {
         let mut s = Saver::new();
         s.u64(self.vcpu.icount());
         self.clock.state().into_iter().for_each(|word| s.u64(word));
-        let state = self.vcpu.state();
-        s.u64(state.pc());
-        s.u64(self.vcpu.timer_ns().unwrap_or(u64::MAX));
-        for slot in &self.vcpu.guest().slots().slots {
-            let bits = if slot.ty.bytes() == 4 {
-                state.read32(slot.offset) as u64
-            } else {
-                state.read64(slot.offset)
-            };
-            s.u64(bits);
+        self.turn.save(&mut s);
+        for n in 0..self.vcpu.vcpus() {
+            self.save_cpu(n, &mut s);
         }
-        debug_assert!(
-            self.vcpu
-                .guest()
-                .slots()
-                .slots
-                .iter()
-                .all(|s| s.offset >= layout::GUEST)
-        );
-        let mut guest = Vec::new();
-        self.vcpu.guest().save(&mut guest);
-        s.bytes(&guest);
         self.bus.save(&mut s);
         s.finish()
     }
@@ -532,24 +528,16 @@ impl Machine {
         if icount > MAX_ICOUNT || !self.clock.set_state(icount, clock) {
             return Err(LoadError::Invalid("time"));
         }
-        let pc = l.u64()?;
-        let timer_ns = Some(l.u64()?).filter(|&ns| ns != u64::MAX);
-        let slots = self.vcpu.guest().slots();
-        let state = self.vcpu.state().clone();
-        for n in 0..slots.slots.len() {
-            state.set_slot(&slots, Slot(n as u16), l.u64()?);
+        self.turn.load(&mut l, self.vcpu.vcpus())?;
+        for n in 0..self.vcpu.vcpus() {
+            self.load_cpu(n, icount, &mut l)?;
         }
-        let guest = l.bytes()?;
-        self.vcpu
-            .guest_mut()
-            .load(guest)
-            .map_err(|_| LoadError::Invalid("vCPU"))?;
+        self.look_at_cpu(self.turn.cpu);
         self.bus.load(&mut l)?;
         if l.remaining() != 0 {
             return Err(LoadError::Trailing("machine".into()));
         }
         self.vcpu.forget_memory();
-        self.vcpu.resume_at(icount, pc, timer_ns);
         Ok(())
     }
 

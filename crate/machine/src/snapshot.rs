@@ -131,6 +131,7 @@ pub(crate) struct Identity {
     target: &'static str,
     board: String,
     cpu: String,
+    cpus: u32,
     ram_bytes: u64,
     nic: bool,
     icount_shift: Option<u32>,
@@ -146,6 +147,7 @@ impl Identity {
             target: config.target.name,
             board: config.machine.clone(),
             cpu: cpu.into(),
+            cpus: config.cpus,
             ram_bytes: config.ram_bytes,
             nic: config.nic,
             icount_shift: config.counted.then_some(config.icount_shift),
@@ -162,6 +164,8 @@ pub struct Description {
     pub board: String,
     /// Its CPU model.
     pub cpu: String,
+    /// Number of CPUs.
+    pub cpus: u32,
     /// Bytes of RAM.
     pub ram_bytes: u64,
     /// log2 of the nanoseconds of an instruction, if its time is counted.
@@ -208,6 +212,8 @@ impl Description {
             target: word("target")?.into(),
             board: word("board")?.into(),
             cpu: word("CPU")?.into(),
+            cpus: number(word("number of CPUs")?).ok_or(SnapshotError::Corrupt("number of CPUs"))?
+                as u32,
             ram_bytes: number(word("RAM")?).ok_or(SnapshotError::Corrupt("size of RAM"))?,
             icount_shift: shift.and_then(|n| n.parse().ok()),
             nic: word("network interface")? == NIC_THERE,
@@ -241,6 +247,7 @@ impl Machine {
             ("target", id.target.into()),
             ("board", id.board.clone()),
             ("CPU", id.cpu.clone()),
+            ("number of CPUs", id.cpus.to_string()),
             ("RAM", format!("{} bytes", id.ram_bytes)),
             ("clock", clock),
             ("network interface", nic.into()),
@@ -269,7 +276,7 @@ impl Machine {
             return Err(SnapshotError::Source(why));
         }
         let mut state = Saver::new();
-        state.u32(self.cpu_irq);
+        state.u64(self.cpu_irq);
         state.raw(&self.save_state());
         let state = state.finish();
         let mut chunks = Vec::new();
@@ -392,7 +399,7 @@ impl Machine {
 
     fn load_both(&mut self, state: &[u8]) -> Result<(), LoadError> {
         let mut l = Loader::new(state);
-        let irq = l.u32()?;
+        let irq = l.u64()?;
         self.load_state(l.raw(l.remaining())?)?;
         self.cpu_irq = irq;
         Ok(())

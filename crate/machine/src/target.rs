@@ -26,8 +26,12 @@ trait Family: Sync + std::fmt::Debug {
     fn board(&self) -> &'static Board;
     /// Names of the CPU models.
     fn cpu_names(&self, wide: bool) -> Vec<&'static str>;
-    /// A CPU.
-    fn cpu(&self, target: &Target, name: &str) -> Option<Box<dyn Guest>>;
+    /// Most vCPUs of the board.
+    fn max_cpus(&self) -> u32 {
+        1
+    }
+    /// A CPU, number `n` of `of`.
+    fn cpu(&self, target: &Target, name: &str, n: u32, of: u32) -> Option<Box<dyn Guest>>;
     /// The board with its devices.
     fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError>;
     /// Loads firmware and kernel.
@@ -114,6 +118,11 @@ impl Target {
         self.family.board()
     }
 
+    /// Most vCPUs that its board can have.
+    pub fn max_cpus(&self) -> u32 {
+        self.family.max_cpus()
+    }
+
     /// Names of the CPU models.
     pub fn cpu_names(&self) -> Vec<&'static str> {
         self.family.cpu_names(self.wide)
@@ -124,6 +133,16 @@ impl Target {
     /// # Errors
     /// [`MachineError::UnknownCpu`].
     pub fn cpu(&self, name: &str) -> Result<Box<dyn Guest>, MachineError> {
+        self.cpu_of(name, 0, 1)
+    }
+
+    /// The same as number `n` of `of` vCPUs.
+    pub(crate) fn cpu_of(
+        &self,
+        name: &str,
+        n: u32,
+        of: u32,
+    ) -> Result<Box<dyn Guest>, MachineError> {
         let name = if name.is_empty() {
             self.default_cpu
         } else {
@@ -132,7 +151,7 @@ impl Target {
         let unknown = || MachineError::UnknownCpu {
             name: name.to_owned(),
         };
-        self.family.cpu(self, name).ok_or_else(unknown)
+        self.family.cpu(self, name, n, of).ok_or_else(unknown)
     }
 
     /// The board of `config` with its firmware and kernel.
@@ -142,11 +161,20 @@ impl Target {
             big_endian: self.big_endian,
             rtc_base: config.rtc_base,
             nic: config.nic,
+            cpus: config.cpus,
             pc: config.pc.clone(),
         };
         if config.machine != self.board().name {
             return Err(MachineError::UnknownMachine {
                 name: config.machine.clone(),
+            });
+        }
+        let most = self.max_cpus();
+        if !(1..=most).contains(&config.cpus) {
+            return Err(MachineError::Cpus {
+                cpus: config.cpus,
+                machine: config.machine.clone(),
+                most,
             });
         }
         let mut bus = self.family.bus(board, ram)?;

@@ -111,7 +111,7 @@ pub(super) static TABLE: &[Opt] = &[
             Ok(())
         },
     ),
-    opt(&["smp"], "1", "number of CPUs (one so far)", smp),
+    opt(&["smp"], "[cpus=]n", "number of CPUs", smp),
     opt(
         &["m"],
         "[size=]MEGS",
@@ -612,18 +612,55 @@ fn memory(p: &mut Parser, value: &str) -> Applied {
     }
 }
 
-fn smp(_: &mut Parser, value: &str) -> Applied {
+/// What a topology is the product of.
+const LEVELS: [&str; 5] = ["sockets", "dies", "clusters", "cores", "threads"];
+
+fn smp(p: &mut Parser, value: &str) -> Applied {
+    let (mut cpus, mut max) = (None, None);
+    let mut levels = [None; LEVELS.len()];
     for pair in keyval::parse(value, Some("cpus"))? {
-        match (pair.key.as_str(), pair.value.parse::<u32>()) {
-            ("cpus" | "maxcpus" | "sockets" | "dies" | "clusters" | "cores" | "threads", Ok(1)) => {
-            }
-            ("cpus" | "maxcpus" | "sockets" | "dies" | "clusters" | "cores" | "threads", Ok(_)) => {
-                return Err(Stop::Error("more than one CPU is not supported yet".into()));
-            }
-            (_, Err(_)) => return Err(Stop::Error(format!("'{}' is not a number", pair.value))),
-            _ => return Err(unknown(&pair).into()),
+        let n = pair.value.parse::<u32>().ok().filter(|n| *n > 0);
+        let Some(n) = n else {
+            let text = format!("'{}' is not a number of at least 1", pair.value);
+            return Err(Stop::Error(text));
+        };
+        match LEVELS.iter().position(|level| *level == pair.key) {
+            Some(i) => levels[i] = Some(n),
+            None if pair.key == "cpus" => cpus = Some(n),
+            None if pair.key == "maxcpus" => max = Some(n),
+            None => return Err(unknown(&pair).into()),
         }
     }
+    let product = levels.iter().flatten().map(|n| u64::from(*n)).product::<u64>();
+    let all = max.or(cpus).map_or(product, u64::from);
+    let open = levels.iter().any(Option::is_none);
+    if if open { all % product != 0 } else { all != product } {
+        let parts = LEVELS.iter().zip(levels);
+        let parts: Vec<_> = parts
+            .filter_map(|(level, n)| Some(format!("{level} ({})", n?)))
+            .collect();
+        return Err(Stop::Error(format!(
+            "Invalid CPU topology: product of the hierarchy must match maxcpus: {} != maxcpus ({all})",
+            parts.join(" * ")
+        )));
+    }
+    let cpus = cpus.map_or(all, u64::from);
+    if cpus > all {
+        return Err(Stop::Error(format!(
+            "Invalid CPU topology: maxcpus must be equal to or greater than smp: maxcpus ({all}) < smp_cpus ({cpus})"
+        )));
+    }
+    if cpus != all {
+        return Err(Stop::Error("CPUs cannot be plugged later: maxcpus must be cpus".into()));
+    }
+    let most = p.options.target.max_cpus();
+    if cpus > u64::from(most) {
+        return Err(Stop::Error(format!(
+            "Invalid SMP CPUs {cpus}. The max CPUs supported by machine '{}' is {most}",
+            p.options.target.board().name
+        )));
+    }
+    p.options.cpus = Some(cpus as u32);
     Ok(())
 }
 

@@ -250,7 +250,19 @@ fn mistakes() {
             "-cpu 4Kc,veic=on: unable to find CPU model",
         ),
         (&["-accel", "kvm"], "-accel kvm: invalid accelerator"),
-        (&["-smp", "2"], "-smp 2: more than one CPU"),
+        (
+            &["-smp", "2"],
+            "-smp 2: Invalid SMP CPUs 2. The max CPUs supported by machine 'malta' is 1",
+        ),
+        (&["-smp", "cpus=x"], "-smp cpus=x: 'x' is not a number"),
+        (
+            &["-smp", "3,sockets=2,dies=1,clusters=1,cores=2,threads=1"],
+            "product of the hierarchy must match maxcpus: sockets (2) * dies (1) * clusters (1) * cores (2) * threads (1) != maxcpus (3)",
+        ),
+        (
+            &["-smp", "2,maxcpus=1"],
+            "maxcpus must be equal to or greater than smp",
+        ),
         (&["-serial", "bogus"], "-serial bogus: 'bogus' is not"),
         (
             &["-serial", "stdio", "-serial", "mon:stdio"],

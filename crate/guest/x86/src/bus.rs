@@ -15,6 +15,8 @@ pub const TPR: Gpa = Gpa((1 << 57) + 0x20);
 pub const FERR: Gpa = Gpa((1 << 57) + 0x30);
 /// IA32_APIC_BASE: eight bytes.
 pub const APIC_BASE: Gpa = Gpa((1 << 57) + 0x40);
+/// Events of the local APIC since the last read: a start-up IPI's vector is in bits 8 to 15.
+pub const EVENTS: Gpa = Gpa((1 << 57) + 0x50);
 
 /// Inputs of the CPU, for `Guest::set_irq`.
 pub mod pin {
@@ -28,6 +30,6 @@ pub mod pin {
     pub const A20M: u32 = 3;
     /// IGNNE, a level.
     pub const IGNNE: u32 = 4;
-    /// A start-up IPI with vector `n` is a rising edge of pin `SIPI + n`.
-    pub const SIPI: u32 = 0x100;
+    /// A start-up IPI, an edge; its vector is read at [`super::EVENTS`].
+    pub const SIPI: u32 = 5;
 }

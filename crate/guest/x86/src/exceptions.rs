@@ -461,22 +461,23 @@ impl X86 {
             return true;
         }
         if self.sys.wait_sipi {
-            if self.sys.sipi == 0 {
+            if !self.sys.sipi {
                 return false;
             }
-            let vector = self.sys.sipi & 0xff;
-            self.sys.sipi = 0;
+            let events = cx.device_read(crate::bus::EVENTS, 8).unwrap_or(0);
+            let vector = events >> 8 & 0xff;
+            self.sys.sipi = false;
             self.sys.wait_sipi = false;
             let cs = Seg {
                 sel: (vector << 8) as u16,
-                base: (vector as u64) << 12,
+                base: vector << 12,
                 ..self.seg(&state, CS)
             };
             self.set_seg(&state, CS, &cs);
             state.set_pc(cs.base);
             return true;
         }
-        self.sys.sipi = 0;
+        self.sys.sipi = false;
         if self.sys.shutdown || self.get(&state, self.regs.shadow) != 0 {
             return false;
         }

@@ -37,7 +37,7 @@ impl Guest for X86 {
         let (generation, a20_off) = (self.sys.generation, self.sys.a20_off);
         // Code of the time before the reset must not look checked.
         self.sys = Sys {
-            generation: generation.wrapping_add(1),
+            generation: generation.wrapping_add(self.cpus),
             a20_off,
             wait_sipi: self.cpu_num != 0,
             ..Sys::default()
@@ -122,7 +122,7 @@ impl Guest for X86 {
                 s.a20_off = level;
             }
             pin::IGNNE => s.ignne = level,
-            n if n & !0xff == pin::SIPI && level && s.wait_sipi => s.sipi = n,
+            pin::SIPI => s.sipi |= level && (s.wait_sipi || s.init),
             _ => {}
         }
     }
@@ -136,7 +136,7 @@ impl Guest for X86 {
     fn has_interrupt(&self) -> bool {
         let s = &self.sys;
         s.init
-            || s.wait_sipi && s.sipi != 0
+            || s.wait_sipi && s.sipi
             || !s.shutdown && !s.wait_sipi && (s.nmi && !s.nmi_masked || s.intr && s.halt_if)
     }
 
@@ -260,6 +260,7 @@ impl X86 {
             ignne: old.ignne,
             ferr: old.ferr,
             generation: old.generation,
+            sipi: old.sipi,
             wait_sipi: self.cpu_num != 0,
             ..Sys::default()
         };

@@ -91,6 +91,8 @@ helpers! {
     STI_CLI = "sti_cli" [reads writes faults];
     /// HLT.
     HLT = "hlt" [reads];
+    /// PAUSE: the turn ends.
+    PAUSE = "pause" [];
     /// CLTS.
     CLTS = "clts" [faults];
     /// LMSW.
@@ -375,6 +377,7 @@ impl X86 {
                 self.sys.halted = true;
                 self.sys.halt_if = self.get(&state, self.regs.eflags) as u32 & flags::IF != 0;
             }
+            PAUSE => cx.yield_turn(),
             CLTS => {
                 self.sys.cr0 &= !cr0::TS;
                 cx.leave();

@@ -72,6 +72,8 @@ pub struct X86 {
     pub tsc_hz: u64,
     /// Number of the vCPU: its APIC ID; all but number 0 wait for a start-up IPI.
     pub cpu_num: u32,
+    /// Number of vCPUs of the machine.
+    pub cpus: u32,
     /// System registers and lines.
     pub sys: sys::Sys,
     /// The FPU.
@@ -92,11 +94,20 @@ impl X86 {
             regs: Rc::new(Regs::new(wide)),
             tsc_hz: 1_000_000_000,
             cpu_num: 0,
+            cpus: 1,
             sys: sys::Sys::default(),
             fpu: fpu::Fpu::default(),
             decimal: None,
             user: None,
         }
+    }
+
+    /// The same as number `cpu_num` of `cpus` vCPUs. Their code generations never meet.
+    #[must_use]
+    pub fn numbered(mut self, cpu_num: u32, cpus: u32) -> X86 {
+        (self.cpu_num, self.cpus) = (cpu_num, cpus);
+        self.sys.generation = 1 + cpu_num;
+        self
     }
 
     /// Bits of a slot.

@@ -5,7 +5,7 @@ use crate::X86;
 use crate::seg::Seg;
 use crate::sys::{Sys, Table};
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// One direction of the same walk over the fields.
 pub(crate) enum Codec<'a> {
@@ -95,13 +95,14 @@ impl Codec<'_> {
         for t in [&mut s.ldtr, &mut s.tr] {
             self.seg(t)?;
         }
-        for v in [&mut s.dr6, &mut s.dr7, &mut s.cpl, &mut s.sipi] {
+        for v in [&mut s.dr6, &mut s.dr7, &mut s.cpl] {
             self.u32(v)?;
         }
         for v in [
             &mut s.halted,
             &mut s.shutdown,
             &mut s.wait_sipi,
+            &mut s.sipi,
             &mut s.intr,
             &mut s.nmi_line,
             &mut s.nmi,
@@ -154,7 +155,7 @@ pub fn load(cpu: &mut X86, bytes: &[u8]) -> Result<(), String> {
     {
         return Err("x86 state is too long".into());
     }
-    sys.generation = cpu.sys.generation.wrapping_add(1);
+    sys.generation = cpu.sys.generation.wrapping_add(cpu.cpus);
     cpu.sys = sys;
     cpu.fpu = fpu;
     Ok(())

@@ -186,8 +186,8 @@ pub struct Sys {
     pub nmi_masked: bool,
     /// An INIT waits.
     pub init: bool,
-    /// A start-up IPI's vector waits (plus 0x100).
-    pub sipi: u32,
+    /// A start-up IPI waits.
+    pub sipi: bool,
     /// A20 is gated: bit 20 of physical addresses reads as 0.
     pub a20_off: bool,
     /// The A20 gate changed: caches of translations are stale.
@@ -258,7 +258,7 @@ impl Default for Sys {
             nmi: false,
             nmi_masked: false,
             init: false,
-            sipi: 0,
+            sipi: false,
             a20_off: false,
             a20_changed: false,
             ignne: false,
@@ -378,7 +378,7 @@ impl X86 {
 
     /// New mappings: code is checked again.
     pub(crate) fn renew(&mut self, cx: &mut dyn Cx) {
-        self.sys.generation = self.sys.generation.wrapping_add(1);
+        self.sys.generation = self.sys.generation.wrapping_add(self.cpus);
         cx.set_code_gen(self.sys.generation);
     }
 

@@ -18,15 +18,13 @@ mod tests;
 use io::IoApic;
 use local::Local;
 
-/// Region: register pages of the local APICs, one of 4 KiB for each CPU.
+/// Region: the register page of the accessing CPU's local APIC.
 pub const LOCAL: u32 = 0;
-/// Region: for each CPU 40h bytes, see [`ACK`] and its neighbours.
+/// Region: what the accessing CPU asks, see [`ACK`] and its neighbours.
 pub const CPU_PORT: u32 = 1;
 /// Region: the I/O APIC's 4 KiB.
 pub const IO: u32 = 2;
 
-/// Bytes of one CPU in [`CPU_PORT`].
-pub const PORT_BYTES: u64 = 0x100;
 /// In [`CPU_PORT`], read: acknowledges an interrupt; its vector.
 pub const ACK: u64 = 0x00;
 /// Write: the CPU has shut down after a triple fault; the chip set resets the machine.
@@ -254,7 +252,7 @@ impl Device for Apics {
     fn read(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, size: u32) -> u64 {
         match region {
             LOCAL => {
-                let Some(c) = self.cpus.get_mut((offset >> 12) as usize) else {
+                let Some(c) = self.cpus.get_mut(cx.cpu() as usize) else {
                     return u64::MAX;
                 };
                 let v = c.read(cx.now(), offset as usize & 0xff0);
@@ -265,11 +263,11 @@ impl Device for Apics {
                 u64::from(v >> (8 * low))
             }
             CPU_PORT => {
-                let n = (offset / PORT_BYTES) as usize;
+                let n = cx.cpu() as usize;
                 if n >= self.cpus.len() {
                     return u64::MAX;
                 }
-                let v = match offset % PORT_BYTES {
+                let v = match offset {
                     ACK => u64::from(self.acknowledge(cx, n)),
                     EVENTS => {
                         let c = &mut self.cpus[n];
@@ -291,7 +289,7 @@ impl Device for Apics {
     fn write(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, size: u32, value: u64) {
         match region {
             LOCAL => {
-                let n = (offset >> 12) as usize;
+                let n = cx.cpu() as usize;
                 // Registers are written as aligned double words, or not at all.
                 if n >= self.cpus.len() || offset & 0xf != 0 || size < 4 {
                     return;
@@ -307,10 +305,10 @@ impl Device for Apics {
                 }
             }
             CPU_PORT => {
-                let Some(c) = self.cpus.get_mut((offset / PORT_BYTES) as usize) else {
+                let Some(c) = self.cpus.get_mut(cx.cpu() as usize) else {
                     return;
                 };
-                match offset % PORT_BYTES {
+                match offset {
                     SHUTDOWN => cx.request(MachineRequest::Reset),
                     TPR => c.tpr = value as u8,
                     FERR => c.ferr = value & 1 != 0,

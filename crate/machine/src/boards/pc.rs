@@ -1,8 +1,8 @@
 //! QEMU's `pc`: an i440FX/PIIX3 machine as data, and the ways to start it: firmware ([`firmware`]) or a kernel without any ([`boot`]).
 //!
-//! The CPU reaches the I/O space and its own chips at [`IO_SPACE`] and [`CPU_PRIVATE`]. CPU pins: 0 INTR, 1 NMI, 2 INIT, 3 A20M#, 4 IGNNE#.
+//! The CPU reaches the I/O space and its own chips at [`IO_SPACE`] and [`CPU_PRIVATE`]. CPU pins: 0 INTR, 1 NMI, 2 INIT, 3 A20M#, 4 IGNNE# (the first CPU's both), 5 start-up.
 //! Disk slots 0 to 3 are IDE (a CD drive in 2), 4 and 5 floppies, 6 and 7 virtio disks, 8 to 11 those of cards plugged later; console ports 0 and 1 are serial, 2 the printer, 3
-//! the debug ports, 4 the virtio console. Missing: more than one CPU's wires, `isapc`.
+//! the debug ports, 4 the virtio console. Missing: `isapc`.
 
 use tinamou_core::{BlockId, CPU_PRIVATE, IO_SPACE, MapTo, Mapping, Space};
 use tinamou_hw::display::vga::{self, Vga};
@@ -36,7 +36,9 @@ use tinamou_hw::virtio::pci::VirtioPci;
 use tinamou_hw::virtio::rng::Rng;
 
 use crate::bus::{BoardError, Bus, Ram};
-use crate::devices::{BlockSpec, Board, BoardConfig, DeviceSpec, IrqWire, Sink, cpu, regs, wire};
+use crate::devices::{
+    BlockSpec, Board, BoardConfig, CPU_PINS, DeviceSpec, IrqWire, MAX_CPUS, Sink, cpu, regs, wire,
+};
 
 pub mod boot;
 #[cfg(test)]
@@ -150,6 +152,19 @@ static PIIX_WIRES: [IrqWire; 33] = {
     w
 };
 
+/// INTR, NMI, INIT and start-up of each CPU.
+static APIC_WIRES: [IrqWire; 4 * MAX_CPUS as usize + 1] = {
+    let mut w = [wire(apic::FERR_OUT, "latches", ports::FERR); 4 * MAX_CPUS as usize + 1];
+    let pins = [0, 1, 2, 5];
+    let mut n = 0;
+    while n < 4 * MAX_CPUS {
+        let (of, pin) = (n / 4, n % 4);
+        w[n as usize] = cpu(apic::PINS * of + pin, CPU_PINS * of + pins[pin as usize]);
+        n += 1;
+    }
+    w
+};
+
 static HPET_WIRES: [IrqWire; 29] = {
     let mut w = [wire(hpet::LEGACY_ON, "pit", 0); 29];
     let mut n = 0;
@@ -195,7 +210,7 @@ fn cmos_bytes(c: &BoardConfig) -> Vec<(u8, u8)> {
         high_bytes: c.ram_bytes - low_bytes,
         floppies,
         boot: c.pc.boot,
-        cpus: 1,
+        cpus: c.cpus as u8,
         ..cmos::Pc::default()
     }
     .bytes()
@@ -224,7 +239,7 @@ fn fw_cfg_contents(c: &BoardConfig) -> Contents {
     let mut f = c.pc.fw_cfg.clone();
     f.item(key::RAM_BYTES, I440fx::low_bytes(c.ram_bytes).to_le_bytes());
     for k in [key::CPUS, key::MAX_CPUS] {
-        f.item(k, 1u16.to_le_bytes());
+        f.item(k, (c.cpus as u16).to_le_bytes());
     }
     f.item(key::IRQ0_OVERRIDE, [1]);
     f.item(key::NOGRAPHIC, u16::from(c.pc.nographic).to_le_bytes());
@@ -294,14 +309,9 @@ pub static PC: Board = Board {
                 regs(Space::System, 0xfec0_0000, 0x1000, apic::IO, 4),
                 regs(Space::System, CPU_PRIVATE.0, 0x100, apic::CPU_PORT, 8),
             ],
-            wires: &[
-                cpu(0, 0),
-                cpu(1, 1),
-                cpu(2, 2),
-                wire(apic::FERR_OUT, "latches", ports::FERR),
-            ],
-            ..DeviceSpec::new("apic", "local APIC and I/O APIC", |_| {
-                Box::new(Apics::new(1))
+            wires: &APIC_WIRES,
+            ..DeviceSpec::new("apic", "local APICs and I/O APIC", |c| {
+                Box::new(Apics::new(c.cpus as usize))
             })
         },
         DeviceSpec {

@@ -24,6 +24,10 @@ impl DevCx for Cx<'_> {
         self.bus.now
     }
 
+    fn cpu(&self) -> u32 {
+        self.bus.cpu
+    }
+
     fn set_irq(&mut self, pin: u32, level: bool) {
         let Some(bit) = 1u64.checked_shl(pin) else {
             return;

@@ -22,7 +22,7 @@ impl Family for Mips {
         models.filter(|m| wide || !m.wide).map(|m| m.name).collect()
     }
 
-    fn cpu(&self, target: &Target, name: &str) -> Option<Box<dyn Guest>> {
+    fn cpu(&self, target: &Target, name: &str, _: u32, _: u32) -> Option<Box<dyn Guest>> {
         let model = CpuModel::configured(name).filter(|m| target.wide || !m.wide)?;
         Some(Box::new(tinamou_mips::Mips::new(&model, target.big_endian)))
     }

@@ -7,7 +7,7 @@ use super::{Family, Target};
 use crate::boards::pc::{self, PC};
 use crate::bus::{Bus, Ram};
 use crate::config::{Config, MachineError};
-use crate::devices::{Board, BoardConfig};
+use crate::devices::{Board, BoardConfig, MAX_CPUS};
 
 #[derive(Debug)]
 pub(super) struct X86;
@@ -25,10 +25,14 @@ impl Family for X86 {
             .collect()
     }
 
-    fn cpu(&self, target: &Target, name: &str) -> Option<Box<dyn Guest>> {
+    fn max_cpus(&self) -> u32 {
+        MAX_CPUS
+    }
+
+    fn cpu(&self, target: &Target, name: &str, n: u32, of: u32) -> Option<Box<dyn Guest>> {
         let model = CpuModel::parse(name).ok();
         let model = model.filter(|m| target.wide || !m.wide())?;
-        Some(Box::new(tinamou_x86::X86::new(&model)))
+        Some(Box::new(tinamou_x86::X86::new(&model).numbered(n, of)))
     }
 
     fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {

@@ -373,6 +373,7 @@ impl Lifter<'_> {
             | Insd | Outsb | Outsw | Outsd => string::lift(self),
             Movsd if self.insn.is_string_instruction() => string::lift(self),
             Cmpsd if self.insn.is_string_instruction() => string::lift(self),
+            Pause if self.cpu.cpus > 1 => system::pause(self),
             Nop | Pause | Endbr32 | Endbr64 | Prefetchnta | Prefetcht0 | Prefetcht1
             | Prefetcht2 | Prefetch | Prefetchw | Prefetchwt1 | Lfence | Mfence | Sfence
             | Reservednop => {}

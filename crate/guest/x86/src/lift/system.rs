@@ -8,6 +8,12 @@ use super::{Lifter, Place};
 use crate::regs::{AX, CX, DX};
 use crate::{fault, flags, helpers, sys};
 
+/// PAUSE among several vCPUs: another one's turn comes.
+pub fn pause(l: &mut Lifter<'_>) {
+    l.b.call(helpers::PAUSE, &[]);
+    l.leave_after();
+}
+
 /// Lifts a system instruction; false if it is none.
 pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     use Mnemonic::*;
@@ -200,6 +206,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             l.b.call(helpers::SWAPGS, &[]);
         }
         Monitor => {}
+        Mwait if l.cpu.cpus > 1 => pause(l),
         Mwait => {
             l.b.call(helpers::HLT, &[]);
             l.leave_after();

@@ -11,14 +11,23 @@ fn bench() -> Bench<Apics> {
     }
     b
 }
+fn as_cpu<T>(b: &mut Bench<Apics>, n: u64, f: impl FnOnce(&mut Bench<Apics>) -> T) -> T {
+    b.cx.cpu = n as u32;
+    let result = f(b);
+    b.cx.cpu = 0;
+    result
+}
+fn ask(b: &mut Bench<Apics>, n: u64, at: u64) -> u64 {
+    as_cpu(b, n, |b| b.read(CPU_PORT, at, 8))
+}
 fn reg(b: &mut Bench<Apics>, n: u64, at: u64, v: u64) {
-    b.write(LOCAL, n * 0x1000 + at, 4, v);
+    as_cpu(b, n, |b| b.write(LOCAL, at, 4, v));
 }
 fn get(b: &mut Bench<Apics>, n: u64, at: u64) -> u64 {
-    b.read(LOCAL, n * 0x1000 + at, 4)
+    as_cpu(b, n, |b| b.read(LOCAL, at, 4))
 }
 fn ack(b: &mut Bench<Apics>, n: u64) -> u64 {
-    b.read(CPU_PORT, n * PORT_BYTES + ACK, 8)
+    ask(b, n, ACK)
 }
 fn redirect(b: &mut Bench<Apics>, pin: u64, low: u64, dest: u64) {
     for (i, v) in [(1, dest << 24), (0, low)] {
@@ -85,13 +94,13 @@ fn ipis_and_startup() {
         assert!(b.irq(PINS + 2));
         b.settle(Ns(PULSE_NS));
         assert!(!b.irq(PINS + 2), "a pulse");
-        assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 2);
+        assert_eq!(ask(b, 1, EVENTS), 2);
         reg(b, 0, 0x300, 0x8500); // de-assert
         assert!(!b.irq(PINS + 2));
         reg(b, 0, 0x300, 0x4698); // start at 98000h
         assert!(b.irq(PINS + 3));
         b.save_and_load();
-        assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 0x9804);
+        assert_eq!(ask(b, 1, EVENTS), 0x9804);
         reg(b, 1, 0xf0, 0x1ff);
         reg(b, 0, 0x300, 0x4_0000 | 0x77); // self
         assert_eq!((ack(b, 0), b.irq(PINS)), (0x77, false));
@@ -111,7 +120,7 @@ fn ipis_and_startup() {
         reg(b, 0, 0x300, 0x8_0400); // NMI to all
         assert!(b.irq(1) && b.irq(PINS + 1));
         assert_eq!(b.read(CPU_PORT, EVENTS, 8), 1);
-        assert_eq!(b.read(CPU_PORT, PORT_BYTES + EVENTS, 8), 1);
+        assert_eq!(ask(b, 1, EVENTS), 1);
     });
 }
 
@@ -136,7 +145,7 @@ fn external_interrupts_by_lint0() {
         b.settle(Ns(PULSE_NS));
         assert!(!b.irq(4) && !b.irq(PINS + 4));
         assert_eq!(b.read(CPU_PORT, EVENTS, 8), 8);
-        b.read(CPU_PORT, PORT_BYTES + EVENTS, 8);
+        ask(b, 1, EVENTS);
     });
 }
 
@@ -145,9 +154,9 @@ fn cycles_of_the_cpu() {
     bench().twice(|b| {
         b.write(CPU_PORT, SHUTDOWN, 1, 1);
         assert_eq!(std::mem::take(&mut b.cx.requests), [MachineRequest::Reset]);
-        b.write(CPU_PORT, PORT_BYTES + FERR, 1, 1);
+        as_cpu(b, 1, |b| b.write(CPU_PORT, FERR, 1, 1));
         assert!(b.irq(FERR_OUT));
-        b.write(CPU_PORT, PORT_BYTES + FERR, 1, 0);
+        as_cpu(b, 1, |b| b.write(CPU_PORT, FERR, 1, 0));
         assert!(!b.irq(FERR_OUT));
     });
 }

@@ -113,7 +113,7 @@ pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Protocol, Image
     let mut setup = pci::setup(bus);
     // The keyboard controller translates scan codes and interrupts, as every BIOS leaves it.
     setup.extend([Out::new(1, 0x64, 0x60), Out::new(1, 0x60, 0x65)]);
-    let rom = stub::program(&setup, &entry, &acpi::tables(1));
+    let rom = stub::program(&setup, &entry, &acpi::tables(bus.config().cpus as u8));
     bus.add_image(BIOS, 0, rom).map_err(ImageError::Firmware)?;
     bus.add_image(RAM, acpi::FACS.into(), acpi::facs())
         .map_err(ImageError::Firmware)?;

@@ -631,10 +631,18 @@ fn smp(p: &mut Parser, value: &str) -> Applied {
             None => return Err(unknown(&pair).into()),
         }
     }
-    let product = levels.iter().flatten().map(|n| u64::from(*n)).product::<u64>();
+    let product = levels
+        .iter()
+        .flatten()
+        .map(|n| u64::from(*n))
+        .product::<u64>();
     let all = max.or(cpus).map_or(product, u64::from);
     let open = levels.iter().any(Option::is_none);
-    if if open { all % product != 0 } else { all != product } {
+    if if open {
+        all % product != 0
+    } else {
+        all != product
+    } {
         let parts = LEVELS.iter().zip(levels);
         let parts: Vec<_> = parts
             .filter_map(|(level, n)| Some(format!("{level} ({})", n?)))
@@ -651,7 +659,9 @@ fn smp(p: &mut Parser, value: &str) -> Applied {
         )));
     }
     if cpus != all {
-        return Err(Stop::Error("CPUs cannot be plugged later: maxcpus must be cpus".into()));
+        return Err(Stop::Error(
+            "CPUs cannot be plugged later: maxcpus must be cpus".into(),
+        ));
     }
     let most = p.options.target.max_cpus();
     if cpus > u64::from(most) {

@@ -206,6 +206,8 @@ pub struct Controller {
     /// Slots of drives whose tray is open.
     pub(crate) open_trays: Vec<u32>,
     pub(crate) singlestep: bool,
+    /// The vCPU that people's monitors look at.
+    pub(crate) monitor_cpu: usize,
     pub(crate) migration: Migration,
     pub(crate) jobs: Vec<Job>,
     /// Of the last dump of memory.
@@ -241,6 +243,7 @@ impl Controller {
             objects: Objects::default(),
             rings: BTreeMap::new(),
             open_trays: Vec::new(),
+            monitor_cpu: 0,
             singlestep: false,
             migration: Migration::default(),
             jobs: Vec::new(),

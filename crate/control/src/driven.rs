@@ -27,7 +27,11 @@ pub trait Driven {
     fn icount(&self) -> u64;
     /// Figures.
     fn stats(&mut self) -> Stats;
-    /// Register dump of the vCPU.
+    /// Number of vCPUs.
+    fn cpus(&self) -> usize;
+    /// Looks at vCPU `n` from now on, until the machine runs.
+    fn look_at_cpu(&mut self, n: usize);
+    /// Register dump of the vCPU looked at.
     fn registers(&self) -> String;
     /// The MMU's entries, a line each.
     fn tlb(&mut self) -> String;
@@ -126,6 +130,12 @@ impl Driven for Machine {
     }
     fn stats(&mut self) -> Stats {
         Machine::stats(self)
+    }
+    fn cpus(&self) -> usize {
+        Machine::vcpus(self) as usize
+    }
+    fn look_at_cpu(&mut self, n: usize) {
+        Machine::look_at_cpu(self, n);
     }
     fn registers(&self) -> String {
         Machine::registers(self)

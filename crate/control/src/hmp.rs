@@ -141,12 +141,18 @@ static COMMANDS: &[HmpCommand] = &[
         w.end()?;
         quiet(cx, "cont", json!({}))
     }),
-    cmd("cpu", "index", "choose a vCPU", |_, w| {
-        match w.number()? {
-            0 => Ok(String::new()),
+    cmd(
+        "cpu",
+        "index",
+        "choose a vCPU",
+        |cx, w| match usize::try_from(w.number()?) {
+            Ok(n) if n < cx.machine()?.cpus() => {
+                cx.ctl.monitor_cpu = n;
+                Ok(String::new())
+            }
             _ => Ok("invalid CPU index\n".into()),
-        }
-    }),
+        },
+    ),
     early(
         "block_resize",
         "device size",
@@ -493,6 +499,9 @@ pub fn run(cx: &mut Cx<'_>, line: &str) -> String {
         .find(|c: char| c.is_whitespace() || c == '/')
         .unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
+    if let Some(machine) = cx.host.machine() {
+        machine.look_at_cpu(cx.ctl.monitor_cpu);
+    }
     let Some(c) = all().find(|c| has_name(c.names, name)) else {
         return format!("unknown command: '{name}'\n");
     };

@@ -230,7 +230,7 @@ impl Vcpu {
 
     /// Memory moved, appeared or vanished: forgets all address translations, and the code that lies elsewhere now.
     pub fn memory_moved(&mut self, bus: &dyn Platform) {
-        self.core.mmu.flush_all();
+        self.forget_mappings();
         let dropped = self.blocks.drop_moved(bus);
         if let Some(regions) = &mut self.regions {
             regions.invalidate(&mut self.blocks, &self.core.state.arena, &dropped);

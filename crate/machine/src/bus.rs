@@ -131,6 +131,8 @@ pub struct Bus {
     out_levels: Vec<u64>,
     irq_queue: VecDeque<(usize, u32, bool)>,
     cpu_irq: u64,
+    /// Pins that rose since somebody looked, also if they fell again.
+    cpu_rises: u64,
     /// The CPU that makes the accesses.
     cpu: u32,
     flat: Vec<FlatRange>,
@@ -209,6 +211,7 @@ impl Bus {
             out_levels: Vec::new(),
             irq_queue: VecDeque::new(),
             cpu_irq: 0,
+            cpu_rises: 0,
             cpu: 0,
             flat: Vec::new(),
             last: Cell::new(0),
@@ -331,6 +334,11 @@ impl Bus {
     /// The CPUs' interrupt pins, one bit each: [`crate::devices::CPU_PINS`] for each CPU, as the board numbers them.
     pub fn cpu_irq(&self) -> u64 {
         self.cpu_irq
+    }
+
+    /// Those that rose since the last call, also if they have fallen again: edges are what some pins are about.
+    pub fn take_cpu_rises(&mut self) -> u64 {
+        std::mem::take(&mut self.cpu_rises)
     }
 
     /// Accesses are CPU `n`'s from now on: what each CPU has at an address of its own (local APIC) answers as that one's.
@@ -515,11 +523,12 @@ impl Bus {
                 match to {
                     Sink::Cpu(pin) => {
                         let bit = 1u64.checked_shl(pin).unwrap_or(0);
-                        self.cpu_irq = if level {
-                            self.cpu_irq | bit
+                        if level {
+                            self.cpu_irq |= bit;
+                            self.cpu_rises |= bit;
                         } else {
-                            self.cpu_irq & !bit
-                        };
+                            self.cpu_irq &= !bit;
+                        }
                         self.attention = true;
                     }
                     Sink::Dev(name, pin) => {

@@ -343,10 +343,19 @@ impl Machine {
                 self.vcpu.memory_moved(&around);
             }
         }
-        let irq = self.bus.cpu_irq();
-        let changed = irq ^ self.cpu_irq;
-        for pin in (0..64).filter(|pin| changed >> pin & 1 != 0) {
-            self.drive_pin(pin, irq >> pin & 1 != 0);
+        // A pulse counts also when it is over already, and so does a gap.
+        let (irq, rises, before) = (self.bus.cpu_irq(), self.bus.take_cpu_rises(), self.cpu_irq);
+        for pin in (0..64).filter(|pin| (before ^ irq | rises) >> pin & 1 != 0) {
+            let is = |levels: u64| levels >> pin & 1 != 0;
+            if is(before) {
+                self.drive_pin(pin, false);
+            }
+            if is(irq | rises) {
+                self.drive_pin(pin, true);
+            }
+            if !is(irq) {
+                self.drive_pin(pin, false);
+            }
         }
         self.cpu_irq = irq;
         match self.bus.take_request()? {

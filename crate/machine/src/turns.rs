@@ -88,6 +88,16 @@ impl Machine {
         self.bus.set_cpu(self.vcpu.number() as u32);
     }
 
+    /// Looks at the vCPU that will run next.
+    pub fn look_at_turn(&mut self) {
+        self.look_at_cpu(self.turn.cpu);
+    }
+
+    /// Whether vCPU `n` waits for an interrupt.
+    pub fn is_cpu_halted(&self, n: usize) -> bool {
+        self.vcpu.guest_at(n).is_some_and(|g| g.is_halted())
+    }
+
     /// Drives a CPU pin as the board numbers them. Who wakes up by it need not wait until the present turn is over.
     pub(crate) fn drive_pin(&mut self, pin: u32, level: bool) {
         let n = (pin / CPU_PINS) as usize;

@@ -71,6 +71,9 @@ impl Stub {
                 let valid = rest.split_first().is_some_and(|(op, id)| {
                     matches!(op, b'c' | b'g') && self.has_thread(d.machine(), id)
                 });
+                if valid {
+                    look_at(d.machine(), &rest[1..]);
+                }
                 self.reply(if valid { OK } else { INVALID });
             }
             b'T' => {
@@ -171,6 +174,20 @@ impl Stub {
     pub(super) fn clear_points(&mut self, d: &mut dyn Debuggee) {
         self.points.clear();
         d.machine().clear_debug();
+    }
+}
+
+/// The vCPU that a valid thread id names, if it is one.
+pub(super) fn vcpu(id: &[u8]) -> Option<usize> {
+    let (_, thread) = cut(id, b'.');
+    let thread = if thread.is_empty() { id } else { thread };
+    Some(number(thread)?.checked_sub(1)? as usize)
+}
+
+/// Looks at the vCPU that a valid thread id names; any will do if it names none.
+pub(super) fn look_at(machine: &mut Machine, id: &[u8]) {
+    if let Some(n) = vcpu(id) {
+        machine.look_at_cpu(n);
     }
 }
 

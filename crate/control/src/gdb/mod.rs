@@ -57,6 +57,8 @@ struct Point {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Reason {
     signal: u8,
+    /// The vCPU that stopped.
+    cpu: u32,
     /// `watch:ADDRESS;` and the like.
     detail: String,
 }
@@ -98,6 +100,7 @@ impl Default for Stub {
             points: Vec::new(),
             reason: Reason {
                 signal: SIGTRAP,
+                cpu: 0,
                 detail: String::new(),
             },
         }

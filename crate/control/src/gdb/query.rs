@@ -1,6 +1,6 @@
 //! Queries: what the client may ask and set.
 
-use super::command::{INVALID, OK};
+use super::command::{INVALID, OK, vcpu};
 use super::packet::{PACKET_BYTES, cut, escape, hex, number, numbers, unhex};
 use super::{Debuggee, Stub, sstep};
 
@@ -32,7 +32,7 @@ impl Stub {
                 self.link.no_ack = true;
             }
             b"qC" => {
-                let text = format!("QC{}", self.thread(0));
+                let text = format!("QC{}", self.thread(d.machine().cpu() as u32));
                 self.reply(&text);
             }
             b"qAttached" => self.reply("1"),
@@ -45,10 +45,8 @@ impl Stub {
                 if !self.has_thread(d.machine(), value) {
                     return self.reply(INVALID);
                 }
-                let (_, thread) = cut(value, b'.');
-                let thread = if thread.is_empty() { value } else { thread };
-                let n = number(thread).unwrap_or(1).max(1) - 1;
-                let what = if d.machine().is_halted() {
+                let n = vcpu(value).unwrap_or(0);
+                let what = if d.machine().is_cpu_halted(n) {
                     "halted "
                 } else {
                     "running"

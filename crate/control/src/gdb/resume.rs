@@ -3,7 +3,7 @@
 use tinamou_machine::debug::{Hit, Step, WatchKind};
 use tinamou_machine::history::Back;
 
-use super::command::INVALID;
+use super::command::{INVALID, look_at};
 use super::packet::{cut, number};
 use super::{Debuggee, Exec, Reason, SIGTRAP, Stub, sstep};
 
@@ -44,16 +44,22 @@ impl Stub {
             if !thread.is_empty() && !self.has_thread(d.machine(), thread) {
                 return self.reply(INVALID);
             }
-            chosen = chosen.or(Some(step));
+            chosen = chosen.or(Some((step, thread)));
         }
         match chosen {
-            Some(step) => self.go(d, step),
+            Some((step, thread)) => {
+                look_at(d.machine(), thread);
+                self.go(d, step);
+            }
             None => self.reply(INVALID),
         }
     }
 
     fn go(&mut self, d: &mut dyn Debuggee, step: bool) {
         self.exec = if step { Exec::Stepping } else { Exec::Running };
+        if !step {
+            d.machine().look_at_turn();
+        }
         d.machine().take_hit();
         d.machine().step_off();
         d.set_running(true);
@@ -83,7 +89,12 @@ impl Stub {
     /// The machine stands still from now on, and the client is told.
     pub(super) fn stop(&mut self, d: &mut dyn Debuggee, signal: u8, detail: String) {
         self.exec = Exec::Stopped;
-        self.reason = Reason { signal, detail };
+        let cpu = d.machine().cpu() as u32;
+        self.reason = Reason {
+            signal,
+            cpu,
+            detail,
+        };
         d.set_running(false);
         self.report_reason();
     }
@@ -109,8 +120,12 @@ impl Stub {
     }
 
     pub(super) fn report_reason(&mut self) {
-        let thread = self.thread(0);
-        let Reason { signal, detail } = &self.reason;
+        let Reason {
+            signal,
+            cpu,
+            detail,
+        } = &self.reason;
+        let thread = self.thread(*cpu);
         let text = format!("T{signal:02x}thread:{thread};{detail}");
         self.reply(&text);
     }

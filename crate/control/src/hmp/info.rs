@@ -25,7 +25,12 @@ pub static COMMANDS: &[HmpCommand] = &[
         Ok(each(&list).map(one).collect())
     }),
     cmd("cpus", "", "the vCPUs", |cx, _| {
-        Ok(format!("* CPU #0: thread_id={}\n", cx.host.thread_id()))
+        let (thread, chosen) = (cx.host.thread_id(), cx.ctl.monitor_cpu);
+        let one = |n| {
+            let mark = if n == chosen { '*' } else { ' ' };
+            format!("{mark} CPU #{n}: thread_id={thread}\n")
+        };
+        Ok((0..cx.machine()?.cpus()).map(one).collect())
     }),
     cmd("icount", "", "instructions and virtual time", |cx, _| {
         let v = call(cx, "x-icount", json!({}))?;
@@ -86,9 +91,21 @@ pub static COMMANDS: &[HmpCommand] = &[
         Ok(ramblock(cx))
     }),
     cmd("registers", "[-a]", "the CPU's registers", |cx, w| {
-        w.flag("-a");
+        let all = w.flag("-a");
         w.end()?;
-        Ok(format!("\nCPU#0\n{}", cx.machine()?.registers()))
+        let chosen = cx.ctl.monitor_cpu;
+        let machine = cx.machine()?;
+        let cpus = if all {
+            0..machine.cpus()
+        } else {
+            chosen..chosen + 1
+        };
+        let mut text = String::new();
+        for n in cpus {
+            machine.look_at_cpu(n);
+            text += &format!("\nCPU#{n}\n{}", machine.registers());
+        }
+        Ok(text)
     }),
     cmd("replay", "", "recording or replaying", |_, _| {
         Ok("Record/replay is not active\n".into())

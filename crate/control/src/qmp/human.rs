@@ -8,12 +8,12 @@ use crate::hmp;
 
 /// `human-monitor-command`
 pub fn run(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
-    if args.u64("cpu-index").unwrap_or(0) != 0 {
-        return Err(Error::generic("Parameter 'cpu-index' expects a CPU number"));
-    }
-    Ok(hmp::run(cx, args.text("command-line"))
-        .replace('\n', "\r\n")
-        .into())
+    let cpu = super::machine::cpu_index(cx, args)?;
+    // What the command chooses is for nobody else.
+    let before = std::mem::replace(&mut cx.ctl.monitor_cpu, cpu);
+    let text = hmp::run(cx, args.text("command-line"));
+    cx.ctl.monitor_cpu = before;
+    Ok(text.replace('\n', "\r\n").into())
 }
 
 fn text(text: String) -> Result<Value, Error> {

@@ -7,8 +7,34 @@ use crate::controller::RunState;
 use crate::cx::{Args, Cx};
 use crate::error::Error;
 
-/// Where the first vCPU is in the tree of objects.
-pub(crate) const CPU_PATH: &str = "/machine/unattached/device[1]";
+/// Where vCPU `n` is in the tree of objects: the first behind the board's frame, the others behind the devices.
+pub(crate) fn cpu_path(target: &Target, n: usize) -> String {
+    let at = match n {
+        0 => 1,
+        _ => 1 + target.board().devices.len() + n,
+    };
+    format!("/machine/unattached/device[{at}]")
+}
+
+/// The vCPUs that there are or will be.
+pub(crate) fn cpu_count(cx: &mut Cx<'_>) -> usize {
+    match cx.host.machine() {
+        Some(machine) => machine.cpus(),
+        None => cx.ctl.setup.number("smp").unwrap_or(1) as usize,
+    }
+}
+
+/// A command's `cpu-index`.
+pub(crate) fn cpu_index(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<usize, Error> {
+    let n = args.u64("cpu-index").unwrap_or(0);
+    let n = usize::try_from(n).ok().filter(|&n| n < cpu_count(cx));
+    n.ok_or_else(|| Error::generic("Parameter 'cpu-index' expects a CPU number"))
+}
+
+/// Where a PC's CPU is among sockets, cores and threads: each in a socket of its own.
+fn place(n: usize) -> Value {
+    json!({"socket-id": n, "core-id": 0, "thread-id": 0})
+}
 
 /// Name of a CPU model's type.
 pub(crate) fn cpu_type(target: &Target, model: &str) -> String {
@@ -38,14 +64,19 @@ pub fn hotpluggable_cpus(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> 
     if target.arch == Arch::X86 {
         let model = cx.ctl.setup.text("cpu").unwrap_or_default();
         let model = model.split(',').next().unwrap_or_default();
-        let mut one = json!({
-            "type": cpu_type(target, model), "vcpus-count": 1,
-            "props": {"socket-id": 0, "core-id": 0, "thread-id": 0},
-        });
-        if cx.ctl.state() != RunState::Preconfig {
-            one["qom-path"] = CPU_PATH.into();
-        }
-        return Ok(json!([one]));
+        let (ty, there) = (
+            cpu_type(target, model),
+            cx.ctl.state() != RunState::Preconfig,
+        );
+        let one = |n| {
+            let mut one = json!({"type": ty, "vcpus-count": 1, "props": place(n)});
+            if there {
+                one["qom-path"] = cpu_path(target, n).into();
+            }
+            one
+        };
+        // The last one first, as QEMU.
+        return Ok((0..cpu_count(cx)).rev().map(one).collect());
     }
     Err(Error::generic(
         "The feature 'query-hotpluggable-cpus' is not enabled",
@@ -57,7 +88,7 @@ pub fn machines(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     let target = cx.ctl.setup.target();
     let name = target.board().name;
     Ok(json!([{
-        "name": name, "is-default": true, "cpu-max": 1, "hotpluggable-cpus": false, "numa-mem-supported": false,
+        "name": name, "is-default": true, "cpu-max": target.max_cpus(), "hotpluggable-cpus": false, "numa-mem-supported": false,
         "deprecated": false, "default-cpu-type": cpu_type(target, target.default_cpu),
         "default-ram-id": super::memory::ram_id(target),
     }]))
@@ -77,9 +108,17 @@ pub fn cpu_definitions(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
 
 /// `query-cpus-fast`
 pub fn cpus(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
-    Ok(json!([{
-        "cpu-index": 0, "qom-path": CPU_PATH, "thread-id": cx.host.thread_id(), "target": cx.ctl.setup.target().name,
-    }]))
+    let (target, thread) = (cx.ctl.setup.target(), cx.host.thread_id());
+    let one = |n| {
+        let mut one = json!({
+            "cpu-index": n, "qom-path": cpu_path(target, n), "thread-id": thread, "target": target.name,
+        });
+        if target.arch == Arch::X86 {
+            one["props"] = place(n);
+        }
+        one
+    };
+    Ok((0..cpu_count(cx)).map(one).collect())
 }
 
 /// `query-target`

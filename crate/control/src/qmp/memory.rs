@@ -77,11 +77,10 @@ fn size(args: &Args<'_>) -> Result<u64, Error> {
 
 /// `memsave`
 pub fn memsave(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
-    if args.u64("cpu-index").unwrap_or(0) != 0 {
-        return Err(Error::generic("Parameter 'cpu-index' expects a CPU number"));
-    }
+    let cpu = super::machine::cpu_index(cx, args)?;
     let (va, size) = (args.u64("val").unwrap_or(0), size(args)?);
     let machine = cx.machine()?;
+    machine.look_at_cpu(cpu);
     let mut data = Vec::new();
     while (data.len() as u64) < size {
         let at = va.wrapping_add(data.len() as u64);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tinamou_machine::Arch;
 
 use super::done;
-use super::machine::{CPU_PATH, cpu_base_type, cpu_type};
+use super::machine::{cpu_base_type, cpu_count, cpu_path, cpu_type};
 use crate::controller::RunState;
 use crate::cx::{Args, Cx};
 use crate::driven::Host;
@@ -219,7 +219,8 @@ fn machine_node(cx: &mut Cx<'_>) -> Node {
             });
         }
     }
-    let one = json!({"cpus": 1, "maxcpus": 1, "threads": 1, "cores": 1, "dies": 1, "sockets": 1, "clusters": 1});
+    let cpus = cpu_count(cx);
+    let smp = json!({"cpus": cpus, "maxcpus": cpus, "threads": 1, "cores": 1, "dies": 1, "sockets": cpus, "clusters": 1});
     n.properties.extend([
         property("boot", "BootConfiguration", json!({"order": ""})),
         property(
@@ -227,7 +228,7 @@ fn machine_node(cx: &mut Cx<'_>) -> Node {
             "MemorySizeConfiguration",
             json!({ "size": bytes }),
         ),
-        property("smp", "SMPConfiguration", one),
+        property("smp", "SMPConfiguration", smp),
         property("graphics", "bool", json!(false)),
         property("usb", "bool", json!(false)),
     ]);
@@ -252,7 +253,9 @@ fn tree(cx: &mut Cx<'_>) -> Vec<Node> {
         let model = cx.ctl.setup.text("cpu").unwrap_or_default();
         let model = model.split(',').next().unwrap_or_default();
         let cpu = cpu_type(target, model);
-        all.push(device_node(CPU_PATH, &cpu));
+        for n in 0..config.cpus as usize {
+            all.push(device_node(&cpu_path(target, n), &cpu));
+        }
         let present = board.devices.iter().filter(|d| (d.present)(&config));
         for (n, d) in present.enumerate() {
             let ty = DEVICES.iter().find(|(name, ..)| *name == d.name);

@@ -257,11 +257,11 @@ fn mistakes() {
         (&["-smp", "cpus=x"], "-smp cpus=x: 'x' is not a number"),
         (
             &["-smp", "3,sockets=2,dies=1,clusters=1,cores=2,threads=1"],
-            "product of the hierarchy must match maxcpus: sockets (2) * dies (1) * clusters (1) * cores (2) * threads (1) != maxcpus (3)",
+            "-smp 3,sockets=2,dies=1,clusters=1,cores=2,threads=1: Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * clusters (1) * cores (2) * threads (1) != maxcpus (3)",
         ),
         (
             &["-smp", "2,maxcpus=1"],
-            "maxcpus must be equal to or greater than smp",
+            "-smp 2,maxcpus=1: Invalid CPU topology: maxcpus must be equal to or greater than smp",
         ),
         (&["-serial", "bogus"], "-serial bogus: 'bogus' is not"),
         (

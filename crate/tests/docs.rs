@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use tinamou::core::{MapTo, Space};
-use tinamou::machine::devices::{Board, BoardConfig, Sink};
+use tinamou::machine::devices::{Board, BoardConfig, CPU_PINS, Sink};
 use tinamou::machine::{Config, TARGETS};
 
 fn escape(text: &str) -> String {
@@ -62,9 +62,10 @@ fn board(out: &mut String, board: &Board, targets: &[&str]) {
         let wires: Vec<String> = d
             .wires
             .iter()
-            .map(|w| match w.to {
-                Sink::Cpu(pin) => format!("CPU {pin}"),
-                Sink::Dev(name, pin) => format!("{name} {pin}"),
+            .filter_map(|w| match w.to {
+                // The other CPUs' pins are like the first one's.
+                Sink::Cpu(pin) => (pin < CPU_PINS).then(|| format!("CPU {pin}")),
+                Sink::Dev(name, pin) => Some(format!("{name} {pin}")),
             })
             .collect();
         let optional = if (d.present)(&config) {

@@ -156,10 +156,10 @@ export class Machine extends EventTarget {
    * {@link restore}, or by the native program (`-incoming file:PATH`).
    * @returns {Promise<Uint8Array<ArrayBuffer>>} rejected with a {@link QmpError} if it cannot be saved
    */
-  async snapshot() {
+  async snapshot({ images = true } = {}) {
     const name = `snapshot-${this.#next}`;
     this.#expected.add(name);
-    await this.qmp('x-snapshot-save', { file: name });
+    await this.qmp('x-snapshot-save', images ? { file: name } : { file: name, images });
     const data = await this.takeFile(name);
     if (!data) throw new Error('the snapshot was taken by somebody else');
     return data;

@@ -241,8 +241,8 @@ async function fetchAll({ files }, progress) {
   /** @type {Record<string, [number, number]>} */
   const parts = {};
   const named = Object.entries(files).map(async ([name, source]) => {
-    // Drives are read piece by piece.
-    const whole = !/^(hd|fd|cdrom)/.test(name);
+    // Drives and snapshots are read piece by piece.
+    const whole = !/^(hd|fd|cdrom|incoming)/.test(name);
     const content = source.blob
       ? await (whole ? source.blob.arrayBuffer() : source.blob)
       : await fetchSource(source, (done, all) => {

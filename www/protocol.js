@@ -26,7 +26,8 @@
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
  * @property {'jit' | 'interp'} [accel]
  * @property {'wait' | 'warp'} [idle] what an idle guest does: wait in real time (default), or jump to its next timer
- * @property {ArrayBuffer | Uint8Array | 'defer'} [incoming] transferred; a snapshot to go on from, which also says what is left out here;
+ * @property {ArrayBuffer | Uint8Array | Blob | { url: string } | 'defer'} [incoming] buffers transferred; a snapshot to go on from, which also says
+ * what is left out here. Of a Blob or an address memory is read while the machine runs already;
  * `defer`: wait for QMP's `migrate-incoming`. Images are not needed, but a reset loads those that are given
  * @property {boolean} [paused] do not start running: QMP's `cont` does
  * @property {boolean} [preconfig] do not make the machine yet: QMP's `x-machine-set` changes what is asked for here, `x-exit-preconfig` makes it
@@ -144,14 +145,26 @@ const BUNDLES = { mips: ['mipsel', 'mips', 'mips64el', 'mips64'], x86: ['i386', 
 /** The bundle that has a target. @param {string} target */
 export const bundleOf = (target) => Object.keys(BUNDLES).find((bundle) => BUNDLES[bundle]?.includes(target));
 
+/** So much of a snapshot says its target. */
+const HEAD_BYTES = 512;
+
+/** The beginning of a snapshot. @param {Exclude<BootConfig['incoming'], string | undefined>} snapshot */
+async function beginning(snapshot) {
+  if (snapshot instanceof Uint8Array) return snapshot;
+  if (snapshot instanceof Blob) return new Uint8Array(await snapshot.slice(0, HEAD_BYTES).arrayBuffer());
+  if (snapshot instanceof ArrayBuffer) return new Uint8Array(snapshot);
+  const reply = await fetch(snapshot.url, { headers: { range: `bytes=0-${HEAD_BYTES - 1}` }, cache: 'no-store' });
+  if (!reply.ok) throw new Error(`the snapshot '${snapshot.url}' could not be fetched (${reply.status})`);
+  return new Uint8Array(await reply.arrayBuffer());
+}
+
 /**
  * The target of a snapshot: its head says it near its beginning. The emulator reads the head properly; this only chooses one that can.
- * @param {ArrayBuffer | Uint8Array | string | undefined} snapshot
+ * @param {BootConfig['incoming']} snapshot
  */
-export function targetOf(snapshot) {
+export async function targetOf(snapshot) {
   if (!snapshot || typeof snapshot === 'string') return 'mipsel';
-  const bytes = snapshot instanceof Uint8Array ? snapshot : new Uint8Array(snapshot);
-  const head = String.fromCharCode(...bytes.subarray(0, 512));
+  const head = String.fromCharCode(...(await beginning(snapshot)).subarray(0, HEAD_BYTES));
   return /i386|x86_64/.exec(head)?.[0] ?? 'mipsel';
 }
 

@@ -179,8 +179,8 @@ export interface QmpCommands {
   'query-migrate-capabilities': { in: {  }; out: Array<MigrationCapabilityStatus> };
   /** Sets capabilities. `events`, `pause-before-switchover` and `background-snapshot` have an effect; those that only make QEMU faster (xbzrle, multifd and so on) are kept. */
   'migrate-set-capabilities': { in: { 'capabilities': Array<MigrationCapabilityStatus> }; out: Record<string, never> };
-  /** Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran. */
-  'x-snapshot-save': { in: { 'file': string }; out: Record<string, never> };
+  /** Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran. Without `images`, pages that are as the kernel, initial RAM disk and firmware made them are left out: the file is loaded only beside the same ones. */
+  'x-snapshot-save': { in: { 'file': string; 'images'?: boolean }; out: Record<string, never> };
   /** The machine becomes the one of a file that `migrate` or `x-snapshot-save` wrote, before the answer. It runs then if it runs now. */
   'x-snapshot-load': { in: { 'file': string }; out: Record<string, never> };
   /** Makes a snapshot of these drives inside their images, with the machine's state in the one of `vmstate`, as a job that is done in one go after the answer. A machine that runs stands still meanwhile. */

@@ -62,6 +62,19 @@ function locate(url, mounts) {
 }
 
 /**
+ * The part of a file that is asked for: nothing if all of it is, null if there is none such. Of several parts none is known.
+ * @param {string | undefined} range
+ * @param {number} size
+ */
+function partOf(range, size) {
+  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
+  if (from === undefined || to === undefined || (!from && !to)) return undefined;
+  const start = from ? Number(from) : Math.max(0, size - Number(to));
+  const end = from && to ? Math.min(Number(to), size - 1) : size - 1;
+  return start > end ? null : { start, end };
+}
+
+/**
  * Starts a server on localhost.
  * @param {object} [options]
  * @param {number} [options.port] 0 (default) for any free one
@@ -90,13 +103,19 @@ export function startServer({ port = 0, mounts = {}, posted } = {}) {
     const { file, stat } = found;
     const etag = `"${stat.size.toString(16)}-${Math.floor(stat.mtimeMs).toString(16)}"`;
     if (request.headers['if-none-match'] === etag) return void answer(304, { etag }).end();
-    answer(200, {
-      'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream',
-      'content-length': stat.size,
+    const type = TYPES[path.extname(file)] ?? 'application/octet-stream';
+    const part = partOf(request.headers.range, stat.size);
+    if (part === null) return void answer(416, { 'content-range': `bytes */${stat.size}` }).end();
+    const { start, end } = part ?? { start: 0, end: stat.size - 1 };
+    answer(part ? 206 : 200, {
+      'content-type': type,
+      'content-length': end - start + 1,
+      'accept-ranges': 'bytes',
+      ...(part ? { 'content-range': `bytes ${start}-${end}/${stat.size}` } : {}),
       etag,
     });
-    if (request.method === 'HEAD') return void response.end();
-    fs.createReadStream(file)
+    if (request.method === 'HEAD' || end < start) return void response.end();
+    fs.createReadStream(file, { start, end })
       .on('error', () => response.destroy())
       .pipe(response);
   });

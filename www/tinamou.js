@@ -268,7 +268,13 @@ async function configure(options) {
   await Promise.all([
     ...Object.entries(images).map(async ([name, source]) => {
       if (source === undefined) return;
-      const bytes = await bytesOf(source, { signal, name });
+      const from = await source;
+      if (name === 'incoming' && typeof document !== 'undefined' && (from instanceof Blob || typeof from === 'string' || from instanceof URL)) {
+        // The machine runs before the whole of it is there.
+        config[name] = from instanceof Blob ? from : { url: new URL(from, document.baseURI).href };
+        return;
+      }
+      const bytes = await bytesOf(from, { signal, name });
       config[name] = bytes.buffer;
       transfer.push(bytes.buffer);
     }),

@@ -22,6 +22,9 @@ const MOST_LATE_MS = 50;
 const SERIAL_PORTS = 3;
 const DRAW_EVERY_MS = 33;
 const BACKGROUND_REST_MS = 30;
+/** The rest of a snapshot comes in parts of this size, at this distance. */
+const REST_BYTES = 128 << 10;
+const REST_PAUSE_MS = 20;
 
 /** @typedef {typeof import('./pkg/mips/tinamou_web.js')} Wasm all bundles have the same exports */
 /** @typedef {import('./pkg/mips/tinamou_web.js').Machine} Machine */
@@ -100,7 +103,7 @@ const emit = serve(/** @type {any} */ (self), {
   async boot(config) {
     const { idle: whenIdle, monitor, ...options } = config;
     discard();
-    const { Machine, features, version } = await load(config.target ?? targetOf(config.incoming)).catch((e) => {
+    const { Machine, features, version } = await load(config.target ?? (await targetOf(config.incoming))).catch((e) => {
       if (monitor) closePort(monitor);
       throw e;
     });
@@ -114,6 +117,7 @@ const emit = serve(/** @type {any} */ (self), {
     sliceInsns = FIRST_INSNS;
     busyMs = longestSliceMs = 0;
     const made = machine;
+    bringMemory(made, config.incoming);
     if (monitor) openMonitor(made, monitor);
     state = /** @type {import('./protocol.js').RunState} */ (made.status);
     schedule();
@@ -178,6 +182,32 @@ const emit = serve(/** @type {any} */ (self), {
     return present().stateHash();
   },
 });
+
+/**
+ * Brings the rest of a snapshot's memory, which the machine would otherwise read piece by piece as the guest wants it, and wait each time.
+ * @param {Machine} to
+ * @param {import('./protocol.js').BootConfig['incoming']} incoming
+ */
+async function bringMemory(to, incoming) {
+  if (!incoming || typeof incoming === 'string' || incoming instanceof ArrayBuffer || incoming instanceof Uint8Array) return;
+  try {
+    if (!(incoming instanceof Blob)) {
+      const { body } = await fetch(incoming.url, { cache: 'no-store' });
+      for (const reader = body?.getReader(); reader && machine === to; ) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        to.putIncoming(value);
+      }
+    }
+    // The guest's first moments are its own.
+    for (let left = 1; left > 0 && machine === to; ) {
+      await new Promise((resolve) => setTimeout(resolve, REST_PAUSE_MS));
+      if (machine === to) left = to.bringMemory(REST_BYTES);
+    }
+  } catch {
+    // What is missing is asked for when it is wanted; whether that can be had the machine will say.
+  }
+}
 
 function present() {
   if (!machine) throw new Error('there is no machine; boot one first');

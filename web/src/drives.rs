@@ -54,7 +54,7 @@ impl Source {
             Some(Source::Bytes(bytes.to_vec()))
         } else if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {
             Some(Source::Bytes(Uint8Array::new(buffer).to_vec()))
-        } else if value.has_type::<Blob>() {
+        } else if is_file(value) {
             Some(Source::File(value.clone()))
         } else {
             None
@@ -62,8 +62,20 @@ impl Source {
     }
 }
 
+/// Whether a value is one.
+pub fn is_file(value: &JsValue) -> bool {
+    value.has_type::<Blob>()
+}
+
 /// A file of the user's computer.
-struct UserFile(Blob);
+pub struct UserFile(Blob);
+
+impl UserFile {
+    /// Of a value that [`is_file`].
+    pub fn new(file: JsValue) -> UserFile {
+        UserFile(file.unchecked_into())
+    }
+}
 
 impl BlockFile for UserFile {
     fn read_at(&mut self, at: u64, buf: &mut [u8]) -> Result<(), BlockError> {
@@ -95,7 +107,7 @@ impl BlockFile for UserFile {
 pub fn open(slot: u32, source: Source) -> Result<Box<dyn BlockBackend>, String> {
     let file: Box<dyn BlockFile> = match source {
         Source::Bytes(bytes) => Box::new(MemFile(bytes)),
-        Source::File(blob) => Box::new(UserFile(blob.unchecked_into())),
+        Source::File(blob) => Box::new(UserFile::new(blob)),
     };
     let mut alone = |name: &str| Err(BlockError::Unsupported(format!("backing file `{name}`")));
     let image = qcow2::open(file, slot != CD_SLOT, &mut alone).map_err(|e| e.to_string())?;

@@ -11,11 +11,13 @@ use tinamou_control::{Controller, Driven, Host};
 use tinamou_core::BlockBackend;
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
+use tinamou_machine::snapshot::Source as StateSource;
 use tinamou_machine::{Accel, Config, Machine};
 
 use crate::drives::{self, DRIVES, Source};
 use crate::error::sentence;
-use crate::options::Parsed;
+use crate::incoming::Incoming;
+use crate::options::{INCOMING, Parsed};
 
 /// Options that are images, which is also what their files are called.
 const IMAGES: [&str; 4] = ["kernel", "initrd", "bios", "dtb"];
@@ -30,6 +32,8 @@ pub struct WebHost {
     /// Its time is counted in instructions.
     pub counted: bool,
     config: Config,
+    /// The state to begin with, if it is read while the machine runs.
+    later: Option<Incoming>,
     /// Files by name: the page's, among them the images until the machine is made, and those that commands wrote.
     files: BTreeMap<String, Vec<u8>>,
     /// Names of files written since the page last asked.
@@ -44,6 +48,7 @@ impl WebHost {
         let Parsed {
             config,
             counted,
+            later,
             files,
             drives,
             ..
@@ -75,10 +80,27 @@ impl WebHost {
             machine: None,
             counted,
             config,
+            later,
             files,
             written: Vec::new(),
             drives,
         }
+    }
+
+    /// More of the file at the address that the machine's state is read from.
+    pub fn received(&mut self, bytes: &[u8]) {
+        if let Some(received) = self.later.as_ref().and_then(Incoming::received) {
+            received.borrow_mut().extend_from_slice(bytes);
+        }
+    }
+
+    /// Brings so many more bytes of the machine's state into memory, at most; returns how many are left.
+    pub fn bring_memory(&mut self, most_bytes: u64) -> u64 {
+        let left = self.machine.as_mut().map_or(0, |m| m.fetch(most_bytes));
+        if left == 0 {
+            self.later = None;
+        }
+        left
     }
 
     /// A file that commands can read from now on.
@@ -212,6 +234,12 @@ impl Host for WebHost {
 
     fn send_state(&mut self, uri: &str, data: &[u8]) -> Result<(), String> {
         self.write_file(file(uri)?, data)
+    }
+
+    fn state_source(&mut self, uri: &str) -> Option<Box<dyn StateSource>> {
+        let later = self.later.as_ref()?;
+        let this = file(uri).is_ok_and(|name| name == INCOMING);
+        this.then(|| later.source())
     }
 
     fn receive_state(&mut self, uri: &str) -> Result<Vec<u8>, String> {

@@ -14,6 +14,7 @@ mod error;
 mod gdb;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod host;
+mod incoming;
 #[cfg(feature = "lab")]
 mod lab;
 #[cfg(any(feature = "mips", feature = "x86"))]

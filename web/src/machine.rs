@@ -40,8 +40,11 @@ export interface MachineOptions {
   append?: string;
   icount?: number;
   accel?: 'jit' | 'interp';
-  /** Go on from a snapshot, which also says what is left out here; `defer`: wait for `migrate-incoming`. */
-  incoming?: ArrayBuffer | Uint8Array | 'defer';
+  /**
+   * Go on from a snapshot, which also says what is left out here; `defer`: wait for `migrate-incoming`. Of a file or an address memory is read
+   * when the guest wants it, in workers only.
+   */
+  incoming?: ArrayBuffer | Uint8Array | Blob | { url: string } | 'defer';
   /** Do not start running (`-S`). */
   paused?: boolean;
   /** Do not make the machine yet (`--preconfig`). */
@@ -250,6 +253,18 @@ impl Machine {
             source.ok_or_else(|| js_sys::Error::new("a drive holds a buffer or a file"))?;
         self.host.put_drive(name, source);
         Ok(())
+    }
+
+    /// More of the file at the address that `incoming` named, in order: what is here need not be asked for.
+    #[wasm_bindgen(js_name = putIncoming)]
+    pub fn put_incoming(&mut self, data: &[u8]) {
+        self.host.received(data);
+    }
+
+    /// Reads up to so many more bytes of the snapshot that `incoming` named; how many are left. A machine whose memory is all here reads no more.
+    #[wasm_bindgen(js_name = bringMemory)]
+    pub fn bring_memory(&mut self, most_bytes: f64) -> f64 {
+        self.host.bring_memory(most_bytes as u64) as f64
     }
 
     /// Takes a file that a command wrote (`migrate`, `memsave` and others).

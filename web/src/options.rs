@@ -11,6 +11,7 @@ use tinamou_machine::{Accel, Config};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::drives::{DRIVES, Source};
+use crate::incoming::Incoming;
 
 /// Guest memory when none is asked for, as QEMU's Malta has it.
 const DEFAULT_RAM_MIB: u32 = 128;
@@ -84,6 +85,8 @@ pub struct Parsed {
     pub preconfig: bool,
     /// Where the machine's state is to come from (`-incoming`).
     pub incoming: Option<String>,
+    /// The state, if it is to be read while the machine runs.
+    pub later: Option<Incoming>,
     /// The images, by the option that named them, and the state.
     pub files: BTreeMap<String, Vec<u8>>,
     /// What is in the drives, by the option that named it.
@@ -147,17 +150,20 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     let o: Options = serde_wasm_bindgen::from_value(options)
         .map_err(|e| OptionError::Shape(message(e.into())))?;
     let mut files = BTreeMap::new();
+    let later = Incoming::from_js(&o.incoming);
     let incoming = match o.incoming.as_string() {
         Some(place) => Some(place),
+        None if later.is_some() => Some(format!("file:{INCOMING}")),
         None => image("incoming", &o.incoming)?.map(|state| {
             files.insert(INCOMING.to_owned(), state);
             format!("file:{INCOMING}")
         }),
     };
     // What is left out is as the snapshot has it.
-    let saved = match files.get(INCOMING) {
-        Some(state) => Some(Description::of(state)?),
-        None => None,
+    let saved = match (&later, files.get(INCOMING)) {
+        (Some(later), _) => Some(Description::of_source(later.source().as_mut())?),
+        (None, Some(state)) => Some(Description::of(state)?),
+        (None, None) => None,
     };
     let target = o.target.or(saved.as_ref().map(|s| s.target.clone()));
     let target = target.ok_or(OptionError::Missing)?;
@@ -213,6 +219,7 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         incoming,
         paused: o.paused.unwrap_or(false),
         preconfig: o.preconfig.unwrap_or(false),
+        later,
         files,
         drives,
     })

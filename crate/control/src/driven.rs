@@ -8,7 +8,7 @@ use tinamou_machine::bus::{Card, MapRange, Place, PlugError};
 use tinamou_machine::devices::{Board, BoardConfig};
 use tinamou_machine::input::HostInput;
 use tinamou_machine::inspect::{Register, Shown};
-use tinamou_machine::snapshot::{How, Saved};
+use tinamou_machine::snapshot::{How, Saved, Source};
 use tinamou_machine::{Machine, Stats};
 
 use crate::controller::MonitorId;
@@ -73,6 +73,12 @@ pub trait Driven {
     fn address_digits(&self) -> usize;
     /// Puts a disk into a slot, or takes it out. False while a request for the old one is under way.
     fn set_disk(&mut self, slot: u32, disk: Option<Box<dyn BlockBackend>>) -> bool;
+    /// Exchanges what is in a slot for disks without anybody noticing, for a state that is loaded next.
+    fn swap_disk(
+        &mut self,
+        slot: u32,
+        disk: Option<Box<dyn BlockBackend>>,
+    ) -> Option<Box<dyn BlockBackend>>;
     /// Somebody does something at it.
     fn input(&mut self, input: HostInput);
     /// A non-maskable interrupt.
@@ -86,6 +92,8 @@ pub trait Driven {
     /// # Errors
     /// There is none.
     fn free_place(&self, wanted: Option<u8>) -> Result<Place, PlugError>;
+    /// A PCI slot for cards, free or not.
+    fn place(&self, slot: u8) -> Option<Place>;
     /// Plugs a card into such a slot.
     ///
     /// # Errors
@@ -101,6 +109,13 @@ pub trait Driven {
     fn now_ns(&self) -> u64;
     /// Its time is a matter of instructions (`-icount`).
     fn is_counted(&self) -> bool;
+    /// What snapshots of it are to say besides, for whoever loads them.
+    fn set_notes(&mut self, notes: String);
+    /// Saves it without pages that are as in the images it was made with: it is loaded only beside the same images.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn save_beside_images(&mut self, runs: bool) -> Result<Saved, String>;
     /// Saves it; `runs`: it is to go on at once where it is loaded; `apart`: slots whose disks are kept elsewhere.
     ///
     /// # Errors
@@ -111,6 +126,11 @@ pub trait Driven {
     /// # Errors
     /// A sentence for the user; the machine is as it was.
     fn load(&mut self, file: &[u8]) -> Result<bool, String>;
+    /// The same out of a file of which memory is read when it is wanted.
+    ///
+    /// # Errors
+    /// The same.
+    fn load_from(&mut self, source: Box<dyn Source>) -> Result<bool, String>;
     /// Asks disks anew for what is under way, once those that were kept apart are what they were.
     fn restart_requests(&mut self);
 }
@@ -214,6 +234,13 @@ impl Driven for Machine {
         self.host_input(HostInput::DiskChanged { slot });
         true
     }
+    fn swap_disk(
+        &mut self,
+        slot: u32,
+        disk: Option<Box<dyn BlockBackend>>,
+    ) -> Option<Box<dyn BlockBackend>> {
+        self.bus_mut().swap_disk(slot, disk)
+    }
     fn input(&mut self, input: HostInput) {
         self.host_input(input);
     }
@@ -228,6 +255,9 @@ impl Driven for Machine {
     }
     fn free_place(&self, wanted: Option<u8>) -> Result<Place, PlugError> {
         self.bus().free_place(wanted)
+    }
+    fn place(&self, slot: u8) -> Option<Place> {
+        self.bus().place(slot)
     }
     fn plug(&mut self, slot: u8, card: Card) -> Result<(), String> {
         self.bus_mut().plug(slot, card).map_err(|e| e.to_string())
@@ -247,6 +277,17 @@ impl Driven for Machine {
     fn is_counted(&self) -> bool {
         Machine::is_counted(self)
     }
+    fn set_notes(&mut self, notes: String) {
+        Machine::set_notes(self, notes);
+    }
+    fn save_beside_images(&mut self, runs: bool) -> Result<Saved, String> {
+        let how = How {
+            runs,
+            without_images: true,
+            ..How::default()
+        };
+        self.save_as(&how).map_err(|e| e.to_string())
+    }
     fn save(&mut self, runs: bool, apart: &[u32]) -> Result<Saved, String> {
         let how = How {
             runs,
@@ -260,6 +301,9 @@ impl Driven for Machine {
     }
     fn load(&mut self, file: &[u8]) -> Result<bool, String> {
         Machine::load(self, file).map_err(|e| e.to_string())
+    }
+    fn load_from(&mut self, source: Box<dyn Source>) -> Result<bool, String> {
+        Machine::load_from(self, source).map_err(|e| e.to_string())
     }
 }
 
@@ -436,6 +480,10 @@ pub trait Host {
     /// A sentence for the user.
     fn send_state(&mut self, uri: &str, _data: &[u8]) -> Result<(), String> {
         Err(format!("this host cannot send to '{uri}'"))
+    }
+    /// A machine's state in such a place, of which parts can be read at once; `None` where that cannot be had.
+    fn state_source(&mut self, _uri: &str) -> Option<Box<dyn Source>> {
+        None
     }
     /// A machine's state from such a place.
     ///

@@ -7,6 +7,7 @@
 //!
 //! What monitors send is distrusted: whatever comes, the answer is a reply or a sentence, never a panic.
 
+mod cards;
 pub mod commands;
 pub mod controller;
 pub mod cx;

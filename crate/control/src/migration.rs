@@ -332,14 +332,20 @@ impl Controller {
     ///
     /// # Errors
     /// It cannot be saved, or the host cannot send it there.
-    pub(crate) fn save_to(&mut self, host: &mut dyn Host, uri: &str) -> Result<(), Error> {
+    pub(crate) fn save_to(
+        &mut self,
+        host: &mut dyn Host,
+        uri: &str,
+        images: bool,
+    ) -> Result<(), Error> {
         if self.state() == RunState::Inmigrate {
             return Err(Error::generic("Guest is waiting for an incoming migration"));
         }
         let ran = self.state() == RunState::Running;
         self.pause(host, RunState::SaveVm);
         let saved = match host.machine() {
-            Some(machine) => machine.save(ran, &[]),
+            Some(machine) if images => machine.save(ran, &[]),
+            Some(machine) => machine.save_beside_images(ran),
             None => Err("The machine has not been created yet".to_owned()),
         };
         let sent = saved.and_then(|saved| host.send_state(uri, &saved.bytes));
@@ -363,10 +369,7 @@ impl Controller {
         let bytes = host.receive_state(uri).map_err(Error::generic)?;
         let ran = self.state() == RunState::Running;
         self.pause(host, RunState::RestoreVm);
-        let loaded = match host.machine() {
-            Some(machine) => machine.load(&bytes).map(drop),
-            None => Err("The machine has not been created yet".to_owned()),
-        };
+        let loaded = self.load_bytes(host, &bytes).map(drop);
         match &loaded {
             Ok(()) => self.loaded(host, ran),
             Err(_) if ran => self.resume(host),
@@ -382,8 +385,9 @@ impl Controller {
     pub(crate) fn load_at_once(&mut self, host: &mut dyn Host, uri: &str) -> Result<(), String> {
         self.tell_migration(host, "setup");
         self.migration_is(host, "active");
-        let bytes = host.receive_state(uri)?;
-        self.load(host, &bytes)
+        let runs = self.load_place(host, uri)?;
+        self.is_here(host, runs);
+        Ok(())
     }
 
     /// Does what commands asked for, as far as it can be done now.
@@ -589,8 +593,9 @@ impl Controller {
     ) -> Result<(), String> {
         let Some(mut way) = way else {
             self.migration_is(host, "active");
-            let bytes = host.receive_state(&uri)?;
-            return self.load(host, &bytes);
+            let runs = self.load_place(host, &uri)?;
+            self.is_here(host, runs);
+            return Ok(());
         };
         let here = way.poll();
         if here != Receiving::Waiting && self.migration.status.is_none() {
@@ -607,12 +612,13 @@ impl Controller {
     }
 
     fn load(&mut self, host: &mut dyn Host, bytes: &[u8]) -> Result<(), String> {
-        let machine = host
-            .machine()
-            .ok_or("The machine has not been created yet")?;
-        let runs = machine.load(bytes)?;
+        let runs = self.load_bytes(host, bytes)?;
+        self.is_here(host, runs);
+        Ok(())
+    }
+
+    fn is_here(&mut self, host: &mut dyn Host, runs: bool) {
         self.arrived(host, runs);
         self.migration_is(host, "completed");
-        Ok(())
     }
 }

@@ -227,10 +227,7 @@ impl Controller {
         self.pause(host, RunState::RestoreVm);
         let loaded = (|| {
             let state = host.image_state(state_slot, name)?;
-            let machine = host
-                .machine()
-                .ok_or("The machine has not been created yet")?;
-            machine.load(&state)
+            self.load_bytes(host, &state)
         })();
         if let Err(why) = loaded {
             if ran {

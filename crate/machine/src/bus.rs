@@ -454,6 +454,16 @@ impl Bus {
         }
     }
 
+    /// The same, and what was there.
+    pub fn swap_disk(
+        &mut self,
+        slot: u32,
+        disk: Option<Box<dyn BlockBackend>>,
+    ) -> Option<Box<dyn BlockBackend>> {
+        let there = self.disks.get_mut(slot as usize)?;
+        std::mem::replace(there, disk)
+    }
+
     /// Connects a network port.
     pub fn set_net(&mut self, port: u32, net: Option<Box<dyn NetBackend>>) {
         if let Some(n) = self.nets.get_mut(port as usize) {

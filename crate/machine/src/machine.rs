@@ -168,6 +168,8 @@ pub struct Machine {
     pub(crate) arena: Arena,
     /// Memory that is not here yet.
     pub(crate) absent: Absent,
+    /// What snapshots say besides.
+    pub(crate) notes: String,
     pub(crate) errors: Vec<String>,
     pub(crate) cpu_irq: u64,
     pub(crate) turn: Turn,
@@ -218,6 +220,7 @@ impl Machine {
             clock,
             arena,
             absent,
+            notes: String::new(),
             errors: Vec::new(),
             cpu_irq: 0,
             turn: Turn::default(),

@@ -121,8 +121,6 @@ pub struct How<'a> {
     pub apart: &'a [u32],
     /// Leave out pages that are as in the machine's images: the file then loads only beside the same images.
     pub without_images: bool,
-    /// What the caller wants to know when it is loaded ([`Description::notes`]).
-    pub notes: &'a str,
 }
 
 /// What a machine was made with, as far as its state depends on it: snapshots fit machines of which this is the same.
@@ -255,6 +253,11 @@ impl Machine {
         ]
     }
 
+    /// What snapshots are to say from now on, for whoever loads them ([`Description::notes`]).
+    pub fn set_notes(&mut self, notes: String) {
+        self.notes = notes;
+    }
+
     /// Saves the machine; `runs` is for whoever loads it: whether it is to go on at once. Not to be called within a slice.
     ///
     /// # Errors
@@ -289,7 +292,7 @@ impl Machine {
         let head = head::write(&head::Parts {
             words: &self.identity_words(),
             runs: how.runs,
-            notes: how.notes,
+            notes: &self.notes,
             cards: self.bus.cards(),
             images: &images,
             state: &state,

@@ -323,12 +323,10 @@ fn cards_that_cannot_be_are_refused() {
 #[test]
 fn notes_come_back() {
     let config = config("mipsel", Accel::Interp);
-    let how = How {
-        notes: "{\"cards\":[]}",
-        ..How::default()
-    };
-    let mut file = machine(&config).save_as(&how).unwrap().bytes;
-    assert_eq!(Description::of(&file).unwrap().notes, how.notes);
+    let mut m = machine(&config);
+    m.set_notes("{\"cards\":[]}".into());
+    let mut file = m.save(false).unwrap().bytes;
+    assert_eq!(Description::of(&file).unwrap().notes, "{\"cards\":[]}");
     let described = Description::of_source(&mut file).unwrap();
     assert_eq!(described, Description::of(&file).unwrap());
     machine(&config).load(&file).unwrap();

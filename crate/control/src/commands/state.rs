@@ -65,8 +65,8 @@ pub static COMMANDS: &[Command] = &[
         .doc("Sets capabilities. `events`, `pause-before-switchover` and `background-snapshot` have an effect; those that only make QEMU faster (xbzrle, multifd and so on) are kept.")
         .errors("One would change what a migration is: post-copy, COLO, block; a migration is under way."),
     cmd("x-snapshot-save", migration::save)
-        .args(&[req("file", Str)])
-        .doc("Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran.")
+        .args(&[req("file", Str), opt("images", Bool)])
+        .doc("Saves the machine to a file, as `migrate` does, before the answer; then it goes on, if it ran. Without `images`, pages that are as the kernel, initial RAM disk and firmware made them are left out: the file is loaded only beside the same ones.")
         .errors("The file cannot be written; a drive cannot be saved; the machine waits for its own state."),
     cmd("x-snapshot-load", migration::load)
         .args(&[req("file", Str)])

@@ -65,8 +65,9 @@ pub fn set_parameters(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> 
 
 /// `x-snapshot-save`
 pub fn save(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let images = args.bool("images") != Some(false);
     cx.ctl
-        .save_to(cx.host, &format!("file:{}", args.text("file")))?;
+        .save_to(cx.host, &format!("file:{}", args.text("file")), images)?;
     done()
 }
 

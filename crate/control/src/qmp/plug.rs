@@ -131,6 +131,12 @@ fn model(driver: &str) -> Result<&'static (&'static str, &'static [&'static str]
     }
 }
 
+/// A model that can be plugged, by its name.
+pub(crate) fn known_driver(name: &str) -> Option<&'static str> {
+    let found = MODELS.iter().find(|(known, _)| *known == name);
+    found.map(|(known, _)| *known)
+}
+
 /// What a card is made of, once all has been checked.
 struct Plan {
     card: Card,
@@ -314,6 +320,7 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
         gone: false,
         hotplugged,
     });
+    cx.ctl.note_cards(cx.host);
     done()
 }
 
@@ -366,6 +373,7 @@ pub fn del(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     } else {
         card.gone = true;
     }
+    cx.ctl.note_cards(cx.host);
     done()
 }
 
@@ -444,6 +452,7 @@ impl Controller {
             }
             data.insert("path".into(), card.path.into());
             self.event(host, "DEVICE_DELETED", data);
+            self.note_cards(host);
         }
     }
 }

@@ -163,6 +163,12 @@ impl Bus {
         })
     }
 
+    /// A slot for cards, free or not.
+    pub fn place(&self, slot: u8) -> Option<Place> {
+        let mut all = self.spares();
+        all.find(|(_, p)| p.slot == slot).map(|(_, p)| p)
+    }
+
     /// The first free slot for a card, or the wanted one.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use tinamou_core::{BlockBackend, BlockError, ErrorAction, SECTOR_BYTES};
+use tinamou_core::{BlockBackend, BlockError, ErrorAction, SECTOR_BYTES, Written};
 use tinamou_hw::block::overlay::Overlay;
 use tinamou_hw::block::qcow2;
 use tinamou_hw::block::raw::{BlockFile, Image, Immediate, Raw};
@@ -16,9 +16,12 @@ use crate::options::Options;
 use crate::options::drive::{Drive, Format, Interface, Media};
 
 mod counted;
+mod kept;
 mod sized;
 
 use counted::{Counted, Counts};
+use kept::Kept;
+pub use kept::Snapshots;
 use sized::{Null, Size, Sized};
 use tinamou_control::driven::{self, Medium};
 
@@ -37,8 +40,8 @@ pub struct Bay {
     pub slot: u32,
     /// What is in it.
     pub medium: Option<Medium>,
-    /// The image, if it has room for snapshots.
-    pub image: Option<Rc<RefCell<qcow2::Writable>>>,
+    /// The snapshots of the image, if it has room for any.
+    pub snapshots: Option<Snapshots>,
     /// How the medium was opened.
     drive: Option<Drive>,
     /// The size of an image that is no plain file.
@@ -52,7 +55,7 @@ impl Bay {
         Bay {
             slot,
             medium: None,
-            image: None,
+            snapshots: None,
             drive: None,
             size: None,
             counts: Counts::default(),
@@ -89,14 +92,20 @@ impl Bay {
             format,
             writable,
         } = image(drive, path, snapshot, warnings).map_err(could_not)?;
+        let mut snapshots = writable.map(Snapshots::File);
         let plain = format == "raw" && !drive.snapshot.unwrap_or(snapshot);
+        if matches!(image.written(), Written::Pages(_)) {
+            let kept = Rc::new(RefCell::new(Kept::new(image)));
+            snapshots = Some(Snapshots::Memory(kept.clone()));
+            image = Box::new(kept);
+        }
         self.size = None;
-        if !plain && writable.is_none() {
+        if !plain && !matches!(snapshots, Some(Snapshots::File(_))) {
             let (sized, size) = Sized::new(image);
             image = Box::new(sized);
             self.size = Some(size);
         }
-        self.image = writable;
+        self.snapshots = snapshots;
         self.drive = Some(drive.clone());
         self.medium = Some(Medium {
             file: path.into(),
@@ -127,7 +136,7 @@ impl Bay {
             medium.virtual_size = bytes;
             return Ok(None);
         }
-        if self.image.is_some() {
+        if matches!(self.snapshots, Some(Snapshots::File(_))) {
             return Err("Image format driver does not support resize".into());
         }
         let file = File::options().write(true).open(&medium.file);

@@ -9,12 +9,10 @@ use tinamou_control::driven::{self, ImageSnapshot, Medium, Open};
 use tinamou_control::setup::Setup;
 use tinamou_control::transfer::{Incoming, Outgoing};
 use tinamou_control::{Controller, Driven, Host, MonitorId};
-use tinamou_core::BlockError;
-use tinamou_hw::block::qcow2;
 use tinamou_machine::{Accel, Arch, Machine};
 
 use crate::chardevs::Chardevs;
-use crate::disks::Bay;
+use crate::disks::{Bay, Snapshots};
 use crate::host::why;
 use crate::logfile::Log;
 use crate::options::chardev::{Chardev, Socket};
@@ -94,27 +92,11 @@ impl Native {
         Ok((place, fd))
     }
 
-    /// Does something with the image in a drive that has room for snapshots.
-    fn with_image<T>(
-        &mut self,
-        slot: u32,
-        work: impl FnOnce(&mut qcow2::Writable) -> Result<T, BlockError>,
-    ) -> Result<T, String> {
+    /// The snapshots of the image in a drive that has room for them.
+    fn snapshots(&self, slot: u32) -> Result<&Snapshots, String> {
         let bay = self.bays.iter().find(|b| b.slot == slot);
-        let image = bay.and_then(|b| b.image.as_ref());
-        let image = image.ok_or("the image has no room for snapshots")?;
-        work(&mut image.borrow_mut()).map_err(|e| e.to_string())
-    }
-}
-
-fn describe_snapshot(s: &qcow2::Snapshot) -> ImageSnapshot {
-    ImageSnapshot {
-        id: s.id.clone(),
-        name: s.name.clone(),
-        made: s.made,
-        clock_ns: s.clock_ns,
-        icount: s.icount,
-        state_bytes: s.state_bytes,
+        let found = bay.and_then(|b| b.snapshots.as_ref());
+        found.ok_or_else(|| "the image has no room for snapshots".into())
     }
 }
 
@@ -391,9 +373,7 @@ impl Host for Native {
     }
 
     fn image_snapshots(&self, slot: u32) -> Option<Vec<ImageSnapshot>> {
-        let image = self.bays.iter().find(|b| b.slot == slot)?.image.as_ref()?;
-        let image = image.borrow();
-        Some(image.snapshots().iter().map(describe_snapshot).collect())
+        self.snapshots(slot).ok().map(Snapshots::list)
     }
 
     fn create_image_snapshot(
@@ -402,28 +382,23 @@ impl Host for Native {
         snapshot: &ImageSnapshot,
         state: &[u8],
     ) -> Result<(), String> {
-        let ImageSnapshot {
-            name,
-            made,
-            clock_ns,
-            icount,
-            ..
-        } = snapshot;
-        self.with_image(slot, |image| {
-            image.create(name, *made, *clock_ns, *icount, state)
-        })
+        let made = self.snapshots(slot)?.create(snapshot, state);
+        made.map_err(|e| e.to_string())
     }
 
     fn image_state(&mut self, slot: u32, name: &str) -> Result<Vec<u8>, String> {
-        self.with_image(slot, |image| image.state(name))
+        let state = self.snapshots(slot)?.state(name);
+        state.map_err(|e| e.to_string())
     }
 
     fn apply_image_snapshot(&mut self, slot: u32, name: &str) -> Result<(), String> {
-        self.with_image(slot, |image| image.apply(name))
+        let done = self.snapshots(slot)?.apply(name);
+        done.map_err(|e| e.to_string())
     }
 
     fn delete_image_snapshot(&mut self, slot: u32, name: &str) -> Result<(), String> {
-        self.with_image(slot, |image| image.delete(name))
+        let done = self.snapshots(slot)?.delete(name);
+        done.map_err(|e| e.to_string())
     }
 
     fn drives(&self) -> Vec<driven::Drive> {

@@ -391,6 +391,32 @@ fn snapshots_inside_images() {
         qmp.ok("quit", json!({}));
         assert!(child.wait().unwrap().success());
     }
+    // What is written over an image has snapshots too, in memory; QEMU has a temporary qcow2 file there.
+    let drive = format!("file={raw},format=raw,snapshot=on");
+    let (mut child, stream, _console) = with_console(&files, "e", &["-S", "-drive", &drive]);
+    let mut qmp = with_events(stream);
+    let none = "There is no snapshot available.\n";
+    assert_eq!(human(&mut qmp, "info snapshots"), none);
+    for line in ["savevm one", "savevm two", "savevm one", "loadvm one"] {
+        assert_eq!(human(&mut qmp, line), "", "{line}");
+    }
+    assert!(human(&mut qmp, "info snapshots").contains("\n--        one "));
+    let (_, reply) = qmp.run("query-named-block-nodes", json!({}));
+    let kept = &reply["return"][0]["image"]["snapshots"];
+    assert_eq!(
+        (&kept[0]["name"], &kept[1]["name"]),
+        (&"two".into(), &"one".into())
+    );
+    assert_eq!(
+        human(&mut qmp, "loadvm three"),
+        "Error: Snapshot 'three' does not exist in one or more devices\n"
+    );
+    for line in ["delvm one", "delvm two", "delvm three"] {
+        assert_eq!(human(&mut qmp, line), "", "{line}");
+    }
+    assert_eq!(human(&mut qmp, "info snapshots"), none);
+    qmp.ok("quit", json!({}));
+    assert!(child.wait().unwrap().success());
     let out = tinamou(&["system-mipsel", "-loadvm", "one"]);
     assert!(!out.status.success());
     assert!(

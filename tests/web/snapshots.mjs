@@ -2,13 +2,15 @@
 // @ts-check
 /**
  * Snapshots from host to host: a guest boots natively, is saved, goes on in Node, Chromium and Firefox (where it is installed), is typed
- * at and saved there, and goes on natively. At every station the state's hash is the one it was saved with. Arguments name the guests;
- * without any, all of those below are run whose images are there.
+ * at and saved there, and goes on natively. At every station the state's hash is the one it was saved with. Some guests have disks, of which only what was
+ * written travels where the image is there anyway. Browsers take files as buffers, as Blobs and from addresses; of the latter two the machine runs
+ * before all is there. Arguments name the trips; without any, all of those below are run whose images are there.
  */
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { configOf } from '../../www/guests.js';
 import { firefoxPath, launchChromium, openFirefox } from './browser.mjs';
@@ -24,7 +26,12 @@ const LIMIT_MS = 300_000;
 
 /**
  * @typedef {object} Trip what is done with a guest
+ * @property {string} [guest] of the page's list, where the trip has another name
  * @property {object} [more] what differs from its configuration
+ * @property {string} [initrd] another one
+ * @property {Record<string, { file: string, written?: boolean }>} [disks] images in `build/guests`; `written`: natively a copy that is itself written,
+ *   otherwise what is written lies over it
+ * @property {[string, string][]} [before] what is typed before it departs, and what is waited for
  * @property {string} prompt
  * @property {[string, string, string]} typed half a line, its other half, and the answer
  * @property {[string, string]} after what is typed at home, and the answer
@@ -40,20 +47,41 @@ const TRIPS = {
     typed: ['echo there-$((6', '*7))\r', 'there-42'],
     after: ['uname; echo home-$((6*7))\r', 'home-42'],
   },
+  'debian-mipsel with disks': {
+    guest: 'debian-mipsel',
+    more: { ramMib: 128 },
+    initrd: 'mipsel/initrd-devices.gz',
+    disks: { hda: { file: 'disks/disk.raw' }, hdb: { file: 'disks/disk.qcow2', written: true } },
+    before: [
+      ['cd /devices; for m in crc16 mbcache jbd2 crc32c_generic libcrc32c ext4 ata_piix; do [ ! -e $m.ko ] || insmod $m.ko; done; echo in-$((6*7))\r', 'in-42'],
+      ['while [ ! -b /dev/sdb ]; do sleep 0.2; done; mkdir /mnt; mount -t ext4 /dev/sda /mnt && echo mounted-$((6*7))\r', 'mounted-42'],
+      ['echo of-home >/mnt/note; echo block-of-home | dd of=/dev/sdb bs=512 seek=9000 2>/dev/null; sync; echo 3 >/proc/sys/vm/drop_caches; echo wrote-$((6*7))\r', 'wrote-42'],
+    ],
+    prompt: 'guest# ',
+    typed: ['cat /mnt/note; dd if=/dev/sdb bs=512 skip=9000 count=1 2>/dev/null | head -n1; echo of-abroad >>/mnt/note; umount /mnt; echo 3 >/proc/sys/vm/drop_', 'caches; echo there-$((6*7))\r', 'block-of-home\r\nthere-42'],
+    after: ['mount -t ext4 /dev/sda /mnt; cat /mnt/note; echo home-$((6*7))\r', 'of-home\r\nof-abroad\r\nhome-42'],
+  },
 };
+const GUESTS = fileURLToPath(new URL('../../build/guests/', import.meta.url));
 
-/** @typedef {{ hash: string, hashedMs: number, answeredMs: number, pausedMs: number, status: string, sent: string, laterHash: string, refused: string, unchanged: string, otherHash: string, restored: string, error?: string }} Visit */
+/** @typedef {{ hash: string, madeMs: number, answeredMs: number, pausedMs: number, status: string, sent: string, laterHash: string, refused: string, unchanged: string, otherHash: string, restored: string, error?: string }} Visit */
 
 const program = nativePath();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-snapshots-'));
-const server = await startReporting({ '/state/': folder });
+const server = await startReporting({ '/state/': folder, '/guests/': GUESTS });
+
+/** The trip's drives as its images. @param {Trip} trip */
+const drives = ({ disks = {} }) => Object.entries(disks).map(([name, { file }]) => /** @type {[string, string]} */ ([name, path.join(GUESTS, file)]));
+/** The same as buffers. @param {Trip} trip */
+const contents = (trip) => Object.fromEntries(drives(trip).map(([name, file]) => [name, fs.readFileSync(file)]));
 
 /** A visit in Node, of the binding without a worker. @param {string} id @param {string} state @param {Trip} trip @returns {Visit} */
-function visitNode(id, state, { more, typed: [, type, answer] }) {
+function visitNode(id, state, trip) {
+  const { more, typed: [, type, answer] } = trip;
   const began = performance.now();
-  const machine = new Machine(/** @type {any} */ ({ incoming: fs.readFileSync(state), paused: true }));
+  const machine = new Machine(/** @type {any} */ ({ incoming: fs.readFileSync(state), paused: true, ...contents(trip) }));
+  const madeMs = performance.now() - began;
   const hash = machine.stateHash();
-  const hashedMs = performance.now() - began;
   const monitor = machine.openMonitor();
   /** @param {import('../../www/pkg/mips/tinamou_web.js').Machine} of @param {number} on @param {string} execute @param {object} [args] @returns {any} */
   const qmp = (of, on, execute, args) => {
@@ -89,7 +117,7 @@ function visitNode(id, state, { more, typed: [, type, answer] }) {
   const unchanged = machine.stateHash();
   const sent = Buffer.from(later).toString('base64');
   const { append, ...config } = configOf(guest(id));
-  const other = new Machine(/** @type {any} */ ({ ...config, ...more, incoming: 'defer' }));
+  const other = new Machine(/** @type {any} */ ({ ...config, ...more, ...contents(trip), incoming: 'defer' }));
   const on = other.openMonitor();
   qmp(other, on, 'qmp_capabilities');
   other.putFile('here', later);
@@ -102,19 +130,21 @@ function visitNode(id, state, { more, typed: [, type, answer] }) {
   qmp(machine, monitor, 'x-snapshot-load', { file: 'back' });
   const restored = machine.stateHash();
   machine.free();
-  return { hash, hashedMs, answeredMs, pausedMs, status, sent, laterHash, refused, unchanged, otherHash, restored };
+  return { hash, madeMs, answeredMs, pausedMs, status, sent, laterHash, refused, unchanged, otherHash, restored };
 }
 
 /**
  * A visit in a browser.
  * @param {string} state
  * @param {Trip} trip
+ * @param {'buffer' | 'blob' | 'address'} as how the page gets the file
  * @param {(url: string) => Promise<() => Promise<void>>} open opens a page, returns what closes it
  * @returns {Promise<Visit>}
  */
-async function visitBrowser(state, { typed: [, type, expect] }, open) {
+async function visitBrowser(state, { disks = {}, typed: [, type, expect] }, as, open) {
   const report = server.report();
-  const query = new URLSearchParams({ state: `/state/${path.basename(state)}`, type, expect });
+  const images = Object.entries(disks).map(([name, { file }]) => `${name}=/guests/${file}`);
+  const query = new URLSearchParams({ state: `/state/${encodeURIComponent(path.basename(state))}`, as, type, expect, disks: images.join() });
   const shut = await open(`${server.url}tests/web/pages/resume.html?${query}`);
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
@@ -132,14 +162,29 @@ async function visitBrowser(state, { typed: [, type, expect] }, open) {
 /** @type {Record<string, (id: string, state: string, trip: Trip) => Visit | Promise<Visit>>} */
 const hosts = {
   node: visitNode,
-  chromium: (_, state, trip) =>
-    visitBrowser(state, trip, async (url) => {
-      const browser = await launchChromium();
-      await (await browser.newPage()).goto(url);
-      return () => browser.close();
-    }),
+  chromium: (_, state, trip) => visitBrowser(state, trip, 'buffer', chromium),
+  'chromium by a Blob': (_, state, trip) => visitBrowser(state, trip, 'blob', chromium),
+  'chromium from an address': (_, state, trip) => visitBrowser(state, trip, 'address', chromium),
 };
-if (firefoxPath()) hosts.firefox = (_, state, trip) => visitBrowser(state, trip, async (url) => openFirefox(url).close);
+if (firefoxPath()) hosts.firefox = (_, state, trip) => visitBrowser(state, trip, 'blob', async (url) => openFirefox(url).close);
+
+/** @param {string} url */
+async function chromium(url) {
+  const browser = await launchChromium();
+  await (await browser.newPage()).goto(url);
+  return () => browser.close();
+}
+
+/** The native program's drives. @param {Trip} trip @param {string} home folder for the images that are written @returns {string[]} */
+function driveArgs({ disks = {} }, home) {
+  return Object.entries(disks).flatMap(([name, { file, written }]) => {
+    const copy = path.join(home, path.basename(file));
+    if (written && !fs.existsSync(copy)) fs.copyFileSync(path.join(GUESTS, file), copy);
+    const index = ['hda', 'hdb', 'cdrom', 'hdd'].indexOf(name);
+    const format = file.endsWith('.qcow2') ? 'qcow2' : 'raw';
+    return ['-drive', `file=${written ? copy : path.join(GUESTS, file)},format=${format},index=${index},snapshot=${written ? 'off' : 'on'}`];
+  });
+}
 
 /**
  * Boots a guest, types half a line and saves it.
@@ -148,11 +193,19 @@ if (firefoxPath()) hosts.firefox = (_, state, trip) => visitBrowser(state, trip,
  * @param {string} file
  * @returns {Promise<string>} its state's hash
  */
-async function depart(id, { more, prompt, typed: [half] }, file) {
+async function depart(id, trip, file) {
+  const { more, initrd, before = [], prompt, typed: [half] } = trip;
   if (!program) throw new Error('there is no native program: cargo build -p tinamou');
-  const machine = new NativeMachine(program, [...machineArgs(id, more), ...imageArgs(id, more)]);
+  // Of an option that comes twice the last one counts.
+  const other = initrd ? ['-initrd', path.join(GUESTS, initrd)] : [];
+  const machine = new NativeMachine(program, [...machineArgs(id, more), ...imageArgs(id, more), ...other, ...driveArgs(trip, folder)]);
   try {
     await machine.expect(prompt);
+    for (const [line, answer] of before) {
+      machine.type(line);
+      await machine.expect(answer);
+      await machine.expect(prompt);
+    }
     machine.type(half);
     await machine.expect(half);
     await machine.qmp('stop');
@@ -171,9 +224,10 @@ async function depart(id, { more, prompt, typed: [half] }, file) {
  * @param {string} file
  * @param {string} hash that it must have
  */
-async function comeHome(id, { more, after: [type, answer] }, file, hash) {
+async function comeHome(id, trip, file, hash) {
+  const { more, after: [type, answer] } = trip;
   if (!program) throw new Error('there is no native program: cargo build -p tinamou');
-  const args = [...machineArgs(id, more), '-incoming', `file:${file}`];
+  const args = [...machineArgs(id, more), ...driveArgs(trip, folder), '-incoming', `file:${file}`];
   const still = new NativeMachine(program, [...args, '-S']);
   try {
     same(await still.quit(), hash);
@@ -195,26 +249,29 @@ try {
   /** @type {{ guests: { id: string }[] }} */
   const { guests } = JSON.parse(fs.readFileSync(new URL('../../www/guests/index.json', import.meta.url), 'utf8'));
   const wanted = process.argv.slice(2);
-  const there = (/** @type {string} */ id) => guests.some((g) => g.id === id) && (!wanted.length || wanted.includes(id));
-  for (const [id, trip] of Object.entries(TRIPS).filter(([id]) => there(id))) {
-    const file = path.join(folder, id);
+  const there = (/** @type {string} */ name, /** @type {Trip} */ { guest = name }) => guests.some((g) => g.id === guest) && (!wanted.length || wanted.includes(name));
+  const images = ({ disks = {}, initrd = 'disks' }) => [initrd, ...Object.values(disks).map((d) => d.file)].every((f) => fs.existsSync(path.join(GUESTS, f)));
+  for (const [name, trip] of Object.entries(TRIPS).filter(([name, trip]) => there(name, trip) && (!trip.disks || images(trip)))) {
+    const id = trip.guest ?? name;
+    const file = path.join(folder, name.replaceAll(' ', '-'));
     let hash = '';
-    await test(`snapshots: ${id} departs`, async () => {
+    await test(`snapshots: ${name} departs`, async () => {
       hash = await depart(id, trip, file);
       console.log(`        ${(fs.statSync(file).size / 1024).toFixed(0)} KiB`);
     });
     for (const [host, visit] of Object.entries(hosts)) {
-      await test(`snapshots: ${id}, ${host}, and home`, async () => {
+      await test(`snapshots: ${name}, ${host}, and home`, async () => {
         if (!hash) throw new Error('it did not depart');
         const seen = await visit(id, file, trip);
         same(seen.hash, hash);
         same(seen.status, 'running');
         same(seen.refused, 'this is not a snapshot');
         for (const same_ of [seen.unchanged, seen.otherHash, seen.restored]) same(same_, seen.laterHash);
-        console.log(`        there after ${seen.hashedMs.toFixed(0)} ms, answered after ${seen.answeredMs.toFixed(0)} ms, ` +
+        console.log(`        made after ${seen.madeMs.toFixed(0)} ms, answered after ${seen.answeredMs.toFixed(0)} ms, ` +
           `saved in ${seen.pausedMs.toFixed(0)} ms`);
-        fs.writeFileSync(`${file}-${host}`, Buffer.from(seen.sent, 'base64'));
-        await comeHome(id, trip, `${file}-${host}`, seen.laterHash);
+        const back = `${file}-${host.replaceAll(' ', '-')}`;
+        fs.writeFileSync(back, Buffer.from(seen.sent, 'base64'));
+        await comeHome(id, trip, back, seen.laterHash);
       });
     }
   }

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Goes on from the snapshot named in the address (`?state=/state/file&type=text&expect=text`) by the page's own `Machine`: reports the
- * hash it came with, how long it took until the machine answered what was typed, and the machine as it was then, which goes on in a
- * second worker, as in a second tab.
+ * Goes on from the snapshot named in the address (`?state=/state/file&as=buffer|blob|address&type=text&expect=text&disks=hda=/file,…`) by the page's own
+ * `Machine`: reports the hash it came with, how long it took until the machine answered what was typed, and the machine as it was then, which goes
+ * on in a second worker, as in a second tab.
  */
 
 import { Machine } from '../../../www/machine.js';
@@ -33,12 +33,28 @@ const text = (bytes) =>
 
 /** @param {URLSearchParams} query */
 async function resume(query) {
-  const state = await (await fetch(query.get('state') ?? '')).arrayBuffer();
+  const url = new URL(query.get('state') ?? '', location.href).href;
+  const file = async () => (await fetch(url)).blob();
+  /** @type {any} */
+  const disks = {};
+  for (const disk of (query.get('disks') ?? '').split(',').filter(Boolean)) {
+    const [name = '', image = ''] = disk.split('=');
+    disks[name] = await (await fetch(image)).blob();
+  }
+  const as = query.get('as');
+  const state = as === 'address' ? { url } : as === 'blob' ? await file() : await (await file()).arrayBuffer();
+  const transfer = () => (state instanceof ArrayBuffer ? [state] : []);
+  // What it came with, in a machine of its own: to hash it is to have all of it.
+  const still = new Machine();
+  await still.boot({ incoming: state instanceof ArrayBuffer ? state.slice(0) : state, paused: true, ...disks });
+  const hash = await still.client.call('stateHash', undefined);
+  still.end('seen');
   const machine = new Machine();
+  // The worker and its wasm are there, as in a page that is open.
+  await machine.client.call('load', { target: 'mipsel' });
   const began = performance.now();
-  await machine.boot({ incoming: state, paused: true }, [state]);
-  const hash = await machine.client.call('stateHash', undefined);
-  const hashedMs = performance.now() - began;
+  await machine.boot({ incoming: state, paused: true, ...disks }, transfer());
+  const madeMs = performance.now() - began;
   const answer = said(machine, query.get('expect') ?? '');
   await machine.qmp('cont');
   await machine.input(0, new TextEncoder().encode(query.get('type') ?? ''));
@@ -60,14 +76,14 @@ async function resume(query) {
   const arrived = new Promise((resolve) => (to.onmessage = (ev) => resolve(ev.data)));
   from.postMessage(later);
   const other = new Machine();
-  await other.boot({ incoming: /** @type {any} */ (await arrived) });
+  await other.boot({ incoming: /** @type {any} */ (await arrived), ...disks });
   const otherHash = await other.client.call('stateHash', undefined);
   // Back to where the other machine is, in place.
   await machine.qmp('cont');
   await machine.qmp('stop');
   await machine.restore(later);
   const restored = await machine.client.call('stateHash', undefined);
-  return { hash, hashedMs, answeredMs, pausedMs, status, sent, laterHash, refused, unchanged, otherHash, restored };
+  return { hash, madeMs, answeredMs, pausedMs, status, sent, laterHash, refused, unchanged, otherHash, restored };
 }
 
 let result;

@@ -60,7 +60,7 @@ export function withFirmware(plan, guests) {
 
 /** @param {Guest[]} guests @param {Choices} choices */
 export function makeChooser(guests, choices) {
-  element('cards', HTMLUListElement).replaceChildren(...guests.map((guest) => card(guest, choices)));
+  element('cards', HTMLUListElement).replaceChildren(...guests.filter((g) => !g.unlisted).map((guest) => card(guest, choices)));
 
   /** @param {FileList | File[] | null | undefined} files */
   const take = async (files) => {

@@ -4,14 +4,16 @@
 /** @typedef {'kernel' | 'initrd' | 'bios' | 'vgaBios'} Kind of an image */
 /** @typedef {Omit<import('./protocol.js').BootConfig, Kind>} Config */
 /**
- * A guest: a machine's configuration whose images are files beside the index; `bytes` is their size, `shows` where it talks first.
+ * A guest: a machine's configuration whose images are files beside the index; `bytes` is their size, `shows` where it talks first; one that is
+ * `unlisted` has no card.
  * @typedef {Config & {
- *   id: string, title: string, note?: string, about?: string, bytes: number, shows?: 'display' | 'serial', files: Partial<Record<Kind, string>>
+ *   id: string, title: string, note?: string, about?: string, bytes: number, shows?: 'display' | 'serial', unlisted?: boolean,
+ *   files: Partial<Record<Kind, string>>
  * }} Guest
  */
 
 /** What is the machine's of a guest. @param {Guest} guest @returns {Config} */
-export function configOf({ id, title, note, about, bytes, shows, files, ...config }) {
+export function configOf({ id, title, note, about, bytes, shows, unlisted, files, ...config }) {
   return config;
 }
 

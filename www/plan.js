@@ -39,7 +39,7 @@ const BY_QMP = ['nic', 'smp'];
 export const isPc = (target) => target === 'i386' || target === 'x86_64';
 
 /** A guest of the list as a plan. @param {Guest} guest @returns {Plan} */
-export function planOf({ id, title, note, target = 'mipsel', machine, cpu, ramMib, append, icount, accel, boot, shows, files }) {
+export function planOf({ id, title, note, target = 'mipsel', machine, cpu, cpus, ramMib, append, icount, accel, boot, shows, files }) {
   /** @type {Plan['options']} */
   const options = {};
   const set = (/** @type {string} */ name, /** @type {string | number | undefined} */ value) => {
@@ -48,6 +48,7 @@ export function planOf({ id, title, note, target = 'mipsel', machine, cpu, ramMi
   set('machine', machine);
   set('cpu', cpu);
   set('m', ramMib && ramMib * MIB);
+  set('smp', cpus);
   set('append', append);
   set('icount', icount);
   set('accel', accel);

@@ -10,6 +10,7 @@
  * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'i386' | 'x86_64'} [target] may be left out with a snapshot as `incoming`
  * @property {string} [machine] board, the target's own if left out
  * @property {string} [cpu] CPU model, the board's default if left out
+ * @property {number} [cpus] number of vCPUs, 1 if left out
  * @property {number} [ramMib] guest memory in MiB
  * @property {ArrayBuffer} [kernel] transferred
  * @property {ArrayBuffer} [initrd] transferred

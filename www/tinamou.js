@@ -28,6 +28,7 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, QmpError, 
  * @property {NonNullable<BootConfig['target']>} [arch] the architecture, by QEMU's name; `mipsel` if nothing says another
  * @property {string} [board] QEMU's name of it
  * @property {string} [cpu] CPU model
+ * @property {number} [cpus] number of vCPUs, 1 if left out
  * @property {number | string} [memory] MiB, or a text such as `256M`
  * @property {Source | Promise<Source>} [kernel]
  * @property {Source | Promise<Source>} [initrd]

@@ -82,6 +82,11 @@ export function sessions() {
     guest: 'teach', steps: 'tests/teach/teach.steps', golden: 'tests/teach/golden/teach.txt', mostInsns: 2e9, limitMs: 60_000,
     cut: (text) => text.replaceAll('\r', '').replaceAll(/^(ide|module) .*\n/gm, '').trimEnd(),
   };
+  /** @type {Session} */
+  const smp = {
+    guest: 'smp', steps: 'tests/teach/teach.steps', golden: 'tests/smp/golden/smp-4.txt', mostInsns: 2e9, limitMs: 60_000,
+    cut: (text) => text.replaceAll('\r', '').trimEnd(),
+  };
   /** @param {string} arch @returns {Session[]} */
   const debian = (arch) => {
     const file = `build/guests/${arch}/release`;
@@ -102,5 +107,5 @@ export function sessions() {
       mostInsns: 20e9, limitMs: 180_000,
     }];
   };
-  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), teach, ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...debian('amd64'), ...uboot()];
+  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), teach, smp, ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...debian('amd64'), ...uboot()];
 }

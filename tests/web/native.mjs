@@ -56,6 +56,7 @@ export function runNative(program, session, accel = 'jit') {
     if (config.files.bios) args.push('-bios', 'bios');
     if (config.files.initrd) args.push('-initrd', 'initrd');
     if (config.cpu) args.push('-cpu', config.cpu);
+    if (config.cpus) args.push('-smp', `${config.cpus}`);
     if (config.ramMib) args.push('-m', `${config.ramMib}`);
     if (config.append) args.push('-append', config.append);
     if (session.exitOn) args.push('-x-exit-on', session.exitOn);

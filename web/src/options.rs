@@ -54,6 +54,7 @@ struct Options {
     target: Option<String>,
     machine: Option<String>,
     cpu: Option<String>,
+    cpus: Option<u32>,
     ram_mib: Option<u32>,
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     kernel: JsValue,
@@ -98,6 +99,7 @@ const KNOWN: &[&str] = &[
     "target",
     "machine",
     "cpu",
+    "cpus",
     "ramMib",
     "kernel",
     "initrd",
@@ -179,6 +181,9 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         config.nic = saved.nic;
         config.counted = saved.icount_shift.is_some();
         config.icount_shift = saved.icount_shift.unwrap_or(config.icount_shift);
+    }
+    if let Some(cpus) = o.cpus {
+        config.cpus = cpus;
     }
     if let Some(mib) = o.ram_mib {
         config.ram_bytes = u64::from(mib) << 20;

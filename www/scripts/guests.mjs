@@ -25,6 +25,8 @@ const OUT = path.join(WWW, 'guests');
  * @property {string} [append]
  * @property {string} [boot]
  * @property {'display' | 'serial'} [shows] where it talks first, if not by its serial port
+ * @property {number} [cpus]
+ * @property {boolean} [unlisted] no card, only by its id in the address
  * @property {Record<string, string>} from image files, by their name in a boot configuration
  */
 
@@ -44,6 +46,8 @@ const OFFERS = [
     from: { kernel: 'build/guests/amd64/vmlinux', initrd: 'build/guests/amd64/initrd.gz' } },
   { id: 'teach', title: 'Teaching kernel', note: 'i386, 32 bits', about: 'Paging, faults, tasks: says what it tries, and switches itself off.',
     target: 'i386', cpu: 'qemu32', ramMib: 32, append: 'one two', from: { kernel: 'tests/teach/images/teach.elf' } },
+  { id: 'smp', title: 'Several CPUs', note: 'i386, 32 bits', about: 'Start-up, locks, interrupts between four CPUs: counts, and switches itself off.', unlisted: true,
+    target: 'i386', cpu: 'qemu32', cpus: 4, ramMib: 32, from: { kernel: 'tests/smp/images/smp.elf' } },
   { id: 'debian-mipsel', title: 'Debian Linux', note: 'mipsel, 32 bits', about: 'Debian’s 4kc-malta kernel with a busybox shell.',
     target: 'mipsel', cpu: '24Kf', ramMib: 256, append: LINUX,
     from: { kernel: 'build/guests/mipsel/vmlinux', initrd: 'build/guests/mipsel/initrd.gz' } },

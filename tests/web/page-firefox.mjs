@@ -70,6 +70,8 @@ export async function firefoxPageTests() {
     await onPage('a failure is told', async () => {
       await page.goto(`${server.url}?guest=lab`);
       await shows('lab>');
+      // A key before the terminal has the focus goes nowhere.
+      await page.evaluate(`void document.querySelector('.xterm-helper-textarea').focus()`);
       await page.type('fail\n');
       await page.until(`document.getElementById('alert').textContent.includes('told to fail')`);
     });

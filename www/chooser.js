@@ -15,6 +15,7 @@ const BOARDS = /** @type {Record<string, string>} */ ({ malta: 'MIPS Malta', pc:
  * @property {(plan: Plan) => void} start
  * @property {(plan: Plan) => void} setup
  * @property {(target: string) => void} likely a card is pointed at
+ * @property {(files: File[]) => void} take files were dropped onto the page
  */
 
 /** @param {Guest} guest @param {Choices} choices */
@@ -90,6 +91,7 @@ export function makeChooser(guests, choices) {
     veil.hidden = true;
     if (!carries(ev)) return;
     ev.preventDefault();
-    take(ev.dataTransfer?.files);
+    const files = [...(ev.dataTransfer?.files ?? [])];
+    if (files.length) choices.take(files);
   });
 }

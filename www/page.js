@@ -5,20 +5,23 @@
  */
 
 import { makeChooser, planForFiles, withFirmware } from './chooser.js';
+import { makeControls } from './controls.js';
 import { makeDisplay } from './display.js';
-import { download, element, make, sentence } from './dom.js';
+import { element, make } from './dom.js';
 import { fetchSource, loadGuests } from './guests.js';
 import { SEQUENCES, chord, typing } from './keys.js';
 import { makeLog } from './log.js';
 import { makeLabPane } from './lab-view/pane.js';
 import { Machine } from './machine.js';
+import { makeMedia } from './media.js';
+import { announce, clearError, clearSilence, showError, showSilence, troubled } from './messages.js';
 import { TARGETS, bootConfig, changed, isPc, planOf, query } from './plan.js';
-import { Client, bundleOf } from './protocol.js';
 import { makeQmpConsole } from './qmp-console.js';
 import { makeScreenKeys } from './screen-keys.js';
 import { makeScreens } from './screens.js';
 import { makeSetup } from './setup-form.js';
 import { makeSnapshots } from './snapshots.js';
+import { explained, fetchAll, prepare, takeWorker } from './start.js';
 import { showStats } from './status.js';
 import { step } from './step.js';
 import * as store from './store.js';
@@ -32,16 +35,7 @@ const SILENCE_MS = 8000;
 /** Serial ports of every board so far that are worth a tab. */
 const SERIAL_TABS = 2;
 
-const alertLine = element('alert', HTMLParagraphElement);
-const announceLine = element('announce', HTMLParagraphElement);
 const which = element('which', HTMLParagraphElement);
-const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
-const buttons = {
-  run: button('run'), step: button('step'), reset: button('reset'), power: button('power'), quit: button('quit'), again: button('again'),
-  snapshot: button('snapshot'), paste: button('paste'), cad: button('cad'), keys: button('keys'), mouse: button('mouse'), shot: button('shot'),
-  full: button('full'), edit: button('edit'),
-};
-const more = element('more', HTMLDetailsElement);
 
 /** @type {Machine | null} */
 let machine = null;
@@ -55,31 +49,13 @@ let heardAt = 0;
 /** @type {import('./guests.js').Guest[]} */
 const guests = [];
 
-// ---- messages ----
-
-/** @param {unknown} e @param {...(Node | string)} offers */
-function showError(e, ...offers) {
-  alertLine.replaceChildren(sentence(e), ...offers);
-  alertLine.hidden = false;
-}
-
-function clearError() {
-  alertLine.hidden = true;
-  alertLine.replaceChildren();
-}
-
-/** @param {string} text */
-function announce(text) {
-  announceLine.textContent = text;
-}
-
 /** The emulator broke: what was saved before can be gone on from. @param {string} message */
 async function showFailure(message) {
   const title = plan?.title;
   showError(message);
   const saved = await store.list().catch(() => []);
   const last = saved.find((s) => s.title === title);
-  if (!last || alertLine.hidden) return;
+  if (!last || !troubled()) return;
   const offer = make('button', { type: 'button', textContent: `Resume the snapshot of ${new Date(last.at).toLocaleTimeString()}` });
   offer.addEventListener('click', async () => {
     const found = await store.get(last.id);
@@ -109,11 +85,7 @@ function showState(now, text = now) {
   document.body.dataset.state = now;
   const alive = !['loading', 'off', 'failed'].includes(now);
   const made = alive && now !== 'preconfig';
-  const running = now === 'running';
-  for (const id of /** @type {const} */ (['reset', 'power', 'quit', 'snapshot', 'paste', 'cad', 'shot'])) buttons[id].disabled = !made;
-  buttons.step.disabled = !made || running;
-  buttons.run.disabled = !made;
-  buttons.run.textContent = running || !made ? 'Pause' : 'Run';
+  controls.show(made, now === 'running');
   if (!alive && now !== 'loading') screens.wait(null);
 }
 
@@ -183,14 +155,6 @@ async function showRunState(of) {
   }
 }
 
-/** What a tab cannot give. @param {unknown} e @param {Plan} of */
-function explained(e, of) {
-  const text = sentence(e);
-  if (!/memory|allocat|RangeError|grow/i.test(text)) return e;
-  const mib = Number(of.options.m ?? 0) / (1 << 20);
-  return new Error(`${text}. A browser gives a tab 2 to 4 GiB for guest, emulator and generated code; this machine asks for ${mib} MiB. Choose less in its options.`);
-}
-
 /** Makes the machine of a plan on a new worker, and runs it. @param {Plan} wanted @param {{ text?: string }} [more] */
 async function start(wanted, { text } = {}) {
   const mine = ++starts;
@@ -236,45 +200,9 @@ async function start(wanted, { text } = {}) {
   }
 }
 
-/** @param {Plan} of @param {(done: number, all: number) => void} progress @returns {Promise<Record<string, ArrayBuffer | Blob>>} */
-async function fetchAll({ files }, progress) {
-  /** @type {Record<string, [number, number]>} */
-  const parts = {};
-  const named = Object.entries(files).map(async ([name, source]) => {
-    // Drives and snapshots are read piece by piece.
-    const whole = !/^(hd|fd|cdrom|incoming)/.test(name);
-    const content = source.blob
-      ? await (whole ? source.blob.arrayBuffer() : source.blob)
-      : await fetchSource(source, (done, all) => {
-          parts[name] = [done, all];
-          const sum = Object.values(parts).reduce(([d, a], [done, all]) => [d + done, a + all], [0, 0]);
-          progress(sum[0], sum[1]);
-        });
-    return /** @type {[string, ArrayBuffer | Blob]} */ ([name, content]);
-  });
-  return Object.fromEntries(await Promise.all(named));
-}
-
-/** A worker that has loaded the emulator of a target already, for a start that is likely. @type {{ bundle: string | undefined, worker: Worker } | null} */
-let spare = null;
-
-/** @param {string} target */
-function prepare(target) {
-  const bundle = bundleOf(target);
-  if (spare?.bundle === bundle) return;
-  spare?.worker.terminate();
-  const worker = newWorker();
-  spare = { bundle, worker };
-  new Client(worker).call('load', { target }).catch(() => {});
-}
-
-const newWorker = () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'machine' });
-
 /** @param {string} target */
 function newMachine(target) {
-  const prepared = spare?.bundle === bundleOf(target) ? spare?.worker : undefined;
-  if (prepared) spare = null;
-  const worker = prepared ?? newWorker();
+  const worker = takeWorker(target);
   const made = new Machine(worker);
   worker.onerror = (ev) => {
     if (machine !== made) return;
@@ -287,10 +215,7 @@ function newMachine(target) {
   made.client.on('guestErrors', (event) => log.add(event));
   made.client.on('stats', (stats) => {
     heardAt = performance.now();
-    if (alertLine.dataset.silence) {
-      delete alertLine.dataset.silence;
-      clearError();
-    }
+    clearSilence();
     showStats(stats);
   });
   made.client.on('stopped', ({ reason, message }) => {
@@ -307,21 +232,11 @@ function newMachine(target) {
 }
 
 setInterval(() => {
-  if (state !== 'running' || document.hidden || performance.now() - heardAt < SILENCE_MS || !alertLine.hidden) return;
-  alertLine.dataset.silence = 'yes';
-  showError('The machine has not answered for some seconds. It may be compiling, or the device is short of memory; Restart begins anew.');
+  if (state !== 'running' || document.hidden || performance.now() - heardAt < SILENCE_MS) return;
+  showSilence('The machine has not answered for some seconds. It may be compiling, or the device is short of memory; Restart begins anew.');
 }, 2000);
 
-/** @param {string} command */
-async function press(command) {
-  try {
-    await machine?.send({ execute: command });
-  } catch (e) {
-    showError(e);
-  }
-}
-
-// ---- snapshots ----
+// ---- snapshots and panes ----
 
 async function takeSnapshot() {
   if (!machine || !plan) throw new Error('There is no machine.');
@@ -360,7 +275,9 @@ const snapshots = makeSnapshots({
 });
 const qmpConsole = makeQmpConsole(element('qmp', HTMLElement));
 const log = makeLog(watch);
+const media = makeMedia();
 addTool({ id: 'snapshots', title: 'Snapshots' });
+addTool({ id: 'media', title: 'Drives', shown: media.shown, follow: media.follow, leave: media.leave });
 addTool({ id: 'log', title: 'Log', shown: log.shown, follow: log.follow });
 const labPane = makeLabPane(element('lab', HTMLElement), async () => {
   const source = plan?.files.kernel;
@@ -372,88 +289,31 @@ addTool({ id: 'qmp', title: 'QMP', shown: qmpConsole.shown, follow: qmpConsole.f
 
 // ---- controls ----
 
-buttons.run.addEventListener('click', () => press(state === 'running' ? 'stop' : 'cont'));
-buttons.reset.addEventListener('click', () => press('system_reset'));
-buttons.power.addEventListener('click', () => press('system_powerdown'));
-buttons.quit.addEventListener('click', () => press('quit'));
-buttons.again.addEventListener('click', () => plan && start(plan));
-buttons.step.addEventListener('click', async () => {
-  const of = machine;
-  if (!of) return;
-  try {
-    if (!(await labPane.step())) await step(of);
-    showStats(await of.client.call('stats', undefined));
-    await showRunState(of);
-  } catch (e) {
-    showError(e);
-  }
+const controls = makeControls({
+  machine: () => machine,
+  state: () => state,
+  title: () => plan?.guest ?? 'screen',
+  strike,
+  step: async () => {
+    const of = machine;
+    if (!of) return;
+    try {
+      if (!(await labPane.step())) await step(of);
+      showStats(await of.client.call('stats', undefined));
+      await showRunState(of);
+    } catch (e) {
+      showError(e);
+    }
+  },
+  again: () => plan && start(plan),
+  edit: () => plan && choose(plan),
+  snapshot: () => {
+    openTool('snapshots');
+    snapshots.take();
+  },
+  screens,
+  display,
 });
-buttons.snapshot.addEventListener('click', () => {
-  openTool('snapshots');
-  snapshots.take();
-});
-buttons.edit.addEventListener('click', () => plan && choose(plan));
-
-const pasteDialog = element('paste-dialog', HTMLDialogElement);
-const pasteText = element('paste-text', HTMLTextAreaElement);
-buttons.paste.addEventListener('click', () => {
-  pasteText.value = '';
-  pasteDialog.showModal();
-});
-element('paste-send', HTMLButtonElement).addEventListener('click', () => {
-  const text = pasteText.value;
-  pasteDialog.close();
-  if (screens.current === 'display') strike(typing(text));
-  else machine?.input(screens.port, new TextEncoder().encode(text.replaceAll('\n', '\r'))).catch(showError);
-  screens.focus();
-});
-element('paste-cancel', HTMLButtonElement).addEventListener('click', () => pasteDialog.close());
-buttons.cad.addEventListener('click', () => strike(chord('ControlLeft', 'AltLeft', 'Delete')));
-buttons.keys.addEventListener('click', () => {
-  showKeys(buttons.keys.getAttribute('aria-pressed') !== 'true');
-  screens.focus();
-});
-buttons.mouse.addEventListener('click', async () => {
-  screens.select('display');
-  display.focus();
-  try {
-    await display.capture();
-  } catch {
-    announce('The browser did not give the mouse.');
-  }
-});
-buttons.shot.addEventListener('click', async () => {
-  const name = (plan?.guest ?? 'screen').replace(/\W+/g, '-');
-  if (screens.current !== 'display') return download(`${name}.txt`, new Blob([screens.text()], { type: 'text/plain' }));
-  const picture = await display.picture();
-  if (picture) download(`${name}.png`, picture);
-});
-buttons.full.addEventListener('click', () => {
-  const asked = document.fullscreenElement ? document.exitFullscreen() : element('stage', HTMLElement).requestFullscreen();
-  asked.catch(() => announce('The browser has no full screen here.'));
-});
-element('scale', HTMLSelectElement).addEventListener('change', (ev) => display.setScale(/** @type {HTMLSelectElement} */ (ev.target).value));
-
-/** @param {boolean} on */
-function showKeys(on) {
-  buttons.keys.setAttribute('aria-pressed', String(on));
-  element('screen-keys', HTMLElement).hidden = !on;
-}
-showKeys(matchMedia('(pointer: coarse)').matches);
-
-// A menu closes when something was chosen or clicked elsewhere.
-more.addEventListener('click', (ev) => {
-  if (ev.target instanceof HTMLButtonElement) more.open = false;
-});
-document.addEventListener('pointerdown', (ev) => {
-  if (ev.target instanceof Node && !more.contains(ev.target)) more.open = false;
-});
-more.addEventListener('keydown', (ev) => {
-  if (ev.key !== 'Escape' || !more.open) return;
-  more.open = false;
-  more.querySelector('summary')?.focus();
-});
-screens.displayFrame.addEventListener('left', () => buttons.run.focus());
 document.addEventListener('visibilitychange', watch);
 
 // ---- from view to view ----
@@ -482,6 +342,13 @@ function choose(of) {
   history.pushState(null, '', `?${query(of, guest && planOf(guest))}&setup`);
   show('setup');
   return setup.open(of);
+}
+
+/** Files dropped while a machine is there are for its drives. @param {File[]} files */
+async function dropped(files) {
+  if (!machine || state === 'preconfig') return choose(await planForFiles(files, guests));
+  openTool('media');
+  await media.take(files);
 }
 
 /** Shows what the address says. */
@@ -525,7 +392,7 @@ element('home', HTMLAnchorElement).addEventListener('click', (ev) => {
 
 try {
   guests.push(...(await loadGuests()));
-  makeChooser(guests, { start: go, setup: choose, likely: prepare });
+  makeChooser(guests, { start: go, setup: choose, likely: prepare, take: dropped });
   await follow();
 } catch (e) {
   showState('failed');

@@ -7,12 +7,13 @@
 /** @typedef {import('./guests.js').Guest} Guest */
 /** @typedef {{ name: string, url?: string, blob?: Blob }} Source a file: fetched, or given by the user */
 /** @typedef {import('./protocol.js').BootConfig['target']} Target */
+/** @typedef {string | number | boolean | { driver: string }[]} Value of an option */
 /**
  * @typedef {object} Plan
  * @property {string} title
  * @property {string} target
  * @property {string} [guest] the guest of the list that it came from
- * @property {Record<string, string | number | boolean>} options by their names; files are not among them
+ * @property {Record<string, Value>} options by their names; files are not among them
  * @property {Record<string, Source>} files by option; `vgaBios`, `fda`, `fdb` and `incoming` beside QMP's
  * @property {string} [boot] order of the PC's firmware
  * @property {boolean} [paused] `-S`
@@ -31,9 +32,9 @@ export const TARGETS = [
 
 const MIB = 1 << 20;
 const IMAGES = ['kernel', 'initrd', 'bios', 'vgaBios'];
-const DRIVES = ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb'];
+const DRIVES = ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb', 'virtio0', 'virtio1'];
 /** Options that `boot` has no field for: QMP sets them. */
-const BY_QMP = ['nic', 'smp'];
+const BY_QMP = ['nic', 'smp', 'vga', 'rtc', 'devices'];
 
 /** @param {string} target */
 export const isPc = (target) => target === 'i386' || target === 'x86_64';
@@ -73,18 +74,24 @@ const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace
 /** The same machine on a command line. @param {Plan} plan */
 export function commandLine({ target, options, files, boot, paused }) {
   const words = ['tinamou', `system-${target}`];
-  const { machine, cpu, m, smp, nic, accel, icount, append } = options;
+  const { machine, cpu, m, smp, nic, vga, rtc, devices, accel, icount, append } = options;
   if (machine) words.push('-M', String(machine));
   if (cpu) words.push('-cpu', String(cpu));
   if (m) words.push('-m', sizeText(Number(m)));
   if (smp && smp !== 1) words.push('-smp', String(smp));
   if (accel && accel !== 'jit') words.push('-accel', String(accel));
   if (icount !== undefined) words.push('-icount', `shift=${icount}`);
+  if (rtc !== undefined) words.push('-rtc', `base=${new Date(Number(rtc) * 1000).toISOString().slice(0, 19)}`);
   if (nic === false) words.push('-net', 'none');
+  if (vga === false) words.push('-vga', 'none');
+  if (Array.isArray(devices)) for (const { driver } of devices) words.push('-device', driver);
   for (const name of ['bios', 'kernel', 'initrd']) if (files[name]) words.push(`-${name}`, files[name].name);
   if (append) words.push('-append', String(append));
   if (files.dtb) words.push('-dtb', files.dtb.name);
-  for (const name of DRIVES) if (files[name]) words.push(`-${name}`, files[name].name);
+  for (const name of DRIVES) {
+    const file = files[name]?.name;
+    if (file) words.push(...(name.startsWith('virtio') ? ['-drive', `file=${file.replaceAll(',', ',,')},if=virtio`] : [`-${name}`, file]));
+  }
   if (boot) words.push('-boot', boot);
   if (files.incoming) words.push('-incoming', `file:${files.incoming.name}`);
   if (!isPc(target) || files.kernel) words.push('-nographic');
@@ -103,7 +110,8 @@ export function query({ guest, target, options, boot, paused }, from) {
   else q.set('target', target);
   for (const [name, value] of Object.entries(options)) {
     if (from?.options[name] === value) continue;
-    q.set(name, name === 'm' ? sizeText(Number(value)) : String(value));
+    if (Array.isArray(value)) q.set(name, value.map((card) => card.driver).join(','));
+    else q.set(name, name === 'm' ? sizeText(Number(value)) : String(value));
   }
   if (boot && boot !== from?.boot) q.set('boot', boot);
   if (paused) q.set('paused', '');
@@ -119,10 +127,12 @@ export function query({ guest, target, options, boot, paused }, from) {
 export function changed(plan, q) {
   const options = { ...plan.options };
   for (const name of ['machine', 'cpu', 'append', 'accel']) if (q.has(name)) options[name] = q.get(name) ?? '';
-  for (const name of ['smp', 'icount']) if (q.has(name)) options[name] = Number(q.get(name));
+  for (const name of ['smp', 'icount', 'rtc']) if (q.has(name)) options[name] = Number(q.get(name));
   const m = size(q.get('m') ?? '');
   if (m) options.m = m;
-  if (q.has('nic')) options.nic = q.get('nic') !== 'false';
+  for (const name of ['nic', 'vga']) if (q.has(name)) options[name] = q.get(name) !== 'false';
+  const cards = (q.get('devices') ?? '').split(',').filter(Boolean);
+  if (cards.length) options.devices = cards.map((driver) => ({ driver }));
   return { ...plan, options, boot: q.get('boot') ?? plan.boot, paused: q.has('paused') || plan.paused };
 }
 
@@ -130,7 +140,7 @@ export function changed(plan, q) {
  * What the worker boots, with the files' contents.
  * @param {Plan} plan
  * @param {Record<string, ArrayBuffer | Blob>} contents by option
- * @returns {{ config: import('./protocol.js').BootConfig, set: { name: string, value: string | number | boolean }[] }} `set`: what QMP sets before the machine is made
+ * @returns {{ config: import('./protocol.js').BootConfig, set: { name: string, value: Value }[] }} `set`: what QMP sets before the machine is made
  */
 export function bootConfig({ target, options, boot, paused }, contents) {
   /** @type {any} */

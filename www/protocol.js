@@ -22,6 +22,8 @@
  * @property {Blob | ArrayBuffer} [hdd]
  * @property {Blob | ArrayBuffer} [fda] floppy
  * @property {Blob | ArrayBuffer} [fdb]
+ * @property {Blob | ArrayBuffer} [virtio0] virtio disk of a PC
+ * @property {Blob | ArrayBuffer} [virtio1]
  * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD
  * @property {string} [append] kernel command line
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
@@ -67,7 +69,7 @@
  * @property {{ in: { code: number, down: boolean }, out: void }} key a key goes down or up: its number of `send-key`
  * @property {{ in: { dx: number, dy: number, dz: number, buttons: number }, out: void }} mouse it moves by so much; buttons 1 left, 2 right, 4 middle
  * @property {{ in: { display: boolean, background: boolean, errors?: boolean }, out: void }} watch whether pictures are wanted, whether nobody looks at the page, and whether guest errors are wanted
- * @property {{ in: { name: string, data: Blob | ArrayBuffer }, out: void }} putDrive what a drive can hold until the machine is made
+ * @property {{ in: { name: string, data: Blob | ArrayBuffer }, out: void }} putDrive something that a drive can hold: `x-machine-set` names it before the machine is made, `blockdev-change-medium` afterwards
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
  * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none

@@ -7,27 +7,25 @@
 import { withFirmware } from './chooser.js';
 import { element, make, sentence } from './dom.js';
 import { Machine } from './machine.js';
-import { TARGETS, commandLine, isPc, planOf, query, size, sizeText } from './plan.js';
+import { cardList, dateInput } from './setup-fields.js';
+import { TARGETS, commandLine, planOf, query, size, sizeText } from './plan.js';
 
 /** @typedef {import('./plan.js').Plan} Plan */
 /** @typedef {{ name: string, kind: string, description: string, value?: any, default?: any, choices?: string[] }} Option */
 
 const GROUPS = /** @type {[string, string[]][]} */ ([
-  ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic']],
+  ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic', 'vga', 'devices']],
   ['Software', ['kernel', 'initrd', 'append', 'dtb', 'bios']],
-  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb']],
-  ['Execution', ['accel', 'icount']],
+  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb', 'virtio0', 'virtio1', 'boot']],
+  ['Execution', ['accel', 'icount', 'rtc']],
 ]);
 /** Options' names for people, where QMP's are short. */
 const NAMES = /** @type {Record<string, string>} */ ({ m: 'Memory', smp: 'CPUs', nic: 'Network interface', append: 'Kernel command line',
   accel: 'Engine', icount: 'Counted time', bios: 'Firmware', dtb: 'Device tree', initrd: 'Initial RAM disk', cdrom: 'CD', machine: 'Board',
-  cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware' });
+  cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware',
+  virtio0: 'virtio disk 0', virtio1: 'virtio disk 1', boot: 'Boot order', vga: 'Graphics card', rtc: 'Date at start (UTC)', devices: 'PCI cards' });
 /** Options whose descriptions say more than their names. */
-const TELLING = ['accel', 'icount', 'bios', 'dtb'];
-/** Options of QMP's that the form leaves to the QMP console. */
-const NOT_HERE = ['devices', 'virtio0', 'virtio1', 'boot', 'vga', 'rtc'];
-/** Drives that only a PC has. */
-const FLOPPIES = ['fda', 'fdb'];
+const TELLING = ['accel', 'icount', 'bios', 'dtb', 'boot'];
 
 /**
  * @param {import('./guests.js').Guest[]} guests
@@ -56,13 +54,13 @@ export function makeSetup(guests, page) {
     return new URL(`?${query(plan, guest && planOf(guest))}`, new URL('./', location.href)).href;
   };
 
-  /** @param {string} name @param {string | number | boolean | null} value @param {HTMLElement} note */
+  /** @param {string} name @param {import('./plan.js').Value | null} value @param {HTMLElement} note */
   function set(name, value, note) {
     const check = tryTo(name, value, note).finally(() => checks.delete(check));
     checks.add(check);
   }
 
-  /** @param {string} name @param {string | number | boolean | null} value @param {HTMLElement} note */
+  /** @param {string} name @param {import('./plan.js').Value | null} value @param {HTMLElement} note */
   async function tryTo(name, value, note) {
     note.textContent = '';
     try {
@@ -71,7 +69,8 @@ export function makeSetup(guests, page) {
       note.textContent = sentence(e);
       return;
     }
-    if (value === null || value === '') delete plan.options[name];
+    if (name === 'boot') plan.boot = typeof value === 'string' ? value : undefined;
+    else if (value === null || value === '') delete plan.options[name];
     else plan.options[name] = value;
     showLine();
   }
@@ -80,7 +79,7 @@ export function makeSetup(guests, page) {
   function field(option) {
     const { name, kind, description, choices } = option;
     const id = `setup-${name}`;
-    const value = plan.options[name] ?? option.value ?? option.default;
+    const value = (name === 'boot' ? plan.boot : plan.options[name]) ?? option.value ?? option.default;
     const note = make('p', { className: 'field-note', id: `${id}-note`, role: 'alert' });
     const described = { id, name, 'aria-describedby': `${id}-about ${id}-note` };
     /** @type {HTMLElement[]} */
@@ -96,6 +95,10 @@ export function makeSetup(guests, page) {
       const box = make('input', { ...described, type: 'checkbox', checked: value === true });
       box.addEventListener('change', () => set(name, box.checked, note));
       control = [box];
+    } else if (kind === 'devices') {
+      control = cardList(described, value ?? [], (cards) => set(name, cards.length ? cards : null, note));
+    } else if (name === 'rtc') {
+      control = dateInput(described, value, (seconds) => set(name, seconds, note));
     } else if (kind === 'file') {
       control = filePicker(name, described);
     } else {
@@ -158,8 +161,7 @@ export function makeSetup(guests, page) {
       const options = await fresh.qmp('x-machine-options');
       if (mine !== opened) return;
       page.state('preconfig');
-      const hidden = isPc(plan.target) ? NOT_HERE : [...NOT_HERE, ...FLOPPIES];
-      const left = new Map(options.filter((o) => !hidden.includes(o.name)).map((o) => [o.name, o]));
+      const left = new Map(options.map((o) => [o.name, o]));
       const groups = GROUPS.map(([title, names]) => {
         const own = names.flatMap((n) => left.get(n) ?? []);
         for (const { name } of own) left.delete(name);

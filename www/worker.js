@@ -5,6 +5,7 @@
  */
 
 import { bundleOf, serve, targetOf } from './protocol.js';
+import { bringRest } from './rest.js';
 
 /** Length of a slice that is aimed at, and what it must stay below, so that input and pause are answered at once. */
 const SLICE_MS = 2;
@@ -25,6 +26,8 @@ const BACKGROUND_REST_MS = 30;
 /** The rest of a snapshot comes in parts of this size, at this distance. */
 const REST_BYTES = 128 << 10;
 const REST_PAUSE_MS = 20;
+/** The emulator's second part comes so long after the machine was made. */
+const REST_AFTER_MS = 1500;
 
 /** @typedef {typeof import('./pkg/mips/tinamou_web.js')} Wasm all bundles have the same exports */
 /** @typedef {import('./pkg/mips/tinamou_web.js').Machine} Machine */
@@ -121,12 +124,15 @@ const emit = serve(/** @type {any} */ (self), {
     if (monitor) openMonitor(made, monitor);
     state = /** @type {import('./protocol.js').RunState} */ (made.status);
     schedule();
+    setTimeout(bringRest, REST_AFTER_MS);
     return { version: version(), features: features() };
   },
   monitor({ port }) {
     openMonitor(present(), port);
   },
-  gdb({ port }) {
+  async gdb({ port }) {
+    // The word of one that has left comes by another port.
+    for (let n = 0; debuggerPort && n < 5; n++) await new Promise((resolve) => setTimeout(resolve, 10));
     openDebugger(present(), port);
   },
   async assemble({ source, bigEndian }) {

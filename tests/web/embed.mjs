@@ -239,8 +239,68 @@ export async function embedTests(browser) {
     await page.getByRole('button', { name: 'Restart' }).click();
     await reads(page, '#state', 'running');
     await page.waitForSelector('.lab-view [aria-current]');
+    // Step of the tool bar: by the view's own debugger while it is open, and by one of its own after it.
+    const counted = async () => Number(((await page.locator('#icount').textContent()) ?? '').replaceAll(',', ''));
+    await page.locator('#run').click();
+    await reads(page, '#state', 'paused');
+    for (const closing of [false, true]) {
+      if (closing) {
+        await page.getByRole('button', { name: 'Lab view' }).click();
+        await page.waitForFunction(() => document.getElementById('lab')?.hidden);
+      }
+      for (let steps = 0; steps < 2; steps++) {
+        const before = await counted();
+        await page.locator('#step').click();
+        await page.waitForFunction((n) => {
+          const count = Number(document.getElementById('icount')?.textContent?.replaceAll(',', ''));
+          return count === n + 1 || count === n + 2;
+        }, before);
+      }
+      if (!closing) await reads(page, '.lab-view .state', 'instructions');
+      same(String(await page.locator('#alert').isVisible()), 'false');
+    }
+  });
+  await onPage('lab view: x86, with gdb’s registers', `${server.url}?guest=teach&paused&icount=3`, async (page) => {
+    await reads(page, '#state', 'prelaunch');
     await page.getByRole('button', { name: 'Lab view' }).click();
-    await page.waitForFunction(() => document.getElementById('lab')?.hidden);
+    await page.waitForSelector('.lab-view [aria-current]');
+    const view = page.locator('.lab-view');
+    for (const name of ['eax', 'esp', 'eip', 'eflags', 'cs']) {
+      await view.locator('.registers-pane').getByText(name, { exact: true }).first().waitFor();
+    }
+    await view.getByRole('button', { name: 'Step', exact: true }).click();
+    await reads(page, '.lab-view .state', '1 instructions');
+    await view.getByRole('button', { name: 'Step back' }).click();
+    await reads(page, '.lab-view .state', '0 instructions');
+    await view.getByRole('button', { name: 'eax, change' }).click();
+    await page.keyboard.type('0x1234');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelector('[aria-label="eax, change"]')?.textContent === '00001234');
+    await view.getByRole('tab', { name: 'Block' }).click();
+    await reads(page, '[aria-label=WebAssembly]', '(func');
+  });
+  await onPage('three machines at once in one page', `${server.url}examples/plain/`, async (page) => {
+    const said = await page.evaluate(async () => {
+      const { Tinamou } = await import(new URL('../../tinamou.js', location.href).href);
+      const kernel = await (await fetch(new URL('../../guests/lab.lab-mipsel.elf', location.href))).arrayBuffer();
+      const teach = await (await fetch(new URL('../../guests/teach.teach.elf', location.href))).arrayBuffer();
+      const make = async (/** @type {object} */ options, /** @type {string} */ prompt) => {
+        const machine = await Tinamou.create(options);
+        await machine.waitFor(prompt);
+        return machine;
+      };
+      const lab = { arch: 'mipsel', cpu: '24Kf', memory: 32, kernel };
+      const all = await Promise.all([make(lab, 'lab>'), make(lab, 'lab>'), make({ arch: 'i386', memory: 32, kernel: teach, append: 'one' }, 'TEACH-END')]);
+      // Each goes on by itself.
+      await Promise.all(all.slice(0, 2).map(async (machine) => {
+        await machine.type('selftest\r');
+        await machine.waitFor(/SELFTEST.*141/);
+      }));
+      const answers = await Promise.all(all.slice(0, 2).map(async (machine) => (await machine.qmp('query-status')).status));
+      for (const machine of all) machine.close();
+      return answers.join();
+    });
+    same(said, 'running,running');
   });
   server.close();
 }

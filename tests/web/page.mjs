@@ -123,6 +123,64 @@ export async function pageTests(browser, only = '') {
     { at: '' },
   );
 
+  await onPage(
+    'the options of a PC: cards, virtio disks, boot order, no graphics, a date',
+    async (page) => {
+      const says = (/** @type {string} */ text) => page.locator('#setup-line').getByText(text).waitFor();
+      await page.getByLabel('PCI cards').selectOption('rtl8139');
+      await says('-device rtl8139');
+      await page.getByLabel('PCI cards').selectOption('virtio-rng-pci');
+      await page.getByRole('button', { name: 'Remove Realtek' }).click();
+      await page.getByLabel('Boot order').fill('dc');
+      await page.getByLabel('Boot order').blur();
+      await page.getByLabel('Graphics card').uncheck();
+      await page.getByLabel('Date at start (UTC)').fill('2001-02-03T04:05:06');
+      await page.getByLabel('Date at start (UTC)').blur();
+      await page.locator('#setup-virtio0').locator('~ input').setInputFiles({ name: 'disk.img', mimeType: '', buffer: Buffer.alloc(512) });
+      const line = '-rtc base=2001-02-03T04:05:06 -vga none -device virtio-rng-pci -bios bios-256k.bin -drive file=disk.img,if=virtio -boot dc';
+      await says(line);
+      await page.getByRole('button', { name: 'Create, paused' }).click();
+      await reads(page, 'state', 'prelaunch');
+      same(new URL(page.url()).search, '?guest=seabios&devices=virtio-rng-pci&vga=false&rtc=981173106&boot=dc&paused');
+      await page.locator('#tab-serial0').click();
+      await page.getByRole('button', { name: 'Run' }).click();
+      await shows(page, '{"devices":[{"driver":"virtio-rng-pci"}],"vga":false,"rtc":981173106}');
+      await page.goto(`${server.url}?guest=seabios&devices=virtio-rng-pci&vga=false&rtc=981173106&boot=dc&setup`);
+      await says('-rtc base=2001-02-03T04:05:06 -vga none -device virtio-rng-pci -bios bios-256k.bin -boot dc');
+      same(await page.getByLabel('Date at start (UTC)').inputValue(), '2001-02-03T04:05:06');
+    },
+    { at: '?guest=seabios&setup' },
+  );
+  await onPage('drives: dropped files become a CD, images go where they belong, eject', async (page) => {
+    const drive = (/** @type {string} */ name, /** @type {string} */ text) => page.locator('.drive', { hasText: name }).getByText(text).waitFor();
+    /** @param {[string, number][]} files names and sizes */
+    const drop = (files) =>
+      page.evaluate((all) => {
+        const data = new DataTransfer();
+        for (const [name, size] of all) data.items.add(new File([new Uint8Array(size)], name));
+        for (const type of ['dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: data, cancelable: true }));
+      }, files);
+    await drop([['a.txt', 3], ['b.txt', 4000]]);
+    await drive('CD', '2 files on a CD');
+    await drop([['c.txt', 3]]);
+    await drive('CD', 'c.txt on a CD');
+    await drop([['boot.img', 1_474_560]]);
+    await drive('Floppy 0', 'boot.img');
+    await page.getByRole('button', { name: 'Eject CD' }).click();
+    await drive('CD', 'empty');
+    await page.getByRole('button', { name: 'Insert into Floppy 0' }).click();
+    await page.locator('#media-files').setInputFiles([{ name: 'x', mimeType: '', buffer: Buffer.alloc(1) }, { name: 'y', mimeType: '', buffer: Buffer.alloc(1) }]);
+    await page.locator('#media-note').getByText('A floppy holds one image').waitFor();
+  });
+  await onPage('full screen, and back', async (page) => {
+    await page.locator('#more summary').click();
+    await page.getByRole('button', { name: 'Full screen' }).click();
+    await page.waitForFunction(() => document.fullscreenElement?.id === 'stage');
+    await page.keyboard.type('big\r');
+    await shows(page, 'you typed: big');
+    await page.evaluate(() => document.exitFullscreen());
+    await page.waitForFunction(() => !document.fullscreenElement);
+  });
   await onPage('the status line', async (page) => {
     await reads(page, 'state', 'running');
     await page.waitForFunction(() => /MIPS$/.test(document.getElementById('mips')?.textContent ?? ''));
@@ -259,6 +317,22 @@ export async function pageTests(browser, only = '') {
       same(await canvas.evaluate((c) => c.style.width), '640px');
     },
     { at: '?guest=seabios' },
+  );
+  await onPage(
+    'a phone: its keyboard types at the display, its keys are there',
+    async (page) => {
+      const keys = page.locator('#screen-keys');
+      await keys.waitFor();
+      await keys.getByRole('button', { name: 'Keyboard' }).tap();
+      await page.waitForFunction(() => document.activeElement?.id === 'soft-keyboard');
+      // What a phone's keyboard sends is text, not keys.
+      await page.keyboard.insertText('aB');
+      await page.keyboard.press('Enter');
+      await keys.getByRole('button', { name: 'Control' }).tap();
+      await keys.getByRole('button', { name: 'F1', exact: true }).tap();
+      same(await felt(page), '1e+ 1e- 2a+ 30+ 30- 2a- 1c+ 1c- 1d+ 3b+ 3b- 1d-');
+    },
+    { at: '?guest=seabios', hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } },
   );
   await onPage('the log of guest errors', async (page) => {
     await page.locator('#tool-log').click();

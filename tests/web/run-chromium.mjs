@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { launchChromium } from './browser.mjs';
 import { displayTests } from './display.mjs';
 import { golden, sessions } from './guests.mjs';
+import { lookTests } from './look.mjs';
 import { pageTests, shows } from './page.mjs';
 import { workerTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
@@ -64,6 +65,7 @@ try {
     await page.close();
   });
   await displayTests(browser, server.url);
+  await lookTests(browser, server.url);
   await workerTests(browser, server.url);
 
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();

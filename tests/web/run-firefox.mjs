@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // @ts-check
-/** What runs in Firefox: the engine suite, Linux programs and the lab guest, in pages that report by themselves. */
+/** What runs in Firefox: the page, the package, elements and the Lab view, the engine suite, Linux programs and guests. */
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { firefoxPath, openFirefox } from './browser.mjs';
 import { golden, sessions } from './guests.mjs';
+import { firefoxEmbedTests } from './embed-firefox.mjs';
 import { firefoxPageTests } from './page-firefox.mjs';
 import { close, same, take, test } from './report.mjs';
 import { startReporting } from './reporting.mjs';
@@ -40,6 +41,8 @@ if (!firefoxPath()) {
 const server = await startReporting({ '/suite/': `${ROOT}/build/web-suite/` });
 try {
   await firefoxPageTests();
+  await take(await report('package.html'), 'firefox: ');
+  await firefoxEmbedTests();
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();
   await take(await report(`suite.html?files=${files.join(',')}`), 'firefox suite: ');
   await take(await report('suite.html?worker=programs'), 'firefox: program ');

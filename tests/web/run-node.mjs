@@ -13,6 +13,7 @@ import { Machine, make, Program } from './node.mjs';
 import { programTests } from './programs.mjs';
 import { bindingTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
+import { splitTests } from './split.mjs';
 import { runSuite } from './suite.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -66,6 +67,9 @@ await test('QMP console: lines and completion', () => {
   same(offers('x-set live='), 'live=true live=false');
   same(offers('stop '), '');
 });
+
+// Before anything else has brought the second parts.
+await splitTests();
 
 // Engine suite.
 const suite = await import(/** @type {any} */ (`${ROOT}/build/web-suite/tinamou_web_suite.js`));

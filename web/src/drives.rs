@@ -7,18 +7,22 @@ use tinamou_hw::block::raw::{BlockFile, Immediate, MemFile};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::bays::CD_SLOT;
+
 /// Drives by the option that names them, and their slots on the board.
-pub const DRIVES: [(&str, u32); 6] = [
+pub const DRIVES: [(&str, u32); 8] = [
     ("hda", 0),
     ("hdb", 1),
-    ("cdrom", 2),
+    ("cdrom", CD_SLOT),
     ("hdd", 3),
     ("fda", 4),
     ("fdb", 5),
+    ("virtio0", 6),
+    ("virtio1", 7),
 ];
 
-/// The slot of the CD drive.
-const CD_SLOT: u32 = 2;
+/// How a qcow2 image begins.
+const QCOW2: [u8; 4] = *b"QFI\xfb";
 
 #[wasm_bindgen]
 extern "C" {
@@ -59,6 +63,27 @@ impl Source {
         } else {
             None
         }
+    }
+
+    /// Its size.
+    pub fn len(&self) -> u64 {
+        match self {
+            Source::Bytes(bytes) => bytes.len() as u64,
+            Source::File(blob) => UserFile(blob.clone().unchecked_into()).len(),
+        }
+    }
+
+    /// `raw` or `qcow2`.
+    pub fn format(&self) -> &'static str {
+        let mut head = [0; 4];
+        match self {
+            Source::Bytes(bytes) => head.copy_from_slice(bytes.get(..4).unwrap_or(&[0; 4])),
+            // What cannot be read says so when it is opened.
+            Source::File(blob) => {
+                let _ = UserFile(blob.clone().unchecked_into()).read_at(0, &mut head);
+            }
+        }
+        if head == QCOW2 { "qcow2" } else { "raw" }
     }
 }
 

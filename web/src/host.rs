@@ -5,25 +5,26 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tinamou_control::driven::Chardev;
+use tinamou_control::driven::{self, Chardev, Medium, Open};
 use tinamou_control::setup::Setup;
 use tinamou_control::{Controller, Driven, Host};
 use tinamou_core::BlockBackend;
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
 use tinamou_machine::snapshot::Source as StateSource;
-use tinamou_machine::{Accel, Config, Machine};
+use tinamou_machine::{Accel, Arch, Config, Machine};
 
-use crate::drives::{self, DRIVES, Source};
+use crate::bays::{self, Bays};
+use crate::drives::{DRIVES, Source};
 use crate::error::sentence;
 use crate::incoming::Incoming;
-use crate::options::{INCOMING, Parsed};
+use crate::options::{INCOMING, Parsed, order};
 
 /// Options that are images, which is also what their files are called.
 const IMAGES: [&str; 4] = ["kernel", "initrd", "bios", "dtb"];
 
 /// Slots and what is in them.
-type Disks = Vec<(u32, Box<dyn BlockBackend>)>;
+type Disks = Vec<(u32, Medium, Box<dyn BlockBackend>)>;
 
 /// The host.
 pub struct WebHost {
@@ -38,8 +39,10 @@ pub struct WebHost {
     files: BTreeMap<String, Vec<u8>>,
     /// Names of files written since the page last asked.
     written: Vec<String>,
-    /// What can be in drives, by name, until the machine is made.
-    drives: BTreeMap<String, Source>,
+    /// What can be put into drives, by name, until it is.
+    media: BTreeMap<String, Source>,
+    /// The machine's drives.
+    bays: Bays,
 }
 
 impl WebHost {
@@ -51,6 +54,7 @@ impl WebHost {
             later,
             files,
             drives,
+            boot,
             ..
         } = parsed;
         let setup = ctl.setup_mut();
@@ -65,6 +69,9 @@ impl WebHost {
         }
         for name in drives.keys() {
             setup.put(name, name.as_str().into());
+        }
+        if let Some(letters) = boot {
+            setup.put("boot", letters.into());
         }
         if !config.append.is_empty() {
             setup.put("append", config.append.as_str().into());
@@ -83,7 +90,8 @@ impl WebHost {
             later,
             files,
             written: Vec::new(),
-            drives,
+            media: drives,
+            bays: Bays::default(),
         }
     }
 
@@ -119,7 +127,7 @@ impl WebHost {
     }
 
     /// The configuration that the options have become.
-    fn configured(&self, setup: &Setup) -> Result<Config, String> {
+    fn configured(&self, setup: &Setup, disks: &Disks) -> Result<Config, String> {
         let text = |name: &str| setup.text(name).unwrap_or_default().to_owned();
         let image = |name: &str| match setup.text(name) {
             None => Ok(None),
@@ -147,6 +155,23 @@ impl WebHost {
         };
         let shift = setup.number("icount").and_then(|n| u32::try_from(n).ok());
         config.icount_shift = shift.unwrap_or(self.config.icount_shift);
+        config.counted = shift.is_some();
+        let present = (!config.counted).then(|| (js_sys::Date::now() / 1000.0) as u64);
+        if let Some(seconds) = setup.number("rtc").or(present) {
+            config.rtc_base = seconds;
+        }
+        if let Some(letters) = setup.text("boot") {
+            let order = order(letters).ok_or_else(|| {
+                format!("boot order '{letters}': up to three of the letters a, c, d and n")
+            })?;
+            config.pc.boot = order;
+        }
+        if config.target.arch == Arch::X86 {
+            config.pc.vga = setup.get("vga") != Some(&json!(false));
+        }
+        let there = |slot| disks.iter().any(|(s, ..)| *s == slot);
+        config.pc.floppies[1] = there(5);
+        config.pc.virtio_disks = if there(7) { 2 } else { u8::from(there(6)) };
         Ok(config)
     }
 }
@@ -164,22 +189,17 @@ fn file(uri: &str) -> Result<&str, String> {
 impl WebHost {
     /// Something that a drive can hold from now on.
     pub fn put_drive(&mut self, name: String, source: Source) {
-        self.drives.insert(name, source);
+        self.media.insert(name, source);
     }
 
-    /// The drives that are asked for: slots and back ends. Floppies are no options of control's: they are what the page gave at the start.
+    /// The drives that are asked for: slots and back ends.
     fn disks(&self, setup: &Setup) -> Result<Disks, String> {
         let mut disks = Disks::new();
         for (name, slot) in DRIVES {
-            let floppy = name.starts_with('f') && self.drives.contains_key(name);
-            let Some(file) = setup.text(name).or(floppy.then_some(name)) else {
-                continue;
-            };
-            let could_not = |why: &str| format!("Could not open '{file}': {why}");
-            let source = self.drives.get(file).cloned();
-            let source = source.ok_or_else(|| could_not("the page gave no such file"))?;
-            let disk = drives::open(slot, source).map_err(|e| could_not(&e))?;
-            disks.push((slot, disk));
+            if let Some(file) = setup.text(name) {
+                let (medium, disk) = bays::open(slot, file, self.media.get(file).cloned())?;
+                disks.push((slot, medium, disk));
+            }
         }
         Ok(disks)
     }
@@ -200,16 +220,18 @@ impl Host for WebHost {
     }
 
     fn build(&mut self, setup: &Setup) -> Result<(), String> {
-        let config = self.configured(setup)?;
         let disks = self.disks(setup)?;
+        let config = self.configured(setup, &disks)?;
         let machine = Machine::new(&config, |_arena| {
             let engine: Box<dyn Engine> = Box::new(WebEngine::new().map_err(|e| e.to_string())?);
             Ok(engine)
         });
         let mut machine = machine.map_err(|e| sentence(&e))?;
         let any = !disks.is_empty();
-        for (slot, disk) in disks {
+        self.bays = Bays::empty(config.target.arch == Arch::X86);
+        for (slot, medium, disk) in disks {
             machine.bus_mut().set_disk(slot, Some(disk));
+            self.bays.put(slot, Some(medium));
         }
         if any {
             // The drives look at their disks on reset.
@@ -220,8 +242,64 @@ impl Host for WebHost {
         for name in IMAGES {
             self.files.remove(name);
         }
-        self.drives.clear();
+        self.media.clear();
         Ok(())
+    }
+
+    fn drives(&self) -> Vec<driven::Drive> {
+        self.bays.describe()
+    }
+
+    fn look(&mut self, open: Open<'_>) -> Result<Medium, String> {
+        let file = bays::checked(&open)?;
+        Ok(bays::open(0, file, self.media.get(file).cloned())?.0)
+    }
+
+    fn insert(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
+        let file = bays::checked(&open)?;
+        let Some(machine) = self.machine.as_mut().filter(|_| self.bays.has(slot)) else {
+            return Err("the drive is not there".into());
+        };
+        let (medium, disk) = bays::open(slot, file, self.media.get(file).cloned())?;
+        if !machine.set_disk(slot, Some(disk)) {
+            return Err("the drive is busy".into());
+        }
+        self.media.remove(file);
+        self.bays.put(slot, Some(medium));
+        Ok(())
+    }
+
+    fn add_drive(&mut self, slot: u32, open: Open<'_>) -> Result<(), String> {
+        self.bays.put(slot, None);
+        let done = self.insert(slot, open);
+        if done.is_err() {
+            self.bays.forget(slot);
+        }
+        done
+    }
+
+    fn drop_drive(&mut self, slot: u32) {
+        self.bays.forget(slot);
+    }
+
+    fn remove(&mut self, slot: u32) -> Result<(), String> {
+        let Some(machine) = self.machine.as_mut().filter(|_| self.bays.has(slot)) else {
+            return Err("the drive is not there".into());
+        };
+        if !machine.set_disk(slot, None) {
+            return Err("the drive is busy".into());
+        }
+        self.bays.put(slot, None);
+        Ok(())
+    }
+
+    fn file_there(&self, path: &str) -> Result<(), String> {
+        match self.media.contains_key(path) {
+            true => Ok(()),
+            false => Err(format!(
+                "Could not open '{path}': the page gave no such file"
+            )),
+        }
     }
 
     fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {

@@ -7,6 +7,8 @@
 #![cfg(target_arch = "wasm32")]
 
 #[cfg(any(feature = "mips", feature = "x86"))]
+mod bays;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod drives;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod error;

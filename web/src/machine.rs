@@ -35,6 +35,8 @@ export interface MachineOptions {
   hdd?: ArrayBuffer | Uint8Array | Blob;
   fda?: ArrayBuffer | Uint8Array | Blob;
   fdb?: ArrayBuffer | Uint8Array | Blob;
+  virtio0?: ArrayBuffer | Uint8Array | Blob;
+  virtio1?: ArrayBuffer | Uint8Array | Blob;
   /** What the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD. */
   boot?: string;
   append?: string;
@@ -242,7 +244,8 @@ impl Machine {
         self.host.put_file(name, data);
     }
 
-    /// What a drive can hold (`x-machine-set` of `cdrom` and the others) until the machine is made: a buffer, or a file.
+    /// Something that a drive can hold: a buffer, or a file. `x-machine-set` of `cdrom` and the others names it before the machine is made,
+    /// `blockdev-change-medium` and its like afterwards.
     ///
     /// # Errors
     /// A JS `Error` with a sentence for the user.

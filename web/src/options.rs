@@ -92,6 +92,8 @@ pub struct Parsed {
     pub files: BTreeMap<String, Vec<u8>>,
     /// What is in the drives, by the option that named it.
     pub drives: BTreeMap<String, Source>,
+    /// What the PC's firmware boots from, as letters.
+    pub boot: Option<String>,
 }
 
 /// Names of the fields above, for the message about an unknown one.
@@ -111,6 +113,8 @@ const KNOWN: &[&str] = &[
     "hdd",
     "fda",
     "fdb",
+    "virtio0",
+    "virtio1",
     "boot",
     "append",
     "icount",
@@ -198,10 +202,9 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         }
     }
     config.vga_bios = image("vgaBios", &o.vga_bios)?;
-    if let Some(letters) = o.boot {
-        config.pc.boot = order(&letters).ok_or(OptionError::Boot(letters))?;
+    if let Some(letters) = o.boot.as_ref().filter(|l| order(l).is_none()) {
+        return Err(OptionError::Boot(letters.clone()));
     }
-    config.pc.floppies[1] = drives.contains_key("fdb");
     if let Some(machine) = o.machine {
         config.machine = machine;
     }
@@ -227,11 +230,12 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         later,
         files,
         drives,
+        boot: o.boot,
     })
 }
 
 /// The firmware's numbers for boot devices.
-fn order(letters: &str) -> Option<[u8; 3]> {
+pub fn order(letters: &str) -> Option<[u8; 3]> {
     let mut order = [0; 3];
     if letters.len() > order.len() {
         return None;

@@ -211,7 +211,12 @@ export function makeLabView(root) {
     follow,
     leave,
     draw,
-    /** One instruction. */
-    step: async () => session?.step(),
+    /** One instruction. @returns {Promise<boolean>} false while no machine is shown */
+    step: async () => {
+      const of = session;
+      if (!of) return false;
+      await of.step();
+      return true;
+    },
   };
 }

@@ -41,9 +41,7 @@ export function makeLabPane(frame, kernel) {
     },
     /** One instruction, if the view is open: there is one debugger at a time. @returns {Promise<boolean>} whether it was done */
     async step() {
-      if (!open || !view) return false;
-      await view.step();
-      return true;
+      return open && !!view && view.step();
     },
   };
 }

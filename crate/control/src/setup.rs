@@ -220,7 +220,9 @@ impl Setup {
             ))
         };
         let refused = || {
-            let value = value.as_str().map_or(value.to_string(), str::to_owned);
+            let value = value
+                .as_str()
+                .map_or(crate::json::line(value), str::to_owned);
             Error::generic(format!(
                 "Parameter '{name}' does not accept value '{value}'"
             ))

@@ -7,6 +7,7 @@
 
 pub mod addr;
 pub mod bus;
+pub mod crc;
 pub mod device;
 pub mod host;
 pub mod save;
@@ -15,6 +16,7 @@ pub mod time;
 
 pub use addr::{Gpa, Gva, PAGE_BITS, PAGE_MASK, PAGE_SIZE};
 pub use bus::{BusError, CPU_PRIVATE, IO_SPACE, PhysBus, RamPage};
+pub use crc::crc32;
 pub use device::{
     BlockId, DevCx, Device, ErrorAction, Frame, Input, IsaDma, MachineRequest, MapTo, Mapping,
     News, Space,

@@ -159,7 +159,7 @@ impl Assembler {
             return self.directive(word, rest, line);
         }
         let operands = expr::operands(rest);
-        let mnemonic = word.to_lowercase();
+        let mnemonic = word.to_ascii_lowercase();
         let branch = encode::is_branch(&mnemonic);
         self.push(Item::Insn(mnemonic, operands), line);
         if branch && !self.noreorder {

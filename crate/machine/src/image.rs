@@ -8,9 +8,9 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use flate2::Crc;
-use flate2::read::GzDecoder;
+use flate2::read::DeflateDecoder;
 use thiserror::Error;
+use tinamou_core::crc32;
 
 /// Processor numbers of legacy images.
 pub mod arch {
@@ -80,24 +80,55 @@ pub fn open<'a>(image: &'a [u8], archs: &[u8], limit: u64) -> Result<Content<'a>
     })
 }
 
+/// Flags of a gzip member's header: a checksum of it, further fields, a name and a comment.
+const FHCRC: u8 = 2;
+const FEXTRA: u8 = 4;
+const FNAME: u8 = 8;
+const FCOMMENT: u8 = 16;
+/// Its fixed part, and what is behind the data.
+const GZIP_HEAD: usize = 10;
+const GZIP_TAIL: usize = 8;
+
+/// The deflated data of a gzip member, and what is behind them.
+fn deflated(member: &[u8]) -> Option<&[u8]> {
+    let (head, mut rest) = member.split_at_checked(GZIP_HEAD)?;
+    let flags = head[3];
+    if flags & FEXTRA != 0 {
+        let (length, after) = rest.split_first_chunk()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
+    }
+    for text in [FNAME, FCOMMENT] {
+        if flags & text != 0 {
+            let end = rest.iter().position(|b| *b == 0)?;
+            rest = &rest[end + 1..];
+        }
+    }
+    if flags & FHCRC != 0 {
+        rest = rest.get(2..)?;
+    }
+    Some(rest)
+}
+
 fn gunzip(data: &[u8], limit: u64) -> Result<Vec<u8>, OpenError> {
+    let damaged = |why: &str| OpenError::Gzip(why.into());
+    let rest = deflated(data).ok_or_else(|| damaged("its header is cut off"))?;
     let mut out = Vec::new();
-    GzDecoder::new(data)
+    let mut inflate = DeflateDecoder::new(rest);
+    (&mut inflate)
         .take(limit.saturating_add(1))
         .read_to_end(&mut out)
         .map_err(|e| OpenError::Gzip(e.to_string()))?;
     if out.len() as u64 > limit {
         return Err(OpenError::TooLarge(out.len() as u64));
     }
-    Ok(out)
-}
-
-fn crc(parts: &[&[u8]]) -> u32 {
-    let mut crc = Crc::new();
-    for p in parts {
-        crc.update(p);
+    let end = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
+    let tail = rest.get(end..).and_then(|t| t.get(..GZIP_TAIL));
+    let tail = tail.ok_or_else(|| damaged("it is cut off"))?;
+    let sums = [crc32(&[&out]), out.len() as u32].map(u32::to_le_bytes);
+    if tail != sums.concat() {
+        return Err(damaged("its checksum is wrong"));
     }
-    crc.sum()
+    Ok(out)
 }
 
 fn legacy<'a>(image: &'a [u8], archs: &[u8], limit: u64) -> Result<Content<'a>, OpenError> {
@@ -110,7 +141,7 @@ fn legacy<'a>(image: &'a [u8], archs: &[u8], limit: u64) -> Result<Content<'a>, 
             .fold(0, |w: u32, b| w << 8 | u32::from(*b))
     };
     // The header's own checksum is zero while it is computed.
-    if crc(&[&header[..4], &[0; 4], &header[8..]]) != word(4) {
+    if crc32(&[&header[..4], &[0; 4], &header[8..]]) != word(4) {
         return Err(OpenError::Damaged("the header's checksum is wrong"));
     }
     let kind = |what, value: u8, good: bool| {
@@ -126,7 +157,7 @@ fn legacy<'a>(image: &'a [u8], archs: &[u8], limit: u64) -> Result<Content<'a>, 
     let data = rest
         .get(..word(12) as usize)
         .ok_or(OpenError::Damaged("the data are cut off"))?;
-    if crc(&[data]) != word(24) {
+    if crc32(&[data]) != word(24) {
         return Err(OpenError::Damaged("the data's checksum is wrong"));
     }
     let data = match header[31] {
@@ -161,12 +192,12 @@ pub(crate) mod tests {
     pub(crate) fn uimage(arch: u8, compression: u8, load: u32, entry: u32, data: &[u8]) -> Vec<u8> {
         let mut h = Vec::new();
         let mut put = |w: u32| h.extend_from_slice(&w.to_be_bytes());
-        for w in [LEGACY, 0, 0, data.len() as u32, load, entry, crc(&[data])] {
+        for w in [LEGACY, 0, 0, data.len() as u32, load, entry, crc32(&[data])] {
             put(w);
         }
         h.extend_from_slice(&[5, arch, TYPE_KERNEL, compression]);
         h.resize(HEADER_BYTES, 0);
-        let sum = crc(&[&h]);
+        let sum = crc32(&[&h]);
         h[4..8].copy_from_slice(&sum.to_be_bytes());
         h.extend_from_slice(data);
         h
@@ -205,7 +236,7 @@ pub(crate) mod tests {
             let mut image = uimage(arch::MIPS, 0, 0, 0, b"raw");
             image[at] = value;
             image[4..8].fill(0);
-            let sum = crc(&[&image[..HEADER_BYTES]]);
+            let sum = crc32(&[&image[..HEADER_BYTES]]);
             image[4..8].copy_from_slice(&sum.to_be_bytes());
             image
         };

@@ -82,7 +82,7 @@ fn dumped(text: &str) -> Vec<Register> {
             let value: Option<Vec<u8>> = pairs.iter().map(byte).collect();
             if let Some(value) = value.filter(|v| !v.is_empty() && !name.is_empty()) {
                 out.push(Register {
-                    name: name.to_lowercase(),
+                    name: name.to_ascii_lowercase(),
                     alias: None,
                     number: None,
                     group: "dump".into(),

@@ -75,7 +75,19 @@ export class Machine {
     return file;
   }
 
-  putDrive() {}
+  /** What was put, and what is in the drives. @type {Set<string>} */
+  #media = new Set();
+  /** @type {Record<string, string | null>} */
+  #drives = { 'ide1-cd0': null, floppy0: null };
+
+  /** @param {string} name @param {Blob} data */
+  putDrive(name, data) {
+    this.#media.add(name);
+    this.#sizes[name] = data.size;
+  }
+
+  /** @type {Record<string, number>} */
+  #sizes = {};
 
   #logging = false;
 
@@ -166,6 +178,11 @@ export class Machine {
       { name: 'nic', kind: 'bool', description: 'its network interface', value: true, default: true },
       { name: 'kernel', kind: 'file', description: 'kernel to start' },
       { name: 'append', kind: 'text', description: 'its command line' },
+      { name: 'devices', kind: 'devices', description: 'cards on the PCI bus' },
+      { name: 'virtio0', kind: 'file', description: 'virtio disk 0' },
+      { name: 'boot', kind: 'text', description: 'boot order' },
+      { name: 'vga', kind: 'bool', description: 'whether the graphics card is there', value: true, default: true },
+      { name: 'rtc', kind: 'int', description: 'what the clock shows at first' },
       { name: 'icount', kind: 'int', description: 'virtual nanoseconds of an instruction' },
     ],
     'x-machine-set': ({ name, value }) => {
@@ -179,6 +196,17 @@ export class Machine {
     'x-snapshot-save': ({ file }) => {
       this.#files.set(file, new TextEncoder().encode('TINAMOU mipsel'));
       this.#written.push(file);
+    },
+    'query-block': () => Object.entries(this.#drives).map(([device, file]) => ({
+      device, removable: true, ...(file ? { inserted: { file, image: { 'virtual-size': this.#sizes[file] } } } : {}),
+    })),
+    'blockdev-change-medium': ({ device, filename }) => {
+      if (!this.#media.has(filename)) throw new Error(`Could not open '${filename}'`);
+      this.#drives[device] = filename;
+    },
+    eject: ({ device }) => {
+      this.#drives[device] = null;
+      this.#event('DEVICE_TRAY_MOVED', { device, id: '', 'tray-open': true });
     },
     'fake-felt': () => this.#felt.join(' '),
     quit: () => {

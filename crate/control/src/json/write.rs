@@ -22,15 +22,15 @@ fn write(out: &mut String, value: &Value, depth: Option<usize>) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
-        Value::Number(n) => match n.as_f64() {
-            // Whole numbers go without a fraction.
-            Some(f) if n.is_f64() && f.fract() == 0.0 && f.abs() < 1e15 => {
-                let _ = write!(out, "{f}");
-            }
-            _ => {
-                let _ = write!(out, "{n}");
-            }
-        },
+        Value::Number(n) => {
+            let _ = match (n.as_i64(), n.as_u64(), n.as_f64().unwrap_or(0.0)) {
+                (Some(n), ..) => write!(out, "{n}"),
+                (_, Some(n), _) => write!(out, "{n}"),
+                // Whole numbers go without a fraction.
+                (.., f) if f == 0.0 || (1e-5..1e15).contains(&f.abs()) => write!(out, "{f}"),
+                (.., f) => write!(out, "{f:e}"),
+            };
+        }
         Value::String(s) => text(out, s),
         Value::Array(items) => list(out, '[', ']', items.iter(), depth, |out, item, inner| {
             write(out, item, inner);

@@ -74,7 +74,7 @@ fn refuse<T>(text: impl Into<String>) -> Result<T, Error> {
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => crate::json::line(other),
     }
 }
 

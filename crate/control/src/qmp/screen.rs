@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc};
 use serde_json::Value;
-use tinamou_core::Frame;
+use tinamou_core::{Frame, crc32};
 
 use super::done;
 use crate::cx::{Args, Cx};
@@ -22,12 +22,9 @@ fn ppm(frame: &Frame) -> Vec<u8> {
 
 fn chunk(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
     out.extend((data.len() as u32).to_be_bytes());
-    let mut crc = Crc::new();
-    crc.update(kind);
-    crc.update(data);
     out.extend_from_slice(kind);
     out.extend_from_slice(data);
-    out.extend(crc.sum().to_be_bytes());
+    out.extend(crc32(&[kind, data]).to_be_bytes());
 }
 
 /// PNG (W3C Recommendation, second edition): 8 bits a sample, red, green, blue, no filter.

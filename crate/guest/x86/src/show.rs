@@ -76,8 +76,8 @@ pub fn registers(cpu: &X86, state: &State) -> String {
         }
         let name = match (n, long) {
             (8.., _) => format!("R{n}"),
-            (_, true) => format!("R{}", GPR_NAMES[n].to_uppercase()),
-            _ => format!("E{}", GPR_NAMES[n].to_uppercase()),
+            (_, true) => format!("R{}", GPR_NAMES[n].to_ascii_uppercase()),
+            _ => format!("E{}", GPR_NAMES[n].to_ascii_uppercase()),
         };
         let end = if i % 4 == 3 { '\n' } else { ' ' };
         let v = gpr(n) & (u64::MAX >> (64 - 4 * digits));
@@ -122,7 +122,7 @@ pub fn registers(cpu: &X86, state: &State) -> String {
         out.push('\n');
     };
     for (n, name) in SEG_NAMES.iter().enumerate() {
-        segment(&name.to_uppercase(), &cpu.seg(state, n));
+        segment(&name.to_ascii_uppercase(), &cpu.seg(state, n));
     }
     segment("LDT", &s.ldtr);
     segment("TR", &s.tr);

@@ -87,7 +87,7 @@ impl Sig {
 
     /// Name, as strsignal's without the prefix: `SEGV`.
     pub fn name(self) -> String {
-        format!("{self:?}").to_uppercase()
+        format!("{self:?}").to_ascii_uppercase()
     }
 }
 

@@ -1,0 +1,45 @@
+// @ts-check
+/**
+ * Functions that no guest needs to boot, by their names in Rust: monitors, the debugger, saved states, formats of images, cards. They come after the
+ * rest of the emulator. One that is called all the same while a guest boots costs a request, nothing more; `tests/web/split.mjs` says so.
+ */
+
+const COLD = [
+  // Control: everything but a session's start, `query-status` and what a page asks for while it makes a machine.
+  /tinamou_control::(hmp|gdb|snapshots|objects|ringbuf|schema::(introspect|reference|typescript|docs))/,
+  /tinamou_control::qmp::(qom|block|machine|debug|chardev|plug(?!.*clear_cards)|nodes|migration|dump|memory|screen|input(?!::\{)|objects|net|human|keys)\b/,
+  /tinamou_control::qmp::protocol::schema/,
+  /machine_gdb|labrun_|^assemble|tinamou_web::(gdb|lab)|tinamou_lab::|serde_json::de::/,
+  // States of machines.
+  /(Device|Driven|Stored|VirtioDevice|Guest|VirtioPci\S*|Machine)>?::(load|save|restore|stored?|load_state|save_state|rewind|snapshot)\b/,
+  /tinamou_machine::(snapshot::(?!Identity)|history|inspect|debug)/,
+  /tinamou_x86::state::|(Mips|X86)>::(save|load)\b/,
+  /miniz_oxide|flate2|lz4_flex|image::gunzip/,
+  // What people read.
+  /iced_x86::formatter|::(disassemble|dump|describe|described|explain|debug_description|debug_write|debug_read)\b/,
+  /tinamou_\w+::(gdb|show|explain|disas)\b/,
+  /tinamou_ir::text|describe_registers|tinamou_ir::print/,
+  /core\[?\w*\]?::num::(imp::)?(flt2dec|dec2flt)|<f(32|64) as core|to_uppercase|zmij::|crc32fast::|json::parse::float/,
+  /serde_json::(value::Value as core::fmt|number::Number as serde)|serde_core::ser::Serialize for serde_json/,
+  // Images of their own formats, and cards that a board has when asked for.
+  /block::(qcow2|overlay)/,
+  /tinamou_hw::virtio::(?!pci::VirtioPci<\S+>::new)/,
+  /tinamou_hw::net::(?!pcnet).*::(write|write_sized|write_register|read|read_register|receive|transmit|send|load|save)\b/,
+  /tinamou_x86::fpu::(transcendental|crypto)|tinamou_x86::mmu::.*::leaves|tinamou_hw::isa::ps2::Mouse/,
+  /(Machine|MachineError) as [\w:]+(Driven>::(plug|unplug|show_block)|Display>::fmt)|tinamou_web::error::sentence|Setup::set\b/,
+];
+
+/** Tables that only such functions read, by their names in the linker's map. */
+const COLD_DATA = [
+  /4zmij11STATIC_DATA/,
+  /7dec2flt5table17POWER_OF_FIVE_128/,
+  /7flt2dec8strategy5grisu12CACHED_POW10/,
+  /8iced_x869formatter/,
+  /9crc32fast5table/,
+];
+
+/** @param {string} name */
+export const coldData = (name) => COLD_DATA.some((pattern) => pattern.test(name));
+
+/** @param {string} name */
+export const cold = (name) => COLD.some((pattern) => pattern.test(name));

@@ -1,0 +1,59 @@
+// @ts-check
+/** What comes before a machine: workers with the emulator in them, the files of a plan, and what a tab cannot give. */
+
+import { sentence } from './dom.js';
+import { fetchSource } from './guests.js';
+import { Client, bundleOf } from './protocol.js';
+
+/** @typedef {import('./plan.js').Plan} Plan */
+
+/** A worker that has loaded the emulator of a target already, for a start that is likely. @type {{ bundle: string | undefined, worker: Worker } | null} */
+let spare = null;
+
+const newWorker = () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'machine' });
+
+/** @param {string} target */
+export function prepare(target) {
+  const bundle = bundleOf(target);
+  if (spare?.bundle === bundle) return;
+  spare?.worker.terminate();
+  const worker = newWorker();
+  spare = { bundle, worker };
+  new Client(worker).call('load', { target }).catch(() => {});
+}
+
+/** A worker for a target, prepared if there is one. @param {string} target */
+export function takeWorker(target) {
+  if (!spare || spare.bundle !== bundleOf(target)) return newWorker();
+  const { worker } = spare;
+  spare = null;
+  return worker;
+}
+
+/** Drives and snapshots are read piece by piece, everything else at once. */
+const PIECEWISE = /^(hd|fd|cdrom|virtio|incoming)/;
+
+/** The contents of a plan's files. @param {Plan} of @param {(done: number, all: number) => void} progress @returns {Promise<Record<string, ArrayBuffer | Blob>>} */
+export async function fetchAll({ files }, progress) {
+  /** @type {Record<string, [number, number]>} */
+  const parts = {};
+  const named = Object.entries(files).map(async ([name, source]) => {
+    const content = source.blob
+      ? await (PIECEWISE.test(name) ? source.blob : source.blob.arrayBuffer())
+      : await fetchSource(source, (done, all) => {
+          parts[name] = [done, all];
+          const sum = Object.values(parts).reduce(([d, a], [done, all]) => [d + done, a + all], [0, 0]);
+          progress(sum[0], sum[1]);
+        });
+    return /** @type {[string, ArrayBuffer | Blob]} */ ([name, content]);
+  });
+  return Object.fromEntries(await Promise.all(named));
+}
+
+/** What a tab cannot give. @param {unknown} e @param {Plan} of */
+export function explained(e, of) {
+  const text = sentence(e);
+  if (!/memory|allocat|RangeError|grow/i.test(text)) return e;
+  const mib = Number(of.options.m ?? 0) / (1 << 20);
+  return new Error(`${text}. A browser gives a tab 2 to 4 GiB for guest, emulator and generated code; this machine asks for ${mib} MiB. Choose less in its options.`);
+}

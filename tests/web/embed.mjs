@@ -239,24 +239,25 @@ export async function embedTests(browser) {
     await page.getByRole('button', { name: 'Restart' }).click();
     await reads(page, '#state', 'running');
     await page.waitForSelector('.lab-view [aria-current]');
-    // Step of the tool bar: by the view's own debugger while it is open, and by one of its own after it.
-    const counted = async () => Number(((await page.locator('#icount').textContent()) ?? '').replaceAll(',', ''));
-    await page.locator('#run').click();
-    await reads(page, '#state', 'paused');
+  });
+  await onPage('lab view: Step of the tool bar, while the view is open and after it', `${server.url}?guest=lab&paused&icount=3`, async (page) => {
+    await reads(page, '#state', 'prelaunch');
+    await page.getByRole('button', { name: 'Lab view' }).click();
+    await page.waitForSelector('.lab-view [aria-current]');
+    let count = 0;
     for (const closing of [false, true]) {
       if (closing) {
         await page.getByRole('button', { name: 'Lab view' }).click();
         await page.waitForFunction(() => document.getElementById('lab')?.hidden);
       }
       for (let steps = 0; steps < 2; steps++) {
-        const before = await counted();
         await page.locator('#step').click();
-        await page.waitForFunction((n) => {
-          const count = Number(document.getElementById('icount')?.textContent?.replaceAll(',', ''));
-          return count === n + 1 || count === n + 2;
-        }, before);
+        count = Number(await (await page.waitForFunction((before) => {
+          const now = Number(document.getElementById('icount')?.textContent?.replaceAll(',', ''));
+          return (now === before + 1 || now === before + 2) && now;
+        }, count)).jsonValue());
       }
-      if (!closing) await reads(page, '.lab-view .state', 'instructions');
+      if (!closing) await reads(page, '.lab-view .state', `${count} instructions`);
       same(String(await page.locator('#alert').isVisible()), 'false');
     }
   });

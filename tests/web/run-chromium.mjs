@@ -9,6 +9,7 @@ import { launchChromium } from './browser.mjs';
 import { displayTests } from './display.mjs';
 import { golden, sessions } from './guests.mjs';
 import { lookTests } from './look.mjs';
+import { mediaTests } from './media.mjs';
 import { pageTests, shows } from './page.mjs';
 import { workerTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
@@ -66,6 +67,7 @@ try {
   });
   await displayTests(browser, server.url);
   await lookTests(browser, server.url);
+  await mediaTests(browser, server.url);
   await workerTests(browser, server.url);
 
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();

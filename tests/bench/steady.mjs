@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * A page that runs for a while: memory of its renderer, the worker's wasm memory and what is compiled, every so often. `steady.mjs [MINUTES [GUEST]]`;
- * the guest has a shell, which works without end. Needs ./build.sh web and ./build.sh guests; no part of the tests.
+ * A page that runs for a while: memory of its renderer, the worker's wasm memory and what is compiled, every so often. `steady.mjs [MINUTES [GUEST [COMMANDS]]]`;
+ * the guest's shell runs the commands again and again. Needs ./build.sh web and ./build.sh guests; no part of the tests.
  */
 
 import fs from 'node:fs';
@@ -13,7 +13,7 @@ import { launchChromium } from '../web/browser.mjs';
 const minutes = Number(process.argv[2] ?? 10);
 const guest = process.argv[3] ?? 'debian-mipsel';
 const EVERY_MS = 30_000;
-const WORK = 'while :; do sha256sum /bin/busybox; ls -R /proc/self /bin | sort | tail -1; sleep 1; done';
+const work = process.argv[4] ?? 'sha256sum /bin/busybox; ls -R /proc/self /bin | sort | tail -1';
 
 const server = await startServer();
 const browser = await launchChromium();
@@ -21,7 +21,7 @@ try {
   const page = await browser.newPage();
   await page.goto(`${server.url}?guest=${guest}`);
   await page.waitForFunction(() => /[#$] *$/.test((document.querySelector('.xterm-rows')?.textContent ?? '').replaceAll('\u00a0', ' ').trim()), undefined, { timeout: 180_000 });
-  await page.keyboard.type(`${WORK}\r`);
+  await page.keyboard.type(`while :; do ${work}; sleep 1; done\r`);
   const cdp = await browser.newBrowserCDPSession();
   /** Resident memory of the largest renderer in MiB. */
   const renderer = async () => {

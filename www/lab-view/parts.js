@@ -16,7 +16,9 @@ const ROW_BYTES = 16;
 const STACK_WORDS = 32;
 /** Groups of registers that are open at first. */
 const OPEN_GROUPS = ['cpu', 'core', 'dump'];
-const GROUP_TITLES = /** @type {Record<string, string>} */ ({ cpu: 'General', core: 'General', dump: 'Registers', cp0: 'System', fpu: 'Floating point' });
+/** Characters of a name and a value that fit side by side with another. */
+const ROW_CHARS = 14;
+const GROUP_TITLES = /** @type {Record<string, string>} */ ({ cpu: 'General', core: 'General', dump: 'Registers', cp0: 'System', fpu: 'Floating point', sse: 'SSE' });
 
 /** @param {Session} session @param {string} label @param {string} value @param {(text: string) => void} go */
 function place(session, label, value, go) {
@@ -100,7 +102,9 @@ export function registers(session) {
     };
     cell.addEventListener('click', change);
     cell.addEventListener('keydown', (ev) => ev.key === 'Enter' && ev.target === cell && change());
-    frame.querySelector('dl')?.append(el('div', {}, el('dt', { title: alias ? name : '' }, alias ?? name), cell));
+    // A long value has a line of its own.
+    const wide = (alias ?? name).length + register.value.replace('0x', '').length > ROW_CHARS;
+    frame.querySelector('dl')?.append(el('div', wide ? { class: 'wide' } : {}, el('dt', { title: alias ? name : '' }, alias ?? name), cell));
     cells.set(name, cell);
     return cell;
   }

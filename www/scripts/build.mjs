@@ -92,9 +92,11 @@ const LINKED = '    wasm = instance.exports;\n';
 /** Takes what no guest needs to boot out of a bundle, into a file of its own. @param {string} bundle */
 function divide(bundle) {
   const wasm = wasmOf(bundle);
-  const { first, rest } = split(fs.readFileSync(wasm), cold, places(fs.readFileSync(mapOf(bundle), 'utf8'), coldData));
+  const { first, rest, moved } = split(fs.readFileSync(wasm), cold, places(fs.readFileSync(mapOf(bundle), 'utf8'), coldData));
   fs.writeFileSync(wasm, first);
   fs.writeFileSync(wasmOf(bundle, 'rest'), rest);
+  // For who asks what called for the rest: `tests/web/split.mjs`.
+  fs.writeFileSync(path.join(CACHE, `${bundle}.moved.json`), JSON.stringify(moved));
   const file = path.join(WWW, 'pkg', bundle, 'tinamou_web.js');
   const bindings = fs.readFileSync(file, 'utf8');
   if (bindings.split(LINKED).length !== 2) throw new Error(`${file}: wasm-bindgen writes its bindings otherwise now`);

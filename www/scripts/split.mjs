@@ -121,7 +121,7 @@ function cut(all, ranges) {
  * @param {Uint8Array} bytes a module with names
  * @param {(name: string) => boolean} cold whether a function is to move; what only such ones call moves with them
  * @param {{ at: number, size: number }[]} [data] statics that only such functions read
- * @returns {{ first: Buffer, rest: Buffer, moved: string[] }}
+ * @returns {{ first: Buffer, rest: Buffer, moved: Record<number, string> }} `moved`: names of what moved, by its index in the first part
  */
 export function split(bytes, cold, data = []) {
   const all = sections(bytes);
@@ -235,5 +235,5 @@ export function split(bytes, cold, data = []) {
   if (dataSection) dataSection.body = segmentBytes(left);
   const count = all.find((s) => s.id === SECTION.dataCount);
   if (count) count.body = Buffer.from(leb(left.length));
-  return { first: moduleOf(all), rest, moved: moved.map((index) => names.get(index) ?? '') };
+  return { first: moduleOf(all), rest, moved: Object.fromEntries(moved.map((index) => [index, names.get(index) ?? ''])) };
 }

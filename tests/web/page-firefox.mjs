@@ -67,6 +67,18 @@ export async function firefoxPageTests() {
       await page.type('a');
       await red(45);
     });
+    await onPage('drives: a dropped file becomes a CD, eject', async () => {
+      await page.goto(`${server.url}?guest=lab`);
+      await shows('lab>');
+      await page.evaluate(`(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['text'], 'note.txt'));
+        for (const type of ['dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: data, cancelable: true }));
+      })()`);
+      await page.until(`document.querySelector('[data-drive=ide1-cd0]').textContent.includes('note.txt on a CD')`);
+      await page.click('[aria-label="Eject CD"]');
+      await page.until(`document.querySelector('[data-drive=ide1-cd0]').textContent.includes('empty')`);
+    });
     await onPage('a failure is told', async () => {
       await page.goto(`${server.url}?guest=lab`);
       await shows('lab>');

@@ -75,9 +75,9 @@ export async function firefoxPageTests() {
         data.items.add(new File(['text'], 'note.txt'));
         for (const type of ['dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: data, cancelable: true }));
       })()`);
-      await page.until(`document.querySelector('[data-drive=ide1-cd0]').textContent.includes('note.txt on a CD')`);
+      await page.until(`document.querySelector('[data-drive=ide1-cd0]')?.textContent.includes('note.txt on a CD')`);
       await page.click('[aria-label="Eject CD"]');
-      await page.until(`document.querySelector('[data-drive=ide1-cd0]').textContent.includes('empty')`);
+      await page.until(`document.querySelector('[data-drive=ide1-cd0]')?.textContent.includes('empty')`);
     });
     await onPage('a failure is told', async () => {
       await page.goto(`${server.url}?guest=lab`);

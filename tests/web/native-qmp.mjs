@@ -74,13 +74,7 @@ export class NativeMachine {
    */
   async qmp(execute, args) {
     if (!this.#monitor) {
-      const socket = path.join(this.#folder, 'qmp');
-      await this.#until(() => fs.existsSync(socket), 'a QMP socket', 20);
-      const monitor = net.createConnection(socket).setEncoding('utf8');
-      monitor.on('data', (text) => ((this.#reply += text), this.#look()));
-      // It goes with the machine.
-      monitor.on('error', () => {});
-      this.#monitor = monitor;
+      this.#monitor = await this.#connect(path.join(this.#folder, 'qmp'));
       await this.qmp('qmp_capabilities');
     }
     this.#reply = '';
@@ -95,6 +89,20 @@ export class NativeMachine {
     await this.#until(answered, `a reply to ${execute}`);
     if (answer.error) throw new Error(answer.error.desc);
     return answer.return;
+  }
+
+  /** @param {string} socket */
+  async #connect(socket) {
+    await this.#until(() => fs.existsSync(socket), 'a QMP socket', 20);
+    for (;;) {
+      const monitor = net.createConnection(socket).setEncoding('utf8');
+      monitor.on('data', (text) => ((this.#reply += text), this.#look()));
+      // It goes with the machine; and a socket is there a moment before anybody listens.
+      const there = await new Promise((resolve) => monitor.on('connect', () => resolve(true)).on('error', () => resolve(false)));
+      if (there) return monitor;
+      if (this.#child.exitCode !== null) throw new Error(`the program ended\n${this.#errors}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** Ends it. @returns {Promise<string>} the hash of its state */

@@ -214,7 +214,9 @@ async function depart(id, trip, file) {
     await machine.expect(half);
     await machine.qmp('stop');
     await machine.qmp('migrate', { uri: `file:${file}` });
-    same((await machine.qmp('query-migrate')).status, 'completed');
+    let status = 'setup';
+    while (['setup', 'active', 'device'].includes(status)) ({ status } = await machine.qmp('query-migrate'));
+    same(status, 'completed');
     return await machine.quit();
   } finally {
     machine.kill();

@@ -39,6 +39,8 @@ pub struct Core {
     pub watches: Option<Box<Watches>>,
     /// The vCPU has given up the rest of its turn.
     pub yielded: bool,
+    /// Another vCPU would run: there is somebody to give it up for.
+    pub others_ready: bool,
 }
 
 impl Core {
@@ -434,8 +436,10 @@ impl Cx for Run<'_> {
     }
 
     fn yield_turn(&mut self) {
-        self.core.yielded = true;
-        self.core.pend(pending::LEAVE);
+        if self.core.others_ready {
+            self.core.yielded = true;
+            self.core.pend(pending::LEAVE);
+        }
     }
 
     fn invalidate_code(&mut self, gpa: Gpa, bytes: u32) {

@@ -114,6 +114,11 @@ impl Vcpu {
         self.waiting.get(n)?.as_ref()?.timer_ns
     }
 
+    /// Says whether a vCPU that gives up its turn does it for somebody.
+    pub fn set_others_ready(&mut self, ready: bool) {
+        self.core.others_ready = ready;
+    }
+
     /// Whether the vCPU gave up its turn since the last call.
     pub fn take_yield(&mut self) -> bool {
         core::mem::take(&mut self.core.yielded)

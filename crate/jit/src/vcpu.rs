@@ -133,6 +133,7 @@ impl Vcpu {
             slow_accesses: 0,
             watches: None,
             yielded: false,
+            others_ready: false,
         };
         let translator = interp::Translator::default();
         let table = guest.slots();

@@ -80,6 +80,8 @@ impl Machine {
         let before = self.icount();
         self.vcpu.take_hit();
         let end = self.with_vcpu(|vcpu, around| vcpu.step_one(around, !how.interrupts && !waits));
+        // Nobody else runs while one is stepped.
+        self.vcpu.take_yield();
         match end {
             VcpuEnd::Debug => {
                 self.pass_watched();

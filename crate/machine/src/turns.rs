@@ -58,6 +58,10 @@ impl Machine {
             };
         }
         self.look_at_cpu(self.turn.cpu);
+        // Who is not ready now becomes it by a pin, and that ends the turn.
+        let mut others = (0..count).filter(|&n| n != self.turn.cpu);
+        let ready = others.any(|n| self.vcpu.would_run(n));
+        self.vcpu.set_others_ready(ready);
         self.turn.until
     }
 

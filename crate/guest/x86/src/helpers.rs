@@ -91,8 +91,8 @@ helpers! {
     STI_CLI = "sti_cli" [reads writes faults];
     /// HLT.
     HLT = "hlt" [reads];
-    /// PAUSE: the turn ends.
-    PAUSE = "pause" [];
+    /// PAUSE: the turn ends if another vCPU is ready.
+    PAUSE = "pause" [faults];
     /// CLTS.
     CLTS = "clts" [faults];
     /// LMSW.

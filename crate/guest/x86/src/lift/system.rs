@@ -11,7 +11,6 @@ use crate::{fault, flags, helpers, sys};
 /// PAUSE among several vCPUs: another one's turn comes.
 pub fn pause(l: &mut Lifter<'_>) {
     l.b.call(helpers::PAUSE, &[]);
-    l.leave_after();
 }
 
 /// Lifts a system instruction; false if it is none.

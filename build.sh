@@ -96,6 +96,16 @@ node_ready() {
 
 browsers() { debian chromium=chromium; }
 
+# QEMU's own client of its machine protocol.
+qmp_client() {
+  export PYTHONPATH=$cache/python${PYTHONPATH:+:$PYTHONPATH}
+  python3 -c 'import qemu.qmp' 2>/dev/null && return 0
+  debian pip3=python3-pip
+  say "installing qemu.qmp"
+  python3 -m pip install --quiet --no-warn-script-location --target "$cache/python" qemu.qmp==0.0.3 >/dev/null ||
+    say "no qemu.qmp from PyPI: its test is left out"
+}
+
 # ---- verbs ----
 
 web() { # the web bundle: www/pkg, www/vendor, www/guests
@@ -172,6 +182,7 @@ test() { # format, lints, all tests on all engines
   node_ready
   browsers
   debian cpio=cpio python3=python3 gdb-multiarch=gdb-multiarch
+  qmp_client
   mkdir -p build
   : >build/test.log
   step format cargo fmt --all --check

@@ -173,5 +173,9 @@ fn how_to_start(options: &Options) -> Start {
     start.uuid = options.uuid.clone();
     start.actions.reboot_ends = options.no_reboot;
     start.actions.shutdown_pauses = options.no_shutdown;
+    start.actions.panic = options.panic;
+    if let Some(action) = options.watchdog {
+        start.actions.watchdog = action;
+    }
     start
 }

@@ -2,6 +2,7 @@
 //!
 //! Parsing opens no file and touches no machine; what comes out is [`Options`], or text to print.
 
+use tinamou_control::PanicAction;
 use tinamou_machine::{Accel, Arch, Target};
 
 pub mod chardev;
@@ -116,6 +117,10 @@ pub struct Options {
     pub no_reboot: bool,
     /// Stay where the guest powers off.
     pub no_shutdown: bool,
+    /// When the guest says that it broke.
+    pub panic: PanicAction,
+    /// When a watchdog is not kept quiet.
+    pub watchdog: Option<&'static str>,
     /// `-rtc`.
     pub rtc_base: Option<RtcBase>,
     /// Our own, for scripts.
@@ -183,6 +188,8 @@ impl Options {
             nic: true,
             no_reboot: false,
             no_shutdown: false,
+            panic: PanicAction::default(),
+            watchdog: None,
             rtc_base: None,
             x: Own::default(),
         }

@@ -149,7 +149,7 @@ impl Session {
             if heard.over {
                 return End::Text;
             }
-            self.ctl.slice_ended(&mut self.host, end);
+            let end = self.ctl.slice_ended(&mut self.host, end);
             if let Some(gdb) = &mut self.gdb {
                 gdb.ended(&mut self.ctl, &mut self.host, end);
             }
@@ -176,7 +176,7 @@ impl Session {
             Cause::HostQuit => End::Quit,
             Cause::HostSignal => End::Signal(self.signal),
             Cause::HostReset | Cause::GuestReset => End::Reset,
-            Cause::GuestShutdown => End::Shutdown,
+            Cause::GuestShutdown | Cause::GuestBroke => End::Shutdown,
             Cause::GuestPanic => End::Panic,
         })
     }

@@ -160,7 +160,7 @@ impl Machine {
             self.ran.0 += after.0 - before.0;
             self.ran.1 += after.1 - before.1;
         }
-        self.ctl.slice_ended(&mut self.host, end);
+        let end = self.ctl.slice_ended(&mut self.host, end);
         self.gdb_ended(end);
         let (kind, until_ns) = match end {
             SliceEnd::Budget => ("budget", None),

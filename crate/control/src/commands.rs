@@ -59,6 +59,24 @@ pub static EVENTS: &[Event] = &[
     .data(&IO_ERROR_DATA),
     event("DEVICE_DELETED", "1.5", "A device is gone.").data(&DELETED_DATA),
     event("DUMP_COMPLETED", "2.6", "A dump is done.").data(&DUMP_DATA),
+    event(
+        "WATCHDOG",
+        "0.13",
+        "A watchdog was not kept quiet; `action` is what follows.",
+    )
+    .data(&WATCHDOG_DATA),
+    event(
+        "GUEST_PANICKED",
+        "1.3",
+        "The guest broke; `action` is what follows.",
+    )
+    .data(&PANIC_DATA),
+    event(
+        "GUEST_CRASHLOADED",
+        "5.0",
+        "The guest broke, and another one is to find out why.",
+    )
+    .data(&PANIC_DATA),
     event("STOP", "0.12", "The machine stopped."),
     event("RESUME", "0.12", "The machine runs."),
     event(

@@ -57,6 +57,10 @@ pub enum RunState {
     InternalError,
     /// A disk failed, and it was to stop.
     IoError,
+    /// A watchdog was not kept quiet.
+    Watchdog,
+    /// The guest said that it broke.
+    GuestPanicked,
 }
 
 impl RunState {
@@ -76,6 +80,8 @@ impl RunState {
             RunState::Debug => "debug",
             RunState::InternalError => "internal-error",
             RunState::IoError => "io-error",
+            RunState::Watchdog => "watchdog",
+            RunState::GuestPanicked => "guest-panicked",
         }
     }
 }
@@ -93,8 +99,10 @@ pub enum Cause {
     GuestShutdown,
     /// The guest reset.
     GuestReset,
-    /// A device stopped the machine.
+    /// A device stopped the machine, or the guest broke and that is a failure.
     GuestPanic,
+    /// The guest said that it broke.
+    GuestBroke,
 }
 
 impl Cause {
@@ -106,14 +114,14 @@ impl Cause {
             Cause::HostSignal => "host-signal",
             Cause::GuestShutdown => "guest-shutdown",
             Cause::GuestReset => "guest-reset",
-            Cause::GuestPanic => "guest-panic",
+            Cause::GuestPanic | Cause::GuestBroke => "guest-panic",
         }
     }
 
     fn by_guest(self) -> bool {
         matches!(
             self,
-            Cause::GuestShutdown | Cause::GuestReset | Cause::GuestPanic
+            Cause::GuestShutdown | Cause::GuestReset | Cause::GuestPanic | Cause::GuestBroke
         )
     }
 }
@@ -125,6 +133,43 @@ pub struct Actions {
     pub reboot_ends: bool,
     /// A power-off stops the machine, which stays (`-no-shutdown`).
     pub shutdown_pauses: bool,
+    /// When the guest says that it broke.
+    pub panic: PanicAction,
+    /// When a watchdog is not kept quiet: QEMU's word.
+    pub watchdog: &'static str,
+}
+
+/// What happens when the guest says that it broke.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum PanicAction {
+    /// The machine stops.
+    Pause,
+    /// The emulator ends.
+    #[default]
+    Shutdown,
+    /// It ends with an error.
+    ExitFailure,
+    /// Nothing.
+    None,
+}
+
+impl PanicAction {
+    /// By QEMU's word.
+    pub fn named(word: &str) -> Option<PanicAction> {
+        Some(match word {
+            "pause" => PanicAction::Pause,
+            "shutdown" => PanicAction::Shutdown,
+            "exit-failure" => PanicAction::ExitFailure,
+            "none" => PanicAction::None,
+            _ => return None,
+        })
+    }
+}
+
+/// A watchdog's action by QEMU's word.
+pub fn watchdog_action(word: &str) -> Option<&'static str> {
+    let words = crate::types::WATCHDOG_ACTION.values;
+    words.iter().copied().find(|w| *w == word)
 }
 
 /// How a machine begins.
@@ -162,6 +207,8 @@ impl Start {
             actions: Actions {
                 reboot_ends: false,
                 shutdown_pauses: false,
+                panic: PanicAction::default(),
+                watchdog: "reset",
             },
         }
     }
@@ -231,6 +278,8 @@ pub struct Controller {
     /// Buttons of the mouse that are held.
     pub(crate) buttons: u8,
     pub(crate) dump: Dump,
+    /// The guest was reset or interrupted from outside.
+    pub(crate) stirred: bool,
 }
 
 impl Controller {
@@ -260,6 +309,7 @@ impl Controller {
             io_status: BTreeMap::new(),
             buttons: 0,
             dump: Dump::default(),
+            stirred: false,
             start,
         }
     }
@@ -423,6 +473,18 @@ impl Controller {
         self.cards_reset(host);
     }
 
+    /// A reset that the guest caused.
+    pub(crate) fn guest_reset(&mut self, host: &mut dyn Host) {
+        if self.actions.reboot_ends {
+            return self.shut_down(host, Cause::GuestReset);
+        }
+        if let Some(machine) = host.machine() {
+            machine.reset();
+        }
+        self.was_reset(host, Cause::GuestReset);
+        self.cards_reset(host);
+    }
+
     fn was_reset(&mut self, host: &dyn Host, cause: Cause) {
         self.event(host, "RESET", cause_data(cause));
         let stays = [
@@ -455,9 +517,10 @@ impl Controller {
         }
     }
 
-    /// A slice is over.
-    pub fn slice_ended(&mut self, host: &mut dyn Host, end: SliceEnd) {
+    /// A slice is over. Returns how the host is to take it: a guest that waited may have something to do now.
+    pub fn slice_ended(&mut self, host: &mut dyn Host, end: SliceEnd) -> SliceEnd {
         self.news(host);
+        let stirred = std::mem::take(&mut self.stirred);
         match end {
             SliceEnd::Shutdown => self.shut_down(host, Cause::GuestShutdown),
             SliceEnd::Reset if self.actions.reboot_ends => {
@@ -477,6 +540,10 @@ impl Controller {
             | SliceEnd::Halted { .. }
             | SliceEnd::WaitingForHost
             | SliceEnd::Debug => {}
+        }
+        match end {
+            SliceEnd::Halted { .. } if stirred => SliceEnd::Budget,
+            end => end,
         }
     }
 

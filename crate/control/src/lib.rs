@@ -27,5 +27,5 @@ mod snapshots;
 pub mod transfer;
 pub mod types;
 
-pub use controller::{Cause, Controller, MonitorId, RunState, Start};
+pub use controller::{Cause, Controller, MonitorId, PanicAction, RunState, Start, watchdog_action};
 pub use driven::{Driven, Host};

@@ -1,9 +1,11 @@
-//! What happens in the machine by itself, as events: the guest sets its clock, a disk fails, a tray moves, a card is let go of.
+//! What happens in the machine by itself, as events: the guest sets its clock, a disk fails, a tray moves, a card is let go of, the guest
+//! breaks, a watchdog is not kept quiet. What follows comes at the end of the slice.
 
 use serde_json::{Map, Value, json};
 use tinamou_core::{ErrorAction, News};
+use tinamou_machine::Arch;
 
-use crate::controller::Controller;
+use crate::controller::{Cause, Controller, PanicAction, RunState};
 use crate::driven::Host;
 use crate::qmp::{block, qom};
 
@@ -60,6 +62,56 @@ impl Controller {
                 self.event(host, "BLOCK_IO_ERROR", data);
             }
             News::Ejected { slot } => self.ejected(host, slot),
+            News::Watchdog => self.watchdog(host),
+            News::Panicked => self.panicked(host),
+            News::CrashLoaded => {
+                put("action", "run".into());
+                self.event(host, "GUEST_CRASHLOADED", data);
+            }
+        }
+    }
+
+    /// A watchdog was not kept quiet.
+    fn watchdog(&mut self, host: &mut dyn Host) {
+        let action = self.actions.watchdog;
+        let data = Map::from_iter([("action".to_owned(), action.into())]);
+        self.event(host, "WATCHDOG", data);
+        self.stirred = true;
+        match action {
+            "reset" => self.guest_reset(host),
+            "shutdown" => self.power_down(host),
+            "poweroff" => self.ended = Some(Cause::GuestShutdown),
+            "pause" => self.pause(host, RunState::Watchdog),
+            "inject-nmi" if self.setup.target().arch == Arch::X86 => {
+                if let Some(machine) = host.machine() {
+                    machine.nmi();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The guest said that it broke.
+    fn panicked(&mut self, host: &mut dyn Host) {
+        let action = match self.actions.panic {
+            PanicAction::Shutdown if self.actions.shutdown_pauses => PanicAction::Pause,
+            other => other,
+        };
+        let word = match action {
+            PanicAction::Pause => "pause",
+            PanicAction::Shutdown | PanicAction::ExitFailure => "poweroff",
+            PanicAction::None => "run",
+        };
+        let data = Map::from_iter([("action".to_owned(), word.into())]);
+        self.event(host, "GUEST_PANICKED", data);
+        if action == PanicAction::None {
+            return;
+        }
+        self.pause(host, RunState::GuestPanicked);
+        match action {
+            PanicAction::Shutdown => self.shut_down(host, Cause::GuestBroke),
+            PanicAction::ExitFailure => self.shut_down(host, Cause::GuestPanic),
+            PanicAction::Pause | PanicAction::None => {}
         }
     }
 }

@@ -26,6 +26,10 @@ words! {
     PANIC_ACTION = "PanicAction": "pause" "shutdown" "exit-failure" "none";
     /// What the watchdog does.
     WATCHDOG_ACTION = "WatchdogAction": "reset" "shutdown" "poweroff" "pause" "debug" "none" "inject-nmi";
+    /// What happens to a guest that broke.
+    GUEST_PANIC_ACTION = "GuestPanicAction": "pause" "poweroff" "run";
+    /// How a CPU model is told.
+    CPU_EXPANSION = "CpuModelExpansionType": "static" "full";
     /// What a job does.
     JOB_TYPE = "JobType": "commit" "stream" "mirror" "backup" "create" "amend" "snapshot-load" "snapshot-save" "snapshot-delete";
     /// How far a job is.
@@ -442,6 +446,14 @@ objects! {
     CAUSE_DATA = "" { req "guest" Bool, req "reason" E(&SHUTDOWN_CAUSE) };
     /// How far a job is.
     JOB_STATUS_DATA = "" { req "id" Str, req "status" E(&JOB_STATUS) };
+    /// A guest that broke.
+    PANIC_DATA = "" { req "action" E(&GUEST_PANIC_ACTION) };
+    /// A watchdog that was not kept quiet.
+    WATCHDOG_DATA = "" { req "action" E(&WATCHDOG_ACTION) };
+    /// A CPU model.
+    CPU_MODEL_INFO = "CpuModelInfo" { req "name" Str, opt "props" Any };
+    /// What it is.
+    CPU_MODEL_EXPANSION = "CpuModelExpansionInfo" { req "model" O(&CPU_MODEL_INFO) };
     /// A tray that moved.
     TRAY_DATA = "" { req "device" Str, req "id" Str, req "tray-open" Bool };
 }

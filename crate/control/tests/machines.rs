@@ -560,3 +560,53 @@ fn trays_move_from_both_sides() {
         assert_eq!(drives[1]["tray_open"], open);
     }
 }
+
+/// CPU models told as features. Refusals are QEMU 7.2's (`qemu-system-i386 -M pc -nodefaults -S`, and `qemu-system-mipsel -M malta`).
+#[test]
+fn cpu_models_are_expanded() {
+    let ask = |d: &mut Dialogue, how: &str, model: Value| {
+        let args = json!({"type": how, "model": model});
+        let got = d.run("query-cpu-model-expansion", args);
+        got.map(|v| v["model"].clone())
+    };
+    let mut d = Dialogue::new("i386", "-S").ready();
+    let full = ask(&mut d, "full", json!({"name": "qemu32"})).unwrap();
+    assert_eq!(full["name"], "qemu32");
+    let props = &full["props"];
+    assert_eq!(
+        (&props["sse2"], &props["aes"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(
+        (&props["family"], &props["vendor"]),
+        (&json!(6), &json!("GenuineIntel"))
+    );
+    let changed = json!({"name": "486", "props": {"sse2": true, "fpu": false}});
+    let fixed = ask(&mut d, "static", changed).unwrap();
+    assert_eq!(fixed["name"], "base");
+    let props = &fixed["props"];
+    assert_eq!(
+        (&props["sse2"], &props["fpu"]),
+        (&json!(true), &json!(false))
+    );
+    let base = ask(&mut d, "full", json!({"name": "base"})).unwrap();
+    let mut features = base["props"].as_object().unwrap().values();
+    assert!(features.all(|v| *v != json!(true)));
+    for (model, sentence) in [
+        (json!({"name": "nope"}), "CPU model 'nope' not found"),
+        (
+            json!({"name": "486", "props": {"bogus": true}}),
+            "Property '486-i386-cpu.bogus' not found",
+        ),
+        (
+            json!({"name": "486", "props": {"sse2": "foo"}}),
+            "Invalid parameter type for 'sse2', expected: boolean",
+        ),
+    ] {
+        assert_eq!(ask(&mut d, "full", model).unwrap_err().1, sentence);
+    }
+    let mut d = Dialogue::new("mipsel", "-S").ready();
+    let refused = ask(&mut d, "full", json!({"name": "24Kf"})).unwrap_err();
+    let sentence = "The command query-cpu-model-expansion has not been found";
+    assert_eq!(refused, ("CommandNotFound".to_owned(), sentence.to_owned()));
+}

@@ -196,6 +196,12 @@ pub enum News {
         /// What went wrong.
         reason: String,
     },
+    /// The guest broke.
+    Panicked,
+    /// The guest broke, and another one is to find out why.
+    CrashLoaded,
+    /// A watchdog was not kept quiet.
+    Watchdog,
     /// The guest let go of the device in a slot of the PCI bus.
     Ejected {
         /// Its slot.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tinamou_core::{
     BlockBackend, BlockId, BlockRequest, DevCx, Device, Gpa, Input, IsaDma, Loader, MachineRequest,
-    Ns, RequestId, Saver,
+    News, Ns, RequestId, Saver,
 };
 
 /// The surroundings: memory of 1 MiB at 0, recorded pins, timers and requests.
@@ -20,6 +20,8 @@ pub struct TestCx {
     pub out: Vec<u8>,
     pub inq: VecDeque<u8>,
     pub requests: Vec<MachineRequest>,
+    /// What was told.
+    pub news: Vec<News>,
     pub disks: Vec<Option<Box<dyn BlockBackend>>>,
     pub pending: Vec<(u32, RequestId, Ns)>,
     pub frames: Vec<Vec<u8>>,
@@ -120,6 +122,9 @@ impl DevCx for TestCx {
     }
     fn request(&mut self, what: MachineRequest) {
         self.requests.push(what);
+    }
+    fn tell(&mut self, news: News) {
+        self.news.push(news);
     }
     fn request_exit(&mut self, code: u32) {
         self.exit = Some(code);

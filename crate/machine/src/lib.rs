@@ -21,4 +21,4 @@ mod turns;
 
 pub use config::{Accel, Config, MachineError};
 pub use machine::{Machine, SliceEnd, Stats};
-pub use target::{Arch, TARGETS, Target};
+pub use target::{Arch, CpuProperty, TARGETS, Target};

@@ -20,6 +20,22 @@ pub enum Arch {
     X86,
 }
 
+/// A property of a CPU model.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CpuProperty {
+    /// A feature, which can be chosen: it is there, and it could be.
+    Feature {
+        /// It is there.
+        on: bool,
+        /// It is implemented.
+        possible: bool,
+    },
+    /// A number.
+    Number(u32),
+    /// A text.
+    Text(&'static str),
+}
+
 /// What a family of guests brings.
 trait Family: Sync + std::fmt::Debug {
     /// The board.
@@ -29,6 +45,10 @@ trait Family: Sync + std::fmt::Debug {
     /// Most vCPUs of the board.
     fn max_cpus(&self) -> u32 {
         1
+    }
+    /// What a CPU model is, as properties; `None` if there is none of this name, or the family's have none.
+    fn cpu_properties(&self, _name: &str) -> Option<Vec<(&'static str, CpuProperty)>> {
+        None
     }
     /// A CPU, number `n` of `of`.
     fn cpu(&self, target: &Target, name: &str, n: u32, of: u32) -> Option<Box<dyn Guest>>;
@@ -126,6 +146,15 @@ impl Target {
     /// Names of the CPU models.
     pub fn cpu_names(&self) -> Vec<&'static str> {
         self.family.cpu_names(self.wide)
+    }
+
+    /// What a CPU model is, as properties by QEMU's names; `None` if there is none of this name here, or models have no properties. `base` has
+    /// no features.
+    pub fn cpu_properties(&self, name: &str) -> Option<Vec<(&'static str, CpuProperty)>> {
+        if name != "base" && !self.cpu_names().contains(&name) {
+            return None;
+        }
+        self.family.cpu_properties(name)
     }
 
     /// A CPU of this model, with options of its own behind the name (MIPS: `24Kf,srs=3`; x86: `qemu32,+sse4.2`).

@@ -216,6 +216,8 @@ const CARDS: [Card; 8] = [
     Card::VirtioNet([2, 0, 0, 0, 0, 5]),
     Card::VirtioRng(7),
     Card::VirtioBalloon,
+    Card::I6300esb,
+    Card::Pvpanic,
     Card::VirtioBlk,
 ];
 

@@ -1,5 +1,6 @@
 //! The options, each with its names, argument, help and meaning. `-h` prints this table.
 
+use tinamou_control::{PanicAction, watchdog_action};
 use tinamou_machine::{Accel, Arch};
 
 use super::drive::{Drive, Interface, Media};
@@ -337,9 +338,15 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &["action"],
-        "reboot=reset|shutdown,shutdown=poweroff|pause",
-        "what happens when the guest resets or powers off",
+        "reboot=reset|shutdown,shutdown=poweroff|pause,panic=pause|shutdown|exit-failure|none,watchdog=reset|...",
+        "what happens when the guest resets, powers off, breaks, or does not keep a watchdog quiet",
         action,
+    ),
+    opt(
+        &["watchdog-action"],
+        "reset|shutdown|poweroff|pause|debug|none|inject-nmi",
+        "what a watchdog does",
+        |p, v| action(p, &format!("watchdog={v}")),
     ),
     flag(&["no-reboot"], "exit instead of rebooting", |p, _| {
         on(&mut p.options.no_reboot)
@@ -442,7 +449,6 @@ pub(super) static TABLE: &[Opt] = &[
             "audio",
             "k",
             "numa",
-            "watchdog-action",
         ],
         "",
         "",
@@ -492,12 +498,12 @@ fn action(p: &mut Parser, value: &str) -> Applied {
             ("reboot", "shutdown") => p.options.no_reboot = true,
             ("shutdown", "poweroff") => p.options.no_shutdown = false,
             ("shutdown", "pause") => p.options.no_shutdown = true,
-            // Nothing of ours panics or has a watchdog.
-            ("panic", "pause" | "shutdown" | "exit-failure" | "none") => {}
-            (
-                "watchdog",
-                "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi",
-            ) => {}
+            ("panic", word) if PanicAction::named(word).is_some() => {
+                p.options.panic = PanicAction::named(word).unwrap_or_default();
+            }
+            ("watchdog", word) if watchdog_action(word).is_some() => {
+                p.options.watchdog = watchdog_action(word);
+            }
             ("reboot" | "shutdown" | "panic" | "watchdog", other) => {
                 return Err(Stop::Error(format!(
                     "'{}' does not accept value '{other}'",

@@ -81,9 +81,9 @@ pub static COMMANDS: &[Command] = &[
         ])
         .since("6.0")
         .preconfig()
-        .doc("What happens at a reset or power-off of the guest. Nothing of ours panics or has a watchdog."),
+        .doc("What happens at a reset or power-off of the guest, when it breaks (pvpanic-pci), and when it does not keep a watchdog (i6300esb) quiet."),
     cmd("watchdog-set-action", life::watchdog)
         .args(&[req("action", Enum(&WATCHDOG_ACTION))])
         .since("2.11")
-        .doc("What a watchdog does; no board of ours has one."),
+        .doc("What a watchdog (i6300esb) does. WATCHDOG comes."),
 ];

@@ -41,6 +41,15 @@ pub static COMMANDS: &[Command] = &[
         .returns(List(&Object(&CPU_DEFINITION)))
         .since("1.2")
         .doc("The CPU models."),
+    cmd("query-cpu-model-expansion", machine::cpu_expansion)
+        .args(&[
+            req("type", Enum(&CPU_EXPANSION)),
+            req("model", Object(&CPU_MODEL_INFO)),
+        ])
+        .returns(Object(&CPU_MODEL_EXPANSION))
+        .since("2.8")
+        .doc("What a CPU model is, as features and numbers, with features changed as `props` says; `static` tells it as changes of `base`, which has none. Features are those that this program knows, less what it does not implement.")
+        .errors("CommandNotFound on MIPS, as with QEMU; there is no such model or property."),
     cmd("query-cpus-fast", machine::cpus)
         .returns(List(&Object(&CPU_INFO)))
         .since("2.12")
@@ -199,12 +208,12 @@ pub static COMMANDS: &[Command] = &[
         .args(&[req("driver", Str), opt("bus", Str), opt("id", Str)])
         .since("0.13")
         .loose()
-        .doc("Plugs a card into the PCI bus: e1000, rtl8139, ne2k_pci, pcnet, virtio-net-pci, virtio-blk-pci, virtio-rng-pci or virtio-balloon-pci, with the properties addr, mac, netdev, drive, rng.")
+        .doc("Plugs a card into the PCI bus: e1000, rtl8139, ne2k_pci, pcnet, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, virtio-balloon-pci, i6300esb (a watchdog) or pvpanic-pci, with the properties addr, mac, netdev, drive, rng.")
         .errors("No such model; it cannot be plugged; no such property, bus, drive; no place."),
     cmd("device_del", plug::del)
         .args(&[req("id", Str)])
         .since("0.14")
-        .doc("Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest lets go of it or at the next reset.")
+        .doc("Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest, which is asked by ACPI, ejects it, or at the next reset.")
         .errors("DeviceNotFound; it is on its way out already; it is no such device."),
     cmd("netdev_add", net::add)
         .takes(NETDEV)

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tinamou_machine::Arch;
 
 use super::done;
-use crate::controller::{Cause, RunState};
+use crate::controller::{Cause, PanicAction, RunState, watchdog_action};
 use crate::cx::{Args, Cx};
 use crate::error::Error;
 
@@ -83,10 +83,19 @@ pub fn set_action(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     if let Some(word) = args.str("shutdown") {
         cx.ctl.actions.shutdown_pauses = word == "pause";
     }
+    if let Some(action) = args.str("panic").and_then(PanicAction::named) {
+        cx.ctl.actions.panic = action;
+    }
+    if let Some(action) = args.str("watchdog").and_then(watchdog_action) {
+        cx.ctl.actions.watchdog = action;
+    }
     done()
 }
 
 /// `watchdog-set-action`
-pub fn watchdog(_: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
+pub fn watchdog(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    if let Some(action) = watchdog_action(args.text("action")) {
+        cx.ctl.actions.watchdog = action;
+    }
     done()
 }

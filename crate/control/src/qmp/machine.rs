@@ -1,7 +1,7 @@
 //! The board, its CPUs and what it was started with.
 
-use serde_json::{Value, json};
-use tinamou_machine::{Arch, Target};
+use serde_json::{Map, Value, json};
+use tinamou_machine::{Arch, CpuProperty, Target};
 
 use crate::controller::RunState;
 use crate::cx::{Args, Cx};
@@ -104,6 +104,59 @@ pub fn cpu_definitions(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     let target = cx.ctl.setup.target();
     let one = |name: &&str| json!({"name": name, "typename": cpu_type(target, name), "static": false, "deprecated": false});
     Ok(target.cpu_names().iter().map(one).collect())
+}
+
+/// `query-cpu-model-expansion`
+pub fn cpu_expansion(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
+    let target = cx.ctl.setup.target();
+    if target.arch != Arch::X86 {
+        return Err(Error::no_command(
+            "The command query-cpu-model-expansion has not been found",
+        ));
+    }
+    let model = args.get("model").cloned().unwrap_or_default();
+    let name = model["name"].as_str().unwrap_or_default();
+    let Some(properties) = target.cpu_properties(name) else {
+        return Err(Error::generic(format!("CPU model '{name}' not found")));
+    };
+    let mut out = Map::new();
+    let mut possible = Vec::new();
+    for (name, property) in properties {
+        let value = match property {
+            CpuProperty::Feature { on, possible: can } => {
+                possible.push((name, can));
+                on.into()
+            }
+            CpuProperty::Number(n) => n.into(),
+            CpuProperty::Text(text) => text.into(),
+        };
+        out.insert(name.into(), value);
+    }
+    let changes = match model.get("props") {
+        None => None,
+        Some(Value::Object(changes)) => Some(changes),
+        Some(_) => {
+            let why = "Invalid parameter type for 'props', expected: object";
+            return Err(Error::generic(why));
+        }
+    };
+    for (key, value) in changes.into_iter().flatten() {
+        let Some((_, can)) = possible.iter().find(|(name, _)| name == key) else {
+            let ty = cpu_type(target, name);
+            return Err(Error::generic(format!("Property '{ty}.{key}' not found")));
+        };
+        let Some(on) = value.as_bool() else {
+            return Err(Error::generic(format!(
+                "Invalid parameter type for '{key}', expected: boolean"
+            )));
+        };
+        out.insert(key.clone(), (on && *can).into());
+    }
+    let name = match args.text("type") {
+        "static" => "base",
+        _ => name,
+    };
+    Ok(json!({"model": {"name": name, "props": out}}))
 }
 
 /// `query-cpus-fast`

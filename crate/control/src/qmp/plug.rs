@@ -50,6 +50,8 @@ const MODELS: &[(&str, &[&str])] = &[
     ("virtio-blk-pci", &["drive", "serial", "logical_block_size"]),
     ("virtio-rng-pci", &["rng"]),
     ("virtio-balloon-pci", &[]),
+    ("i6300esb", &[]),
+    ("pvpanic-pci", &[]),
 ];
 const COMMON: &[&str] = &[
     "driver",
@@ -225,6 +227,8 @@ fn plan(
             }
             Card::VirtioRng(cx.host.entropy())
         }
+        "i6300esb" => Card::I6300esb,
+        "pvpanic-pci" => Card::Pvpanic,
         _ => Card::VirtioBalloon,
     };
     Ok(plan)

@@ -82,6 +82,8 @@ const DEVICES: &[(&str, &str, &str)] = &[
     ("virtio-console", "virtio-serial-pci", "pci-device"),
     ("virtio-rng", "virtio-rng-pci", "pci-device"),
     ("virtio-balloon", "virtio-balloon-pci", "pci-device"),
+    ("i6300esb", "i6300esb", "pci-device"),
+    ("pvpanic", "pvpanic-pci", "pci-device"),
 ];
 
 /// Other types: name, parent, abstract.

@@ -196,6 +196,19 @@ impl CpuModel {
         Some(m)
     }
 
+    /// A model without any features.
+    pub fn base() -> CpuModel {
+        CpuModel {
+            brand: "",
+            ..model("base", AMD, [0; 3], [0; 2], 32, [0; WORDS])
+        }
+    }
+
+    /// Whether a feature is implemented.
+    pub fn implements(f: u16) -> bool {
+        IMPLEMENTED[f as usize / 32] >> (f % 32) & 1 != 0
+    }
+
     /// A model with changes as on QEMU's command line: `name,+feature,-feature`.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 //! management and SMBus). Function 1 (IDE) and the chips on the ISA bus are devices of their own.
 //!
 //! Modelled: PIRQ routing, reset control (CF9h), the power management I/O block ([`pm`]), SMBus with SPD EEPROMs, an empty USB
-//! controller. Not modelled: GPIO beyond latches, distributed DMA, serial interrupts.
+//! controller, and what QEMU has beside these: ports for plugging and unplugging PCI cards ([`hotplug`]). Not modelled: GPIO beyond latches, distributed DMA, serial interrupts.
 
-use tinamou_core::{DevCx, Device, Input, MapTo, Mapping, Space, stored, stored_device};
+use tinamou_core::{DevCx, Device, Input, MapTo, Mapping, News, Space, stored, stored_device};
 
 use super::reset::ResetControl;
 use super::smbus::SmBus;
@@ -12,9 +12,11 @@ use super::uhci::Uhci;
 use crate::pci::config::PciFunction;
 
 mod functions;
+mod hotplug;
 pub mod pm;
 
 pub use functions::{Model, PIRQ_OFF};
+use hotplug::Hotplug;
 use pm::Pm;
 
 /// Reset control.
@@ -27,6 +29,10 @@ const SMB: u32 = 2;
 const USB: u32 = 3;
 /// APM control and status (ports B2h and B3h).
 pub const APM: u32 = 4;
+/// PCI slots that are plugged and unplugged (AE00h on a PC).
+pub const HOTPLUG: u32 = 5;
+/// General purpose events of these (AFE0h).
+pub const EVENTS: u32 = 6;
 
 /// Output pin of SMI#: a pulse for each write to the APM control port that is enabled to cause one.
 pub const SMI: u32 = 16;
@@ -47,8 +53,9 @@ pub struct Piix {
     pm: Pm,
     smbus: SmBus,
     uhci: Uhci,
+    hotplug: Hotplug,
 }
-stored!(Piix { isa, usb, pm_cfg, pirq, rcr, pm, smbus, uhci } check |s| s.pirq < 16, "PIRQ lines");
+stored!(Piix { isa, usb, pm_cfg, pirq, rcr, pm, smbus, uhci, hotplug } check |s| s.pirq < 16, "PIRQ lines");
 
 impl Piix {
     /// A bridge whose SMBus has these EEPROMs from address 50h on.
@@ -63,6 +70,7 @@ impl Piix {
             pm: Pm::default(),
             smbus: SmBus::new(eeproms),
             uhci: Uhci::new(),
+            hotplug: Hotplug::default(),
         }
     }
 
@@ -77,7 +85,7 @@ impl Piix {
         }
         // 0, 1, 2, 8 and 13 are reserved.
         on &= 0xdef8;
-        if self.pm.sci() {
+        if self.pm.sci() || self.pm.sci_is_on() && self.hotplug.pending() {
             on |= 1 << SCI_IRQ;
         }
         for n in 0..16 {
@@ -109,6 +117,8 @@ impl Device for Piix {
             PM => self.pm.read(cx.now(), offset, size),
             SMB => u64::from(self.smbus.read(offset)),
             APM => u64::from(self.pm.apm_read(offset)),
+            HOTPLUG => self.hotplug.read(offset, size),
+            EVENTS => self.hotplug.event_read(offset, size),
             _ => u64::from(self.uhci.read(cx.now(), offset, size)),
         }
     }
@@ -129,6 +139,16 @@ impl Device for Piix {
                 }
                 self.route(cx);
             }
+            HOTPLUG => {
+                let gone = self.hotplug.write(offset, value);
+                for slot in (0..32).filter(|n| gone >> n & 1 != 0) {
+                    cx.tell(News::Ejected { slot });
+                }
+            }
+            EVENTS => {
+                self.hotplug.event_write(offset, size, value);
+                self.route(cx);
+            }
             _ => self.uhci.write(cx.now(), offset, size, value as u32),
         }
     }
@@ -146,10 +166,13 @@ impl Device for Piix {
     }
 
     fn input(&mut self, cx: &mut dyn DevCx, input: Input) {
-        if matches!(input, Input::PowerButton) {
-            self.pm.power_button();
-            self.route(cx);
+        match input {
+            Input::PowerButton => self.pm.power_button(),
+            Input::Plugged { slot } => self.hotplug.plugged(slot),
+            Input::UnplugAsked { slot } => self.hotplug.unplug_asked(slot),
+            _ => return,
         }
+        self.route(cx);
     }
 
     fn mappings(&self, out: &mut Vec<Mapping>) {
@@ -295,6 +318,31 @@ mod tests {
     }
 
     #[test]
+    fn slots_are_told_of_and_ejected() {
+        bench().twice(|b| {
+            pm_on(b);
+            b.write(APM, 0, 1, 0xf1);
+            b.write(EVENTS, 2, 2, 2);
+            b.dev.input(&mut b.cx, Input::UnplugAsked { slot: 9 });
+            assert!(b.irq(9));
+            assert_eq!(b.read(EVENTS, 0, 1), 2);
+            b.save_and_load();
+            b.write(EVENTS, 0, 1, 2);
+            assert!(!b.irq(9));
+            assert_eq!((b.read(HOTPLUG, 0, 4), b.read(HOTPLUG, 4, 4)), (0, 0x200));
+            // The board's own chips stay.
+            b.write(HOTPLUG, 8, 4, 0x202);
+            assert_eq!(std::mem::take(&mut b.cx.news), [News::Ejected { slot: 9 }]);
+            assert_eq!(b.read(HOTPLUG, 4, 4), 0);
+            b.dev.input(&mut b.cx, Input::Plugged { slot: 10 });
+            assert_eq!(b.read(HOTPLUG, 0, 4), 0x400);
+            b.write(EVENTS, 0, 4, 2);
+            b.write(HOTPLUG, 8, 4, 0x400);
+            b.cx.news.clear();
+        });
+    }
+
+    #[test]
     fn timer_overflow_raises_sci() {
         bench().twice(|b| {
             pm_on(b);
@@ -332,6 +380,10 @@ mod tests {
         });
         let ids = [0, 2, 3].map(|f| b.dev.pci_read(&mut b.cx, f, 0, 4));
         assert_eq!(ids, [0x7000_8086, 0x7020_8086, 0x7113_8086]);
-        crate::testing::storm(&mut b, &[(0, 1), (1, 64), (2, 16), (3, 32), (4, 2)], 20_000);
+        crate::testing::storm(
+            &mut b,
+            &[(0, 1), (1, 64), (2, 16), (3, 32), (4, 2), (5, 20), (6, 4)],
+            20_000,
+        );
     }
 }

@@ -365,7 +365,11 @@ pub static PC: Board = Board {
             })
         },
         DeviceSpec {
-            map: &[io(0xb2, 2, piix::APM, 1)],
+            map: &[
+                io(0xb2, 2, piix::APM, 1),
+                io(0xae00, 0x14, piix::HOTPLUG, 4),
+                io(0xafe0, 4, piix::EVENTS, 4),
+            ],
             wires: &PIIX_WIRES,
             pci: &[(0x08, 0), (0x0b, 3)],
             ..DeviceSpec::new("piix3", "PIIX3 bridge and PIIX4 power management", |_| {

@@ -4,6 +4,8 @@
 //! of devices that hear [`Input::Plugged`]. A snapshot says which cards there are; a machine that loads it gets them without the guest being told.
 
 use tinamou_core::{DevCx, Device, Input, LoadError, Loader, Saver};
+use tinamou_hw::misc::i6300esb::I6300esb;
+use tinamou_hw::misc::pvpanic::Pvpanic;
 use tinamou_hw::net::e1000::E1000;
 use tinamou_hw::net::ne2000::Ne2000;
 use tinamou_hw::net::pcnet::Pcnet;
@@ -40,6 +42,10 @@ pub enum Card {
     VirtioRng(u64),
     /// Virtio balloon.
     VirtioBalloon,
+    /// Intel 6300ESB's watchdog.
+    I6300esb,
+    /// By which a guest says that it broke.
+    Pvpanic,
 }
 
 impl Card {
@@ -53,6 +59,8 @@ impl Card {
             Card::VirtioBlk => 5,
             Card::VirtioRng(_) => 6,
             Card::VirtioBalloon => 7,
+            Card::I6300esb => 8,
+            Card::Pvpanic => 9,
         }
     }
 
@@ -66,7 +74,7 @@ impl Card {
             | Card::Pcnet(mac)
             | Card::VirtioNet(mac) => s.raw(&mac),
             Card::VirtioRng(seed) => s.u64(seed),
-            Card::VirtioBlk | Card::VirtioBalloon => {}
+            Card::VirtioBlk | Card::VirtioBalloon | Card::I6300esb | Card::Pvpanic => {}
         }
     }
 
@@ -87,6 +95,8 @@ impl Card {
             5 => Card::VirtioBlk,
             6 => Card::VirtioRng(l.u64()?),
             7 => Card::VirtioBalloon,
+            8 => Card::I6300esb,
+            9 => Card::Pvpanic,
             _ => return Err(LoadError::Invalid("kind of a card")),
         })
     }
@@ -101,6 +111,8 @@ impl Card {
             Card::VirtioBlk => Box::new(VirtioPci::new(Blk::new(place.disk))),
             Card::VirtioRng(seed) => Box::new(VirtioPci::new(Rng::new(seed))),
             Card::VirtioBalloon => Box::new(VirtioPci::new(Balloon::new(ram_bytes))),
+            Card::I6300esb => Box::new(I6300esb::default()),
+            Card::Pvpanic => Box::new(Pvpanic::default()),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use tinamou_ir::guest::Guest;
 use tinamou_x86::CpuModel;
+use tinamou_x86::models::feature;
 
-use super::{Family, Target};
+use super::{CpuProperty, Family, Target};
 use crate::boards::pc::{self, PC};
 use crate::bus::{Bus, Ram};
 use crate::config::{Config, MachineError};
@@ -23,6 +24,31 @@ impl Family for X86 {
             .filter(|m| wide || !m.wide())
             .map(|m| m.name)
             .collect()
+    }
+
+    fn cpu_properties(&self, name: &str) -> Option<Vec<(&'static str, CpuProperty)>> {
+        let model = match name {
+            "base" => CpuModel::base(),
+            name => CpuModel::by_name(name)?,
+        };
+        let feature = |(name, f): &(&'static str, u16)| {
+            let on = model.has(*f);
+            let possible = CpuModel::implements(*f);
+            (*name, CpuProperty::Feature { on, possible })
+        };
+        let mut all: Vec<_> = feature::NAMES.iter().map(feature).collect();
+        for (name, n) in [
+            ("family", model.family),
+            ("model", model.model),
+            ("stepping", model.stepping),
+            ("min-level", model.level),
+            ("min-xlevel", model.xlevel),
+        ] {
+            all.push((name, CpuProperty::Number(n)));
+        }
+        all.push(("vendor", CpuProperty::Text(model.vendor)));
+        all.push(("model-id", CpuProperty::Text(model.brand)));
+        Some(all)
     }
 
     fn max_cpus(&self) -> u32 {

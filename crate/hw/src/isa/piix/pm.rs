@@ -79,6 +79,11 @@ impl Pm {
         self.get16(4) & SCI_EN != 0 && (pending || general)
     }
 
+    /// Whether power management's interrupts are on.
+    pub fn sci_is_on(&self) -> bool {
+        self.get16(4) & SCI_EN != 0
+    }
+
     /// When the timer must next be looked at.
     pub fn deadline(&self) -> Option<Ns> {
         let wanted = self.get16(2) & TMROF != 0 && self.get16(0) & TMROF == 0;

@@ -16,6 +16,11 @@ const IO_APIC: u32 = 0xfec0_0000;
 const IO_APIC_ID: u8 = 8;
 const HPET: u32 = 0xfed0_0000;
 const SCI: u8 = 9;
+/// Slots for cards, as the board's table has them.
+const FREE_SLOTS: [u8; 4] = [9, 10, 11, 12];
+/// Ports of plugging and unplugging, and the events of these.
+const HOTPLUG: u16 = 0xae00;
+const EVENTS: u32 = 0xafe0;
 /// Interrupts of PCI and SCI: levels, active high.
 const LEVEL_HIGH: u16 = 0x000d;
 
@@ -65,6 +70,37 @@ fn isa_device(name: &[u8; 4], id: &[u8; 7], uid: u32, resources: &[Vec<u8>]) -> 
     aml::device(name, &body)
 }
 
+/// The name of a free slot.
+fn slot_name(slot: u8) -> [u8; 4] {
+    [b'S', b'L', b'0' + slot / 10, b'0' + slot % 10]
+}
+
+/// A slot whose card can be taken out: the guest ejects it by a port.
+fn free_slot(slot: u8) -> Vec<u8> {
+    let out = aml::store(&aml::int(1 << slot), &aml::on_bus(b"B0EJ"));
+    let body = [
+        aml::name(b"_ADR", &aml::int(u32::from(slot) << 16)),
+        aml::name(b"_SUN", &aml::int(slot.into())),
+        aml::method(b"_EJ0", 1, &[out]),
+    ];
+    aml::device(&slot_name(slot), &body)
+}
+
+/// The method of the event that cards came or are to go: `_E01`, an edge.
+fn slots_changed() -> Vec<u8> {
+    let mut body = vec![
+        aml::store(&aml::on_bus(b"PCIU"), &aml::local(0)),
+        aml::store(&aml::on_bus(b"PCID"), &aml::local(1)),
+    ];
+    for slot in FREE_SLOTS {
+        let object = aml::on_bus(&slot_name(slot));
+        // Device check, and eject request.
+        body.push(aml::notify_if(&aml::local(0), 1 << slot, &object, 1));
+        body.push(aml::notify_if(&aml::local(1), 1 << slot, &object, 3));
+    }
+    aml::method(b"_E01", 0, &body)
+}
+
 fn dsdt() -> Vec<u8> {
     let prt: Vec<_> = (1..32)
         .flat_map(|slot| (0..4).map(move |pin| (slot, pin)))
@@ -95,7 +131,11 @@ fn dsdt() -> Vec<u8> {
         isa_device(b"COM2", b"PNP0501", 2, &[aml::io(0x2f8, 8), aml::irq(3)]),
         isa_device(b"LPT1", b"PNP0400", 0, &[aml::io(0x378, 8), aml::irq(7)]),
     ];
+    let slots: Vec<_> = FREE_SLOTS.map(free_slot).concat();
     let root = [
+        aml::io_words(b"PCST", HOTPLUG, &[b"PCIU", b"PCID"]),
+        aml::io_words(b"SEJ_", HOTPLUG + 8, &[b"B0EJ"]),
+        slots,
         aml::name(b"_HID", &aml::eisa_id(b"PNP0A03")),
         aml::name(b"_ADR", &aml::int(0)),
         aml::name(b"_CRS", &aml::resources(&windows)),
@@ -107,6 +147,7 @@ fn dsdt() -> Vec<u8> {
     let body = [
         aml::name(b"_S5_", &off),
         aml::scope(b"_SB_", &[aml::device(b"PCI0", &root)]),
+        aml::scope(b"_GPE", &[slots_changed()]),
     ];
     table(b"DSDT", 1, &body.concat())
 }
@@ -126,7 +167,7 @@ fn fadt(dsdt: u32) -> Vec<u8> {
     put(56, PM_BASE, 4); // PM1a events
     put(64, PM_BASE + 4, 4); // PM1a control
     put(76, PM_BASE + 8, 4); // timer
-    put(80, PM_BASE + 12, 4); // general purpose events
+    put(80, EVENTS, 4); // general purpose events
     for (at, n) in [(88, 4), (89, 2), (91, 4), (92, 4)] {
         put(at, n, 1);
     }

@@ -1,5 +1,6 @@
 //! ACPI machine language, as much as tables of fixed names and resources need (ACPI Specification 6.5, chapter 20 "ACPI Machine
-//! Language", section 6.4 "Resource Data Types"): no methods, no fields. Every function returns the bytes of one term.
+//! Language", section 6.4 "Resource Data Types"), with as much of methods and fields as unplugging cards takes. Every function returns the
+//! bytes of one term.
 
 /// Length of a term with its own length field in front (section 20.2.4).
 fn with_length(body: &[u8]) -> Vec<u8> {
@@ -115,6 +116,50 @@ pub(super) fn memory_window(first: u32, last: u32) -> Vec<u8> {
         out.extend_from_slice(&v.to_le_bytes());
     }
     out
+}
+
+/// `OperationRegion(name, SystemIO, first, bytes)` and a `Field` over it of double words with these names.
+pub(super) fn io_words(name: &[u8; 4], first: u16, words: &[&[u8; 4]]) -> Vec<u8> {
+    let mut out = [&[0x5b, 0x80][..], &name[..], &[1]].concat();
+    out.extend(int(first.into()));
+    out.extend(int(4 * words.len() as u32));
+    // Accessed by double words, what is not written is zero.
+    let mut body = [&name[..], &[0x43]].concat();
+    for word in words {
+        body.extend_from_slice(&word[..]);
+        body.push(32);
+    }
+    out.extend_from_slice(&[0x5b, 0x81]);
+    out.extend(with_length(&body));
+    out
+}
+
+/// `Method(name, arguments) { body }`.
+pub(super) fn method(name: &[u8; 4], arguments: u8, body: &[Vec<u8>]) -> Vec<u8> {
+    let body = [&name[..], &[arguments], &body.concat()].concat();
+    [&[0x14][..], &with_length(&body)].concat()
+}
+
+/// `\_SB.PCI0.name`.
+pub(super) fn on_bus(name: &[u8; 4]) -> Vec<u8> {
+    [b"\\\x2f\x03_SB_PCI0", &name[..]].concat()
+}
+
+/// A local variable.
+pub(super) fn local(n: u8) -> Vec<u8> {
+    vec![0x60 + n]
+}
+
+/// `Store(from, to)`.
+pub(super) fn store(from: &[u8], to: &[u8]) -> Vec<u8> {
+    [&[0x70], from, to].concat()
+}
+
+/// `If (And(value, mask)) { Notify(object, what) }`.
+pub(super) fn notify_if(value: &[u8], mask: u32, object: &[u8], what: u32) -> Vec<u8> {
+    let test = [&[0x7b], value, &int(mask), &[0]].concat();
+    let body = [&test[..], &[0x86], object, &int(what)].concat();
+    [&[0xa0][..], &with_length(&body)].concat()
 }
 
 #[cfg(test)]

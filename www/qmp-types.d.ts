@@ -28,6 +28,9 @@ export type CommandLineParameterType = 'string' | 'boolean' | 'number' | 'size';
 export type CpuDefinitionInfo = { 'name': string; 'migration-safe'?: boolean; 'static': boolean; 'unavailable-features'?: Array<string>; 'typename': string; 'alias-of'?: string; 'deprecated': boolean };
 export type CpuInfoFast = { 'cpu-index': number; 'qom-path': string; 'thread-id': number; 'props'?: CpuInstanceProperties; 'target': SysEmuTarget };
 export type CpuInstanceProperties = { 'node-id'?: number; 'socket-id'?: number; 'die-id'?: number; 'cluster-id'?: number; 'core-id'?: number; 'thread-id'?: number };
+export type CpuModelExpansionInfo = { 'model': CpuModelInfo };
+export type CpuModelExpansionType = 'static' | 'full';
+export type CpuModelInfo = { 'name': string; 'props'?: unknown };
 export type CurrentMachineParams = { 'wakeup-suspend-support': boolean };
 export type DataFormat = 'utf8' | 'base64';
 export type DisplayOptions = { 'type': DisplayType };
@@ -36,6 +39,7 @@ export type DumpGuestMemoryCapability = { 'formats': Array<DumpGuestMemoryFormat
 export type DumpGuestMemoryFormat = 'elf' | 'kdump-zlib' | 'kdump-lzo' | 'kdump-snappy' | 'win-dmp';
 export type DumpQueryResult = { 'status': DumpStatus; 'completed': number; 'total': number };
 export type DumpStatus = 'none' | 'active' | 'completed' | 'failed';
+export type GuestPanicAction = 'pause' | 'poweroff' | 'run';
 export type GuidInfo = { 'guid': string };
 export type HmatCacheAssociativity = 'none' | 'direct' | 'complex';
 export type HmatCacheWritePolicy = 'none' | 'write-back' | 'write-through';
@@ -153,9 +157,9 @@ export interface QmpCommands {
   'inject-nmi': { in: {  }; out: Record<string, never> };
   /** Ends the emulator. SHUTDOWN comes first. */
   'quit': { in: {  }; out: Record<string, never> };
-  /** What happens at a reset or power-off of the guest. Nothing of ours panics or has a watchdog. */
+  /** What happens at a reset or power-off of the guest, when it breaks (pvpanic-pci), and when it does not keep a watchdog (i6300esb) quiet. */
   'set-action': { in: { 'reboot'?: RebootAction; 'shutdown'?: ShutdownAction; 'panic'?: PanicAction; 'watchdog'?: WatchdogAction }; out: Record<string, never> };
-  /** What a watchdog does; no board of ours has one. */
+  /** What a watchdog (i6300esb) does. WATCHDOG comes. */
   'watchdog-set-action': { in: { 'action': WatchdogAction }; out: Record<string, never> };
   /** Saves the machine, with what its disks hold beside images that are only read, to `file:PATH` or, natively, to `tcp:HOST:PORT`, `unix:PATH`, the descriptor `fd:NAME` of `getfd`, or the input of `exec:COMMAND`. Once the place is there the machine stops (finish-migrate), and its state goes out while monitors are answered; then it is postmigrate. If the place is lost, or at `migrate_cancel`, it runs on. STOP comes if it ran, and MIGRATION if the capability `events` is set. With `background-snapshot` it runs on as soon as its state is taken. */
   'migrate': { in: { 'uri': string; 'blk'?: boolean; 'inc'?: boolean; 'detach'?: boolean; 'resume'?: boolean }; out: Record<string, never> };
@@ -209,6 +213,8 @@ export interface QmpCommands {
   'query-current-machine': { in: {  }; out: CurrentMachineParams };
   /** The CPU models. */
   'query-cpu-definitions': { in: {  }; out: Array<CpuDefinitionInfo> };
+  /** What a CPU model is, as features and numbers, with features changed as `props` says; `static` tells it as changes of `base`, which has none. Features are those that this program knows, less what it does not implement. */
+  'query-cpu-model-expansion': { in: { 'type': CpuModelExpansionType; 'model': CpuModelInfo }; out: CpuModelExpansionInfo };
   /** The vCPUs. */
   'query-cpus-fast': { in: {  }; out: Array<CpuInfoFast> };
   /** The emulated architecture. */
@@ -263,9 +269,9 @@ export interface QmpCommands {
   'object-del': { in: { 'id': string }; out: Record<string, never> };
   /** The objects of type iothread. They are there and do nothing. */
   'query-iothreads': { in: {  }; out: Array<IOThreadInfo> };
-  /** Plugs a card into the PCI bus: e1000, rtl8139, ne2k_pci, pcnet, virtio-net-pci, virtio-blk-pci, virtio-rng-pci or virtio-balloon-pci, with the properties addr, mac, netdev, drive, rng. */
+  /** Plugs a card into the PCI bus: e1000, rtl8139, ne2k_pci, pcnet, virtio-net-pci, virtio-blk-pci, virtio-rng-pci, virtio-balloon-pci, i6300esb (a watchdog) or pvpanic-pci, with the properties addr, mac, netdev, drive, rng. */
   'device_add': { in: { 'driver': string; 'bus'?: string; 'id'?: string }; out: Record<string, never> };
-  /** Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest lets go of it or at the next reset. */
+  /** Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest, which is asked by ACPI, ejects it, or at the next reset. */
   'device_del': { in: { 'id': string }; out: Record<string, never> };
   /** Makes a network back end: a port of a hub, for cards of this machine. */
   'netdev_add': { in: { 'id': string; 'type': 'hubport'; 'hubid': number; 'netdev'?: string } | { 'id': string; 'type': 'socket'; 'fd'?: string; 'listen'?: string; 'connect'?: string; 'mcast'?: string; 'localaddr'?: string; 'udp'?: string }; out: Record<string, never> };
@@ -377,6 +383,12 @@ export interface QmpEvents {
   DEVICE_DELETED: { 'device'?: string; 'path': string };
   /** A dump is done. */
   DUMP_COMPLETED: { 'result': DumpQueryResult; 'error'?: string };
+  /** A watchdog was not kept quiet; `action` is what follows. */
+  WATCHDOG: { 'action': WatchdogAction };
+  /** The guest broke; `action` is what follows. */
+  GUEST_PANICKED: { 'action': GuestPanicAction };
+  /** The guest broke, and another one is to find out why. */
+  GUEST_CRASHLOADED: { 'action': GuestPanicAction };
   /** The machine stopped. */
   STOP: {  };
   /** The machine runs. */

@@ -208,7 +208,7 @@ fn damage_is_found_before_or_stops_the_machine() {
     assert!(ends.iter().all(|n| *n > 0), "{ends:?}");
 }
 
-const CARDS: [Card; 8] = [
+const CARDS: [Card; 10] = [
     Card::E1000([2, 0, 0, 0, 0, 1]),
     Card::Rtl8139([2, 0, 0, 0, 0, 2]),
     Card::Ne2000([2, 0, 0, 0, 0, 3]),

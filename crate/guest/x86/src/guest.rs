@@ -251,6 +251,7 @@ impl X86 {
             pat: old.pat,
             misc_enable: old.misc_enable,
             tsc_offset: old.tsc_offset,
+            xcr0: old.xcr0,
             sysenter_cs: old.sysenter_cs,
             sysenter_esp: old.sysenter_esp,
             sysenter_eip: old.sysenter_eip,

@@ -135,7 +135,7 @@ helpers! {
     WRITE_CONTROL = "write_control" [reads writes faults time];
     /// MOV from control register `a`.
     READ_CONTROL = "read_control" [reads faults time];
-    /// Raises what x87 (0), MMX (1), SSE (2), WAIT (3) and x87 without waiting (4) meet now.
+    /// Raises what x87 (0), MMX (1), SSE (2), WAIT (3), x87 without waiting (4) and AVX (5) meet now.
     FPU_CHECK = "fpu_check" [faults time];
     /// The x87 instruction `a` (mnemonic, ST numbers, kind of operand) on the operand `b`, whose upper part is `c`.
     X87 = "x87" [];
@@ -161,6 +161,16 @@ helpers! {
     SSE_RARE = "sse_rare" [];
     /// The SSE instruction `a` with a memory operand at `b`.
     SSE_OP = "sse_op" [reads writes faults];
+    /// The AVX instruction `a` with a memory operand at `b`.
+    AVX_OP = "avx_op" [reads writes faults];
+    /// The masked move or gather `a` at `b`.
+    AVX_MASKED = "avx_masked" [reads writes faults];
+    /// XGETBV of register `a`.
+    XGETBV = "xgetbv" [faults];
+    /// XSETBV of register `a`.
+    XSETBV = "xsetbv" [faults];
+    /// XSAVE and its kin (`a`) at `b`, of the components in `c`.
+    XSAVE = "xsave" [reads writes faults time];
 }
 
 /// The mnemonic in the low 16 bits.
@@ -176,6 +186,7 @@ impl X86 {
         let ud = match which {
             1 => em,
             2 => em || self.sys.cr4 & crate::sys::cr4::OSFXSR == 0,
+            5 => !self.avx_on(),
             _ => false,
         };
         let nm = match which {
@@ -316,7 +327,7 @@ impl X86 {
     }
 
     /// Sets the arithmetic flags.
-    fn arith_flags_out(&self, state: &tinamou_ir::guest::State, f: u32) {
+    pub(crate) fn arith_flags_out(&self, state: &tinamou_ir::guest::State, f: u32) {
         let old = self.eflags(state);
         self.set_eflags(state, old & !flags::ARITH | f);
     }
@@ -461,6 +472,11 @@ impl X86 {
             SHUFFLE_BYTES => result = crate::fpu::simd::shuffle_bytes(a, b, c),
             SSE_RARE => result = self.fpu.sse_rare(mnemonic(c), a, b),
             SSE_OP => self.sse_op(cx, a, b)?,
+            AVX_OP => self.avx_op(cx, a, b)?,
+            AVX_MASKED => self.avx_masked(cx, a, b)?,
+            XGETBV => result = self.xgetbv(a as u32)?,
+            XSETBV => self.xsetbv(cx, a as u32, b)?,
+            XSAVE => self.xsave(cx, a as u32, b, c)?,
             // The lifter emits no other number; state from elsewhere cannot name one.
             _ => return Err(fault::fault(fault::UD).into()),
         }
@@ -485,7 +501,13 @@ impl X86 {
         let apic_on = cx
             .device_read(crate::bus::APIC_BASE, 8)
             .is_ok_and(|v| v & 1 << 11 != 0);
-        let words = self.model.cpuid(leaf, sub, self.cpu_num, apic_on);
+        let mut words = self.model.cpuid(leaf, sub, self.cpu_num, apic_on);
+        if leaf == 1 && self.sys.cr4 & crate::sys::cr4::OSXSAVE != 0 {
+            words[2] |= 1 << 27;
+        }
+        if leaf == 0xd && sub == 0 && self.sys.xcr0 & crate::xsave::AVX == 0 {
+            words[1] = words[1].min(crate::xsave::AVX_AT as u32);
+        }
         for (n, v) in [AX, BX, CX, DX].into_iter().zip(words) {
             self.set(&state, self.regs.gpr[n], v as u64);
         }

@@ -2,11 +2,11 @@
 //!
 //! Rooms: `lift` (what instructions mean, as IR; decoding is iced-x86's), `regs` (slots), `mode` (the mode word), `flags`, `sys` (control
 //! registers), `seg` (segments and descriptors), `stack`, `far` (far transfers and system calls), `exceptions`, `task`, `mmu`, `debug`, `gdb`, `io`,
-//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `helpers`, `disas`, `show`, `state` (save and load), `bus` (cycles other than memory), `user` (programs without a
+//! `msr`, `models` (CPUID), `string`, `arith`, `fpu` (x87, MMX, SSE), `avx`, `xsave`, `helpers`, `disas`, `show`, `state` (save and load), `bus` (cycles other than memory), `user` (programs without a
 //! kernel below). Sources:
 //! Intel's Software Developer's Manual (SDM), volumes 1 to 4, and AMD's Architecture Programmer's Manual (APM), volumes 1 to 5.
 //!
-//! Missing: AVX, 3DNow!, XSAVE; SVM
+//! Missing: AVX-512, 3DNow!, RDRAND; SVM
 //! and VMX; SMM; performance counters. MTRRs and PAT are kept but have no effect. MONITOR is a hint, MWAIT a HLT. FPU images have no instruction
 //! and operand addresses.
 //!
@@ -23,6 +23,7 @@ use tinamou_ir::Slot;
 use tinamou_ir::guest::{State, Stop};
 
 mod arith;
+mod avx;
 pub mod bus;
 mod debug;
 mod disas;
@@ -50,6 +51,7 @@ mod string;
 pub mod sys;
 mod task;
 pub mod user;
+mod xsave;
 
 #[cfg(test)]
 mod tests;

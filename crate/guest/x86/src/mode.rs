@@ -26,6 +26,8 @@ impl Mode {
     pub const VM: u32 = 1 << 3;
     /// SS.B: the stack pointer is ESP.
     pub const STACK32: u32 = 1 << 4;
+    /// In 64-bit code, where the stack pointer is RSP: AVX instructions may run without a look.
+    pub const AVX: u32 = Mode::STACK32;
     /// Position of CPL.
     pub const CPL_SHIFT: u32 = 5;
     /// Position of the classes of ES, CS, SS, DS, FS, GS, two bits each.

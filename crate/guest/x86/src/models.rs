@@ -40,14 +40,20 @@ pub mod feature {
         MONITOR = 1 . 3, "monitor";
         SSSE3 = 1 . 9, "ssse3";
         CX16 = 1 . 13, "cx16";
+        FMA = 1 . 12, "fma";
         SSE41 = 1 . 19, "sse4.1";
         SSE42 = 1 . 20, "sse4.2";
         MOVBE = 1 . 22, "movbe";
         POPCNT = 1 . 23, "popcnt";
         AES = 1 . 25, "aes";
+        XSAVE = 1 . 26, "xsave";
+        OSXSAVE = 1 . 27, "osxsave";
+        AVX = 1 . 28, "avx";
+        F16C = 1 . 29, "f16c";
         HYPERVISOR = 1 . 31, "hypervisor";
         FSGSBASE = 2 . 0, "fsgsbase";
         BMI1 = 2 . 3, "bmi1";
+        AVX2 = 2 . 5, "avx2";
         SMEP = 2 . 7, "smep";
         BMI2 = 2 . 8, "bmi2";
         ERMS = 2 . 9, "erms";
@@ -63,12 +69,15 @@ pub mod feature {
         LAHF = 5 . 0, "lahf-lm";
         ABM = 5 . 5, "abm";
         PREFETCHW = 5 . 8, "3dnowprefetch";
+        XSAVEOPT = 6 . 0, "xsaveopt";
+        XSAVEC = 6 . 1, "xsavec";
     }
 }
 use feature::*;
 
-/// Number of feature words: leaf 1 EDX and ECX, leaf 7 EBX and ECX, leaf 0x80000001 EDX and ECX.
-pub const WORDS: usize = 6;
+/// Number of feature words: leaf 1 EDX and ECX, leaf 7 EBX and ECX, leaf 0x80000001 EDX and ECX, leaf 13's
+/// second EAX.
+pub const WORDS: usize = 7;
 
 /// Feature bits.
 pub type Bits = [u32; WORDS];
@@ -105,8 +114,16 @@ const CORE2: Bits = union(
     set(&[SSE3, SSSE3, CX16, MONITOR, HYPERVISOR]),
 );
 const NEHALEM: Bits = union(CORE2, set(&[SSE41, SSE42, POPCNT]));
+const WESTMERE: Bits = union(NEHALEM, set(&[AES, PCLMULQDQ]));
+const SANDY_BRIDGE: Bits = union(WESTMERE, set(&[AVX, XSAVE, XSAVEOPT, RDTSCP]));
+const HASWELL: Bits = union(
+    SANDY_BRIDGE,
+    set(&[
+        F16C, FSGSBASE, SMEP, ERMS, AVX2, BMI1, BMI2, FMA, MOVBE, ABM,
+    ]),
+);
 const MAX: Bits = union(
-    NEHALEM,
+    union(HASWELL, set(&[XSAVEC])),
     set(&[
         AES, PCLMULQDQ, MOVBE, BMI1, BMI2, ADX, ABM, FSGSBASE, SMEP, SMAP, UMIP, ERMS, RDTSCP,
         PDPE1GB, PREFETCHW, CLFLUSHOPT,
@@ -183,6 +200,30 @@ pub static MODELS: &[CpuModel] = &[
     model("qemu64", AMD, [15, 107, 1], [0xd, 0x8000_000a], 40, QEMU64),
     model("core2duo", INTEL, [6, 15, 11], [10, 0x8000_0008], 40, CORE2),
     model("Nehalem", INTEL, [6, 26, 3], [11, 0x8000_0008], 40, NEHALEM),
+    model(
+        "Westmere",
+        INTEL,
+        [6, 44, 1],
+        [11, 0x8000_0008],
+        40,
+        WESTMERE,
+    ),
+    model(
+        "SandyBridge",
+        INTEL,
+        [6, 42, 1],
+        [0xd, 0x8000_0008],
+        40,
+        SANDY_BRIDGE,
+    ),
+    model(
+        "Haswell",
+        INTEL,
+        [6, 60, 4],
+        [0xd, 0x8000_0008],
+        40,
+        HASWELL,
+    ),
     model("max", AMD, [15, 107, 1], [0xd, 0x8000_000a], 40, MAX),
 ];
 
@@ -263,6 +304,13 @@ impl CpuModel {
         }
     }
 
+    /// The same without XSAVE and AVX.
+    pub fn without_xsave(&mut self) {
+        for f in [XSAVE, AVX, AVX2, FMA, F16C, XSAVEOPT, XSAVEC] {
+            self.bits[f as usize / 32] &= !(1 << (f % 32));
+        }
+    }
+
     /// EFER exists.
     pub fn has_efer(&self) -> bool {
         self.has(SYSCALL) || self.has(LM) || self.has(NX)
@@ -315,6 +363,13 @@ impl CpuModel {
             F::BMI2 => self.has(BMI2),
             F::ADX => self.has(ADX),
             F::SMAP => self.has(SMAP),
+            F::XSAVE => self.has(XSAVE),
+            F::XSAVEOPT => self.has(XSAVEOPT),
+            F::XSAVEC => self.has(XSAVEC),
+            F::AVX => self.has(AVX),
+            F::AVX2 => self.has(AVX2),
+            F::FMA => self.has(FMA),
+            F::F16C => self.has(F16C),
             F::FSGSBASE => self.has(FSGSBASE),
             F::PREFETCHW => true,
             _ => false,
@@ -353,7 +408,7 @@ impl CpuModel {
         self.stepping | (self.model & 15) << 4 | f << 8 | (self.model >> 4) << 16 | xf << 20
     }
 
-    /// CPUID: EAX, EBX, ECX, EDX. `apic_id` is the vCPU's number; `osxsave` and the like do not exist.
+    /// CPUID: EAX, EBX, ECX, EDX. `apic_id` is the vCPU's number. What control registers show in it is not in yet.
     pub fn cpuid(&self, leaf: u32, subleaf: u32, apic_id: u32, apic_on: bool) -> [u32; 4] {
         let [v0, v1, v2] = self.vendor_words();
         let leaf = match leaf {
@@ -381,6 +436,20 @@ impl CpuModel {
                 _ => [0; 4],
             },
             7 if subleaf == 0 => [0, self.bits[2], self.bits[3], 0],
+            0xd if self.has(XSAVE) => {
+                use crate::xsave::{AVX_AT, AVX_BYTES};
+                let (components, bytes) = if self.has(AVX) {
+                    (7, AVX_AT + AVX_BYTES)
+                } else {
+                    (3, AVX_AT)
+                };
+                match subleaf {
+                    0 => [components, bytes as u32, bytes as u32, 0],
+                    1 => [self.bits[6], 0, 0, 0],
+                    2 if self.has(AVX) => [AVX_BYTES as u32, AVX_AT as u32, 0, 0],
+                    _ => [0; 4],
+                }
+            }
             0x8000_0000 => {
                 let [a, b, c] = if self.vendor == AMD {
                     [v0, v2, v1]

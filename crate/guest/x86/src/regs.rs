@@ -1,5 +1,6 @@
 //! The vCPU's slots: registers that generated code reads and writes. General registers, bases and the operands that flags are worked out
-//! from are i32 on CPUs without long mode and i64 with it (32-bit results zero-extended); XMM registers are two i64 halves.
+//! from are i32 on CPUs without long mode and i64 with it (32-bit results zero-extended); XMM registers are two i64 halves,
+//! the upper halves of YMM registers two more.
 
 use std::rc::Rc;
 
@@ -75,6 +76,8 @@ pub struct Regs {
     pub attr: [Slot; 6],
     /// XMM registers, low and high half (i64).
     pub xmm: [[Slot; 2]; 16],
+    /// Upper 128 bits of YMM registers, low and high half (i64).
+    pub ymm: [[Slot; 2]; 16],
 }
 
 impl Regs {
@@ -104,6 +107,12 @@ impl Regs {
                 t.push(format!("xmm{i}h"), Type::I64),
             ]
         });
+        let ymm = std::array::from_fn(|i| {
+            [
+                t.push(format!("ymm{i}h"), Type::I64),
+                t.push(format!("ymm{i}hh"), Type::I64),
+            ]
+        });
         Regs {
             table: Rc::new(t),
             gpr,
@@ -120,6 +129,7 @@ impl Regs {
             limit,
             attr,
             xmm,
+            ymm,
         }
     }
 }

@@ -78,6 +78,7 @@ impl Codec<'_> {
             &mut s.tsc_offset,
             &mut s.tsc_aux,
             &mut s.misc_enable,
+            &mut s.xcr0,
         ] {
             self.u64(v)?;
         }

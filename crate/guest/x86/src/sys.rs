@@ -64,6 +64,8 @@ pub mod cr4 {
     pub const OSXMMEXCPT: u64 = 1 << 10;
     /// User-mode instruction prevention.
     pub const UMIP: u64 = 1 << 11;
+    /// XSAVE and XCR0.
+    pub const OSXSAVE: u64 = 1 << 18;
     /// RDFSBASE and its kin.
     pub const FSGSBASE: u64 = 1 << 16;
     /// Supervisor execution prevention.
@@ -168,6 +170,8 @@ pub struct Sys {
     pub misc_enable: u64,
     /// The page-directory pointers that PAE paging loaded with CR3.
     pub pdpte: [u64; 4],
+    /// XCR0: components that XSAVE keeps.
+    pub xcr0: u64,
     /// Current privilege level.
     pub cpl: u32,
     /// In HLT.
@@ -249,6 +253,7 @@ impl Default for Sys {
             tsc_aux: 0,
             misc_enable: 1,
             pdpte: [0; 4],
+            xcr0: 1,
             cpl: 0,
             halted: false,
             shutdown: false,
@@ -308,7 +313,9 @@ impl X86 {
         };
         m |= bit(self.pe(), Mode::PE) | bit(vm, Mode::VM);
         m |= s.cpl << Mode::CPL_SHIFT;
-        if !long {
+        if long {
+            m |= bit(self.avx_on() && s.cr0 & cr0::TS == 0, Mode::AVX);
+        } else {
             let ss = self.seg(state, SS);
             m |= bit(ss.attr & crate::seg::D != 0, Mode::STACK32);
             let protected = self.pe() && !vm;
@@ -538,6 +545,7 @@ impl X86 {
             (feature::FSGSBASE, cr4::FSGSBASE),
             (feature::SMEP, cr4::SMEP),
             (feature::SMAP, cr4::SMAP),
+            (feature::XSAVE, cr4::OSXSAVE),
         ] {
             if m.has(f) {
                 bits |= b;

@@ -119,7 +119,7 @@ impl X86 {
             cw: 0x37f,
             ..Fpu::default()
         };
-        for slot in self.regs.xmm.into_iter().flatten() {
+        for slot in self.regs.xmm.into_iter().chain(self.regs.ymm).flatten() {
             self.set(state, slot, 0);
         }
     }

@@ -94,15 +94,28 @@ impl super::Fpu {
 }
 
 impl X86 {
-    fn read_image(&mut self, cx: &mut dyn Cx, va: u64, bytes: u64) -> Res<Vec<u8>> {
+    pub(crate) fn read_image(&mut self, cx: &mut dyn Cx, va: u64, bytes: u64) -> Res<Vec<u8>> {
         let mmu = self.mmu_of(&cx.state().clone(), self.sys.cpl);
         let mut out = Vec::new();
-        for i in 0..bytes / 2 {
-            let at = self.wrap(va.wrapping_add(2 * i), cx);
-            let v = cx.load(self, at, MemArg::new(2, mmu))?;
-            out.extend_from_slice(&(v as u16).to_le_bytes());
+        while out.len() < bytes as usize {
+            let done = out.len() as u64;
+            let n = if bytes - done >= 8 { 8 } else { 2 };
+            let at = self.wrap(va.wrapping_add(done), cx);
+            let v = cx.load(self, at, MemArg::new(n, mmu))?;
+            out.extend_from_slice(&v.to_le_bytes()[..n as usize]);
         }
         Ok(out)
+    }
+
+    /// Checks that a byte may be written.
+    pub(crate) fn probe_image(&mut self, cx: &mut dyn Cx, va: u64) -> Res<()> {
+        let mmu = self.mmu_of(&cx.state().clone(), self.sys.cpl);
+        let at = self.wrap(va, cx);
+        let mem = MemArg {
+            probe_write: true,
+            ..MemArg::new(1, mmu)
+        };
+        cx.probe(self, at, mem)
     }
 
     fn wrap(&self, va: u64, cx: &dyn Cx) -> u64 {
@@ -113,25 +126,22 @@ impl X86 {
         }
     }
 
-    fn write_image(&mut self, cx: &mut dyn Cx, va: u64, bytes: &[u8]) -> Res<()> {
+    pub(crate) fn write_image(&mut self, cx: &mut dyn Cx, va: u64, bytes: &[u8]) -> Res<()> {
         let state: State = cx.state().clone();
         let mmu = self.mmu_of(&state, self.sys.cpl);
         // Both ends are checked before anything is written: an image lies in two pages at most.
         for at in [va, va.wrapping_add(bytes.len() as u64 - 1)] {
-            let at = self.wrap(at, cx);
-            tinamou_ir::guest::Guest::translate(
-                self,
-                &state,
-                cx.bus(),
-                at,
-                tinamou_ir::guest::Access::Write,
-                mmu,
-            )?;
+            self.probe_image(cx, at)?;
         }
-        for (i, b) in bytes.chunks(2).enumerate() {
-            let v = b[0] as u64 | (b.get(1).copied().unwrap_or(0) as u64) << 8;
-            let at = self.wrap(va.wrapping_add(2 * i as u64), cx);
-            cx.store(self, at, v, MemArg::new(b.len() as u32, mmu))?;
+        let mut done = 0;
+        while done < bytes.len() {
+            let n = if bytes.len() - done >= 8 { 8 } else { 2 };
+            let mut v = [0; 8];
+            v[..n].copy_from_slice(&bytes[done..done + n]);
+            let at = self.wrap(va.wrapping_add(done as u64), cx);
+            let v = u64::from_le_bytes(v);
+            cx.store(self, at, v, MemArg::new(n as u32, mmu))?;
+            done += n;
         }
         Ok(())
     }

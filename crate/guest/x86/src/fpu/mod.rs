@@ -1,6 +1,7 @@
 //! The floating-point unit: x87 state (its registers are the MMX registers) and MXCSR. `x87` has the instructions, `sse` those of SSE that
-//! compute, `simd` the integer lanes, `crypto` AES and carry-less products, `image` FXSAVE and the older images.
+//! compute, `avx` those of AVX, `simd` the integer lanes, `crypto` AES and carry-less products, `image` FXSAVE and the older images.
 
+pub mod avx;
 pub mod crypto;
 mod image;
 pub use image::what as image_what;

@@ -112,13 +112,13 @@ fn round_control(env: &Env, imm: u32) -> (Rounding, bool) {
     (rc, imm & 8 == 0)
 }
 
-fn to_i32<F: Float>(env: &mut Env, v: F, rc: Rounding) -> u32 {
+pub(super) fn to_i32<F: Float>(env: &mut Env, v: F, rc: Rounding) -> u32 {
     env.to_int::<F, i32>(v, rc)
         .map_or(0x8000_0000, |v| v as u32)
 }
 
 impl Fpu {
-    fn sse_env(&self) -> Env {
+    pub(super) fn sse_env(&self) -> Env {
         let mut e = Env::new(NanRules::X86_SSE);
         e.rounding = super::x87::rounding((self.mxcsr >> 13) as u16);
         e.denormals_are_zero = self.mxcsr & 0x40 != 0;
@@ -137,7 +137,7 @@ impl Fpu {
     }
 
     /// Takes up the flags of an instruction; an unmasked one is #XM.
-    fn sse_settle(&mut self, f: Flags) -> Result<(), Fault> {
+    pub(super) fn sse_settle(&mut self, f: Flags) -> Result<(), Fault> {
         let mut e = 0;
         for (flag, bit) in [
             (Flags::INVALID, IE),

@@ -7,6 +7,7 @@
 //! probed (or loads), so that it has no effect before its last possible fault.
 
 mod arith;
+mod avx;
 mod bits;
 mod cc;
 mod flow;
@@ -21,7 +22,9 @@ mod string;
 mod system;
 mod x87;
 
-use iced_x86::{Code, CpuidFeature, Decoder, DecoderError, Instruction, Mnemonic, Register};
+use iced_x86::{
+    Code, CpuidFeature, Decoder, DecoderError, EncodingKind, Instruction, Mnemonic, Register,
+};
 use tinamou_ir::guest::{CodeFetch, Fault};
 use tinamou_ir::{Block, Builder, JumpKind, Type, Val};
 
@@ -187,7 +190,9 @@ impl Lifter<'_> {
             };
             return self.b.raise(code);
         }
-        if !self.available() {
+        if !self.available()
+            || self.insn.code().encoding() == EncodingKind::VEX && !self.mode.protected()
+        {
             return self.ud();
         }
         self.dispatch();
@@ -378,7 +383,8 @@ impl Lifter<'_> {
             | Prefetcht2 | Prefetch | Prefetchw | Prefetchwt1 | Lfence | Mfence | Sfence
             | Reservednop => {}
             Ud0 | Ud1 | Ud2 => self.ud(),
-            _ if system::lift(self, m)
+            _ if avx::lift(self, m)
+                || system::lift(self, m)
                 || x87::lift(self, m)
                 || simd::lift(self, m)
                 || sse::lift(self, m) => {}

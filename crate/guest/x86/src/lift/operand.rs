@@ -260,6 +260,8 @@ impl Lifter<'_> {
         let i = &self.insn;
         let r = if i.memory_base() != Register::None {
             i.memory_base()
+        } else if i.is_vsib() {
+            Register::None
         } else {
             i.memory_index()
         };

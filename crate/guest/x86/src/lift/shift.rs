@@ -64,9 +64,14 @@ pub fn shift(l: &mut Lifter<'_>, m: Mnemonic) {
         return l.write(d, a);
     }
     let n32 = c.value(l);
-    let n = in_type(l, n32, lg);
-    let one = l.k(1, lg.max(2));
-    let before = l.b.sub(n, one);
+    let (n, before) = match c {
+        Count::Const(n) => (l.k(n as u64, lg.max(2)), l.k(n as u64 - 1, lg.max(2))),
+        Count::Var(v) => {
+            let n = in_type(l, v, lg);
+            let one = l.k(1, lg.max(2));
+            (n, l.b.sub(n, one))
+        }
+    };
     let (r, last, cf, kind);
     match m {
         Mnemonic::Shl | Mnemonic::Sal => {

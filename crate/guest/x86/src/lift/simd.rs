@@ -104,7 +104,7 @@ impl Lifter<'_> {
     }
 
     /// One half of an integer operation.
-    fn half(&mut self, m: Mnemonic, a: Val, b: Val) -> Val {
+    pub fn half(&mut self, m: Mnemonic, a: Val, b: Val) -> Val {
         use Mnemonic::*;
         match m {
             Paddq => self.b.add(a, b),
@@ -145,6 +145,21 @@ impl Lifter<'_> {
             v = self.b.or(v, l);
         }
         v
+    }
+}
+
+/// An operation on 128 bits that is one on each half alone.
+pub fn is_plain_half(m: Mnemonic) -> bool {
+    use Mnemonic::*;
+    match m {
+        Pand | Por | Pxor | Pandn | Andps | Andpd | Orps | Orpd | Xorps | Xorpd | Andnps
+        | Andnpd => true,
+        Psllw | Pslld | Psllq | Psrlw | Psrld | Psrlq | Psraw | Psrad | Packsswb | Packuswb
+        | Packssdw | Packusdw | Phaddw | Phaddd | Phaddsw | Phsubw | Phsubd | Phsubsw
+        | Punpcklbw | Punpcklwd | Punpckldq | Punpckhbw | Punpckhwd | Punpckhdq | Pshufb
+        | Pmovmskb | Movmskps | Pmovsxbw | Pmovsxbd | Pmovsxbq | Pmovsxwd | Pmovsxwq | Pmovsxdq
+        | Pmovzxbw | Pmovzxbd | Pmovzxbq | Pmovzxwd | Pmovzxwq | Pmovzxdq => false,
+        m => crate::fpu::simd::op64(m, 0, 0).is_some(),
     }
 }
 
@@ -288,7 +303,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     true
 }
 
-fn special(l: &mut Lifter<'_>, m: Mnemonic, mmx: bool) {
+pub fn special(l: &mut Lifter<'_>, m: Mnemonic, mmx: bool) {
     use Mnemonic::*;
     let imm = |l: &Lifter<'_>| l.insn.immediate8() as u64;
     let d = l.insn.op0_register();
@@ -450,7 +465,7 @@ fn special(l: &mut Lifter<'_>, m: Mnemonic, mmx: bool) {
 }
 
 /// MASKMOVQ and MASKMOVDQU: a byte at a time, each probed first.
-fn mask_move(l: &mut Lifter<'_>, mmx: bool) {
+pub fn mask_move(l: &mut Lifter<'_>, mmx: bool) {
     let alg = match l.insn.op0_kind() {
         OpKind::MemorySegDI => 1,
         OpKind::MemorySegEDI => 2,

@@ -73,6 +73,12 @@ fn moves(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     if m != Movnti {
         check(l, if is_mm(l, 0) || is_mm(l, 1) { 1 } else { 2 });
     }
+    move_operands(l, m)
+}
+
+/// A move, without a look whether SSE is there.
+pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
+    use Mnemonic::*;
     match m {
         Movaps | Movapd | Movdqa | Movntps | Movntpd | Movntdq | Movntdqa | Movups | Movupd
         | Movdqu | Lddqu => {
@@ -206,7 +212,7 @@ fn set_low(l: &mut Lifter<'_>, n: usize, v: Val, lg: u32) {
 }
 
 /// LDMXCSR and STMXCSR.
-fn control(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
+pub fn control(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     if !matches!(m, Mnemonic::Ldmxcsr | Mnemonic::Stmxcsr) {
         return false;
     }
@@ -264,7 +270,7 @@ fn ordinary(l: &mut Lifter<'_>, v: Val, single: bool, tiny: u32) -> Val {
 }
 
 /// One operation on the host, or in software where that will not do. Values are bits: i32 for singles, i64 for doubles.
-fn compute(l: &mut Lifter<'_>, m: Mnemonic, a: Val, b: Val, single: bool) -> Val {
+pub fn compute(l: &mut Lifter<'_>, m: Mnemonic, a: Val, b: Val, single: bool) -> Val {
     use Mnemonic::*;
     let float = |l: &mut Lifter<'_>, v: Val| {
         if single {

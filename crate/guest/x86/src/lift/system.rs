@@ -204,6 +204,29 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
         Swapgs => {
             l.b.call(helpers::SWAPGS, &[]);
         }
+        Xgetbv => {
+            let n = l.reg(CX, 2);
+            let v = l.b.call(helpers::XGETBV, &[n]);
+            set_edx_eax(l, v);
+        }
+        Xsetbv => {
+            let n = l.reg(CX, 2);
+            let v = edx_eax(l);
+            l.b.call(helpers::XSETBV, &[n, v]);
+            l.leave_after();
+        }
+        Xsave | Xsave64 | Xsaveopt | Xsaveopt64 | Xsavec | Xsavec64 | Xrstor | Xrstor64 => {
+            use crate::xsave::what;
+            let how = match m {
+                Xsave | Xsave64 => what::SAVE,
+                Xsaveopt | Xsaveopt64 => what::OPT,
+                Xsavec | Xsavec64 => what::COMPACT,
+                _ => what::RESTORE,
+            };
+            let va = l.memory(64, how != what::RESTORE);
+            let (how, asked) = (l.b.i32(how), edx_eax(l));
+            l.b.call(helpers::XSAVE, &[how, va, asked]);
+        }
         Monitor => {}
         Mwait if l.cpu.cpus > 1 => pause(l),
         Mwait => {

@@ -310,7 +310,8 @@ fn check(long: bool, golden: &str) {
     let mut m = Machine::new("max", DATA, 0x1_0000);
     m.catch = true;
     m.cpu.sys.cr0 = 0x21;
-    m.cpu.sys.cr4 = 0x620;
+    m.cpu.sys.cr4 = 0x620 | crate::sys::cr4::OSXSAVE;
+    m.cpu.sys.xcr0 = 7;
     if long {
         m.cpu.sys.efer = 0x501;
     }
@@ -372,4 +373,14 @@ fn floating_point_in_32_bit_code_as_recorded() {
 #[test]
 fn floating_point_in_64_bit_code_as_recorded() {
     check(true, include_str!("../../tests/golden/fp64.txt"));
+}
+
+#[test]
+fn avx_in_32_bit_code_as_recorded() {
+    check(false, include_str!("../../tests/golden/avx32.txt"));
+}
+
+#[test]
+fn avx_in_64_bit_code_as_recorded() {
+    check(true, include_str!("../../tests/golden/avx64.txt"));
 }

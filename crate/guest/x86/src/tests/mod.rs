@@ -4,3 +4,4 @@ mod golden;
 mod harness;
 mod random;
 mod system;
+mod xsave;

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Records what this machine's CPU does for every form into insn32.txt, insn64.txt, fp32.txt and fp64.txt.
+"""Records what this machine's CPU does for every form into insn32.txt, insn64.txt, fp32.txt, fp64.txt, avx32.txt
+and avx64.txt.
 
     python3 record.py              # all
+    python3 record.py avx          # one kind
     python3 record.py show insn64 NUMBER CASE   # the state behind one case, and its inputs
 
 Needs gcc and binutils on an x86-64 Linux. A line: kind (i, or f with FPU state), undefined flags, bytes, text, a hash per case. Flags that the
@@ -243,6 +245,86 @@ def forms_fp(bits):
                   'pinsrq xmm1, rdx, 1', 'pextrq rax, xmm1, 0', 'paddb xmm9, xmm12', 'addsd xmm10, xmm15', 'movaps xmm14, xmm8'): add(t)
     return [('f', t, u) for t, u in f]
 
+def forms_avx(bits):
+    """Each form loads YMM1 to YMM3 from the buffer, does its work and stores YMM1; the upper halves are clear behind it."""
+    f = []
+    P = 'r' if bits == 64 else 'e'
+    src = f'ymmword ptr [{P}bp+0x61]'
+    def add(t, u='', d=1):
+        f.append((f'vmovdqu ymm1, [{P}bp+0x20]; vmovdqu ymm2, [{P}bp+0x40]; vmovups ymm3, [{P}bp+0x80]; {t}; vmovupd [{P}bp+0xa0], ymm{d}; vzeroupper', u))
+    def three(op, mem=True):
+        add(f'{op} ymm1, ymm2, ymm3'); add(f'{op} xmm1, xmm2, xmm3')
+        if mem: add(f'{op} ymm1, ymm2, {src}')
+    def two(op):
+        add(f'{op} ymm1, ymm2'); add(f'{op} xmm1, xmm2')
+    for op in '''paddb paddw paddd paddq paddsb paddsw paddusb paddusw psubb psubw psubd psubq psubsb psubsw psubusb psubusw pmullw pmulhw pmulhuw pmaddwd pmuludq
+        pand pandn por pxor pcmpeqb pcmpeqw pcmpeqd pcmpeqq pcmpgtb pcmpgtw pcmpgtd pcmpgtq packsswb packssdw packuswb packusdw punpcklbw punpcklwd punpckldq
+        punpcklqdq punpckhbw punpckhwd punpckhdq punpckhqdq pavgb pavgw pmaxub pmaxuw pmaxud pmaxsb pmaxsw pmaxsd pminub pminuw pminud pminsb pminsw pminsd psadbw
+        pshufb phaddw phaddd phaddsw phsubw phsubd phsubsw pmaddubsw pmulhrsw psignb psignw psignd pmulld pmuldq psllvd psllvq psrlvd psrlvq psravd
+        unpcklps unpckhps unpcklpd unpckhpd andps andpd andnps andnpd orps orpd xorps xorpd addsubps addsubpd haddps haddpd hsubps hsubpd permilps permilpd'''.split():
+        three('v' + op)
+    for op in 'psllw pslld psllq psrlw psrld psrlq psraw psrad'.split():
+        add(f'v{op} ymm1, ymm2, xmm3'); add(f'v{op} xmm1, xmm2, xmm3')
+        for n in (0, 3, 15, 40): add(f'v{op} ymm1, ymm2, {n}')
+    for n in (0, 3, 20): add(f'vpslldq ymm1, ymm2, {n}'); add(f'vpsrldq xmm1, xmm2, {n}'); add(f'vpalignr ymm1, ymm2, ymm3, {n}')
+    for op in 'pabsb pabsw pabsd movddup movshdup movsldup cvtdq2ps cvtps2dq cvttps2dq sqrtps sqrtpd'.split(): two('v' + op)
+    add(f'vmovshdup ymm1, {src}')
+    for op in 'add sub mul div min max'.split():
+        for t in ('ps', 'pd'): three(f'v{op}{t}')
+        for t, s in (('ss', 'dword'), ('sd', 'qword')): add(f'v{op}{t} xmm1, xmm2, xmm3'); add(f'v{op}{t} xmm1, xmm2, {s} ptr [{P}bp+0x61]')
+    add('vsqrtss xmm1, xmm2, xmm3'); add('vsqrtsd xmm1, xmm2, xmm3')
+    for n in range(32):
+        for t in ('ps', 'pd', 'ss', 'sd'):
+            add(f'vcmp{t} {"y" if t[0] == "p" else "x"}mm1, {"y" if t[0] == "p" else "x"}mm2, {"y" if t[0] == "p" else "x"}mm3, {n}')
+    for n in (0, 0x1b, 0xe4, 0x93, 0x5a):
+        for op in 'pshufd pshuflw pshufhw permilps permilpd'.split(): add(f'v{op} ymm1, ymm2, {n}'); add(f'v{op} xmm1, xmm2, {n}')
+        for op in 'shufps shufpd blendps blendpd pblendw pblendd mpsadbw'.split(): add(f'v{op} ymm1, ymm2, ymm3, {n}')
+        add(f'vdpps ymm1, ymm2, ymm3, {n}'); add(f'vdppd xmm1, xmm2, xmm3, {n}'); add(f'vinsertps xmm1, xmm2, xmm3, {n}')
+        add(f'vpermq ymm1, ymm2, {n}'); add(f'vpermpd ymm1, {src}, {n}'); add(f'vperm2i128 ymm1, ymm2, ymm3, {n}'); add(f'vperm2f128 ymm1, ymm2, {src}, {n}')
+    for op in 'blendvps blendvpd pblendvb'.split(): add(f'v{op} ymm1, ymm2, ymm3, ymm1'); add(f'v{op} xmm1, xmm2, xmm3, xmm1')
+    for op in 'roundps roundpd'.split():
+        for n in (0, 1, 2, 3, 4, 8): add(f'v{op} ymm1, ymm2, {n}')
+    for op in 'roundss roundsd'.split(): add(f'v{op} xmm1, xmm2, xmm3, 3')
+    for n in (0, 1): add(f'vinsertf128 ymm1, ymm2, xmm3, {n}'); add(f'vinserti128 ymm1, ymm2, xmmword ptr [{P}bp+0x61], {n}'); add(f'vextractf128 xmm1, ymm2, {n}'); add(f'vextracti128 [{P}bp+0xc1], ymm2, {n}')
+    for op, s in (('broadcastss', 'dword'), ('broadcastsd', 'qword'), ('pbroadcastb', 'byte'), ('pbroadcastw', 'word'), ('pbroadcastd', 'dword'), ('pbroadcastq', 'qword')):
+        add(f'v{op} ymm1, xmm2'); add(f'v{op} ymm1, {s} ptr [{P}bp+0x61]')
+    add(f'vbroadcastf128 ymm1, xmmword ptr [{P}bp+0x61]'); add(f'vbroadcasti128 ymm1, xmmword ptr [{P}bp+0x61]')
+    for op in 'permd permps'.split(): add(f'v{op} ymm1, ymm2, ymm3'); add(f'v{op} ymm1, ymm2, {src}')
+    for op in 'bw bd bq wd wq dq'.split():
+        for x in 'sz': add(f'vpmov{x}x{op} ymm1, xmm2'); add(f'vpmov{x}x{op} xmm1, xmm2')
+    for t in ('cvtps2pd ymm1, xmm2', 'cvtps2pd xmm1, xmm2', 'cvtpd2ps xmm1, ymm2', 'cvtpd2ps xmm1, xmm2', 'cvtdq2pd ymm1, xmm2', 'cvtpd2dq xmm1, ymm2', 'cvttpd2dq xmm1, ymm2', 'cvtss2sd xmm1, xmm2, xmm3',
+              'cvtsd2ss xmm1, xmm2, xmm3', 'cvtsi2sd xmm1, xmm2, eax', 'cvtsi2ss xmm1, xmm2, edx', f'cvtsi2sd xmm1, xmm2, dword ptr [{P}bp+9]', 'cvtsd2si eax, xmm2', 'cvttss2si edx, xmm2', 'cvtph2ps ymm1, xmm2',
+              'cvtph2ps xmm1, xmm2', f'cvtpd2ps xmm1, {src}', f'cvtph2ps ymm1, xmmword ptr [{P}bp+0x61]'): add('v' + t)
+    for n in (0, 1, 2, 3, 4): add(f'vcvtps2ph xmm1, ymm2, {n}'); add(f'vcvtps2ph [{P}bp+0xc1], ymm2, {n}'); add(f'vcvtps2ph xmm1, xmm2, {n}')
+    for op in 'ptest testps testpd'.split(): add(f'v{op} ymm1, ymm2'); add(f'v{op} xmm1, xmm2'); add(f'vpxor ymm1, ymm1, ymm1; v{op} ymm1, ymm2')
+    for op in 'comiss comisd ucomiss ucomisd'.split(): add(f'v{op} xmm1, xmm2')
+    for op in 'movmskps movmskpd pmovmskb'.split(): add(f'v{op} eax, ymm2'); add(f'v{op} edx, xmm2')
+    for op in 'movaps movapd movdqa movups movupd movdqu'.split():
+        add(f'v{op} ymm1, ymm2'); add(f'v{op} xmm1, xmm2'); add(f'v{op} [{P}bp+0xe0], ymm2'); add(f'v{op} [{P}bp+0xe0], xmm2'); add(f'v{op} ymm1, [{P}bp+0x61]'); add(f'v{op} [{P}bp+0xe8], ymm1')
+    for t in ('movss xmm1, xmm2, xmm3', 'movsd xmm1, xmm2, xmm3', f'movss xmm1, [{P}bp+9]', f'movsd xmm1, [{P}bp+9]', f'movsd [{P}bp+9], xmm2', f'movss [{P}bp+9], xmm2', 'movd xmm1, eax', 'movd eax, xmm2', 'movq xmm1, xmm2', f'movq xmm1, [{P}bp+9]',
+              f'movq [{P}bp+9], xmm2', f'movlps xmm1, xmm2, [{P}bp+9]', f'movhps xmm1, xmm2, [{P}bp+9]', f'movhps [{P}bp+9], xmm2', 'movhlps xmm1, xmm2, xmm3', 'movlhps xmm1, xmm2, xmm3', f'lddqu ymm1, [{P}bp+9]',
+              'pinsrb xmm1, xmm2, eax, 5', 'pinsrw xmm1, xmm2, edx, 3', 'pinsrd xmm1, xmm2, eax, 2', f'pinsrw xmm1, xmm2, [{P}bp+9], 1', 'pextrb eax, xmm2, 3', 'pextrd edx, xmm2, 2', f'pextrw [{P}bp+9], xmm2, 4', 'extractps eax, xmm2, 1',
+              'aesenc xmm1, xmm2, xmm3', 'aesdeclast xmm1, xmm2, xmm3', 'aesimc xmm1, xmm2', 'aeskeygenassist xmm1, xmm2, 0x1b', 'pclmulqdq xmm1, xmm2, xmm3, 0x10', 'phminposuw xmm1, xmm2', 'pcmpistri xmm1, xmm2, 0x1a',
+              'pcmpistrm xmm1, xmm2, 0x44', 'pcmpestri xmm1, xmm2, 0xc', 'pcmpestrm xmm1, xmm2, 0x40', f'stmxcsr [{P}bp+8]'): add('v' + t)
+    add('vzeroall'); add('vzeroupper')
+    for op in 'maskmovps maskmovpd pmaskmovd pmaskmovq'.split():
+        add(f'v{op} ymm1, ymm2, {src}'); add(f'v{op} xmm1, xmm2, xmmword ptr [{P}bp+0x61]'); add(f'v{op} ymmword ptr [{P}bp+0xc1], ymm2, ymm3'); add(f'v{op} xmmword ptr [{P}bp+0xc1], xmm2, xmm3')
+    # Gathers: small indices of both signs.
+    small = 'vpsrad ymm3, ymm3, 28'; wide = f'vpsrlq ymm3, ymm3, 60'
+    for op in 'gatherdps pgatherdd'.split(): add(f'{small}; v{op} ymm1, [{P}bp+ymm3*4+0x61], ymm2'); add(f'{small}; v{op} xmm1, [{P}bp+xmm3*8], xmm2')
+    for op in 'gatherdpd pgatherdq'.split(): add(f'{small}; v{op} ymm1, [{P}bp+xmm3*8], ymm2'); add(f'{small}; v{op} xmm1, [{P}bp+xmm3*2+9], xmm2')
+    for op in 'gatherqps pgatherqd'.split(): add(f'{wide}; v{op} xmm1, [{P}bp+ymm3*4], xmm2'); add(f'{wide}; v{op} xmm1, [{P}bp+xmm3*4], xmm2')
+    for op in 'gatherqpd pgatherqq'.split(): add(f'{wide}; v{op} ymm1, [{P}bp+ymm3*8], ymm2'); add(f'{wide}; v{op} xmm1, [{P}bp+xmm3*1], xmm2')
+    for order in ('132', '213', '231'):
+        for op in 'fmadd fmsub fnmadd fnmsub fmaddsub fmsubadd'.split():
+            for t in ('ps', 'pd') + (() if 'subadd' in op or 'addsub' in op else ('ss', 'sd')):
+                if t[0] == 'p': three(f'v{op}{order}{t}')
+                else: add(f'v{op}{order}{t} xmm1, xmm2, xmm3')
+    if bits == 64:
+        for t in ('paddb ymm1, ymm12, ymm15', 'vmovdqu ymm9, ymm2; vaddpd ymm1, ymm9, ymm3; vpxor ymm9, ymm9, ymm9', 'movq xmm1, rax', 'movq rax, xmm2', 'pinsrq xmm1, xmm2, rdx, 1', 'pextrq rax, xmm2, 1', 'cvtsi2sd xmm1, xmm2, rax', 'cvtsd2si rax, xmm2', 'cvttss2si rdx, xmm2'):
+            add(t if t.startswith('v') else 'v' + t)
+    return [('f', t, u) for t, u in f]
+
 def assemble(forms, bits, tmp):
     """Bytes of each form."""
     src = os.path.join(tmp, 'f.s')
@@ -261,7 +343,7 @@ def assemble(forms, bits, tmp):
     return [data[at[a]:at[b]] for a, b in zip(names, names[1:])]
 
 def lines(kind, bits, tmp):
-    forms = (forms_int if kind == 'insn' else forms_fp)(bits)
+    forms = {'insn': forms_int, 'fp': forms_fp, 'avx': forms_avx}[kind](bits)
     return ''.join(f"{k}|{sum(MASK[c] for c in u):x}|{b.hex()}|{t}\n" for (k, t, u), b in zip(forms, assemble(forms, bits, tmp)))
 
 def main():
@@ -274,7 +356,7 @@ def main():
             return print(out, end='')
         cpu = [l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')][0]
         for bits in (32, 64):
-            for kind in ('insn', 'fp'):
+            for kind in sys.argv[1:] or ('insn', 'fp', 'avx'):
                 out = subprocess.run([exe, str(bits), str(CASES)], input=lines(kind, bits, tmp), capture_output=True, text=True, check=True).stdout
                 with open(os.path.join(HERE, f'{kind}{bits}.txt'), 'w') as f:
                     f.write(f'# Recorded by "python3 record.py" on: {cpu}\n' + out)

@@ -254,6 +254,9 @@ fn fw_cfg_contents(c: &BoardConfig) -> Contents {
         e820.extend_from_slice(&1u32.to_le_bytes());
     }
     f.file("etc/e820", e820);
+    for (name, data) in boot::acpi_files(1) {
+        f.file(name, data);
+    }
     f
 }
 

@@ -14,6 +14,7 @@ use super::{BIOS, BIOS_BYTES, RAM};
 use crate::bus::Bus;
 
 mod acpi;
+mod acpi_files;
 mod aml;
 mod linux;
 mod multiboot;
@@ -21,6 +22,7 @@ mod pci;
 mod pvh;
 mod stub;
 
+pub(super) use acpi_files::acpi_files;
 use stub::Out;
 
 /// Data for the kernel, one region: boot parameters, command line, lists. Nothing else is there in low memory.

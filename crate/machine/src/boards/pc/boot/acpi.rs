@@ -3,7 +3,7 @@
 //! to, the FACS, lies in the memory that the map reserves below 640 KiB.
 
 use super::aml::{self, Window};
-use super::pci::{MEM_FIRST, MEM_LAST, PM_BASE, ROUTES};
+use super::pci::{MEM_FIRST, PM_BASE, ROUTES};
 
 /// Where the tables are seen.
 pub(super) const BASE: u32 = 0xf_0000;
@@ -15,6 +15,8 @@ const IO_APIC: u32 = 0xfec0_0000;
 /// No CPU has this number.
 const IO_APIC_ID: u8 = 8;
 const HPET: u32 = 0xfed0_0000;
+/// Last address that cards may have: firmware gives bases from the top.
+const MEM_LAST: u32 = IO_APIC - 1;
 const SCI: u8 = 9;
 /// Slots for cards, as the board's table has them.
 const FREE_SLOTS: [u8; 4] = [9, 10, 11, 12];
@@ -33,12 +35,12 @@ pub(super) fn facs() -> Vec<u8> {
 }
 
 /// What makes all bytes sum to zero.
-fn checksum(b: &[u8]) -> u8 {
+pub(super) fn checksum(b: &[u8]) -> u8 {
     b.iter().fold(0u8, |s, v| s.wrapping_add(*v)).wrapping_neg()
 }
 
 /// A table with its header (section 5.2.6).
-fn table(signature: &[u8; 4], revision: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn table(signature: &[u8; 4], revision: u8, body: &[u8]) -> Vec<u8> {
     let mut t = signature.to_vec();
     t.extend_from_slice(&(36 + body.len() as u32).to_le_bytes());
     t.extend_from_slice(&[revision, 0]);
@@ -101,7 +103,7 @@ fn slots_changed() -> Vec<u8> {
     aml::method(b"_E01", 0, &body)
 }
 
-fn dsdt() -> Vec<u8> {
+pub(super) fn dsdt() -> Vec<u8> {
     let prt: Vec<_> = (1..32)
         .flat_map(|slot| (0..4).map(move |pin| (slot, pin)))
         .map(|(slot, pin)| {
@@ -115,7 +117,7 @@ fn dsdt() -> Vec<u8> {
         aml::word_window(Window::Io, 0, 0xcf7),
         aml::word_window(Window::Io, 0xd00, 0xffff),
         aml::memory_window(0xa_0000, 0xb_ffff),
-        aml::memory_window(MEM_FIRST, MEM_LAST - 1),
+        aml::memory_window(MEM_FIRST, MEM_LAST),
     ];
     let isa = [
         aml::name(b"_ADR", &aml::int(0x1_0000)),
@@ -153,12 +155,12 @@ fn dsdt() -> Vec<u8> {
 }
 
 /// The fixed description, revision 3.
-fn fadt(dsdt: u32) -> Vec<u8> {
+pub(super) fn fadt(facs: u32, dsdt: u32) -> Vec<u8> {
     let mut t = vec![0; 244 - 36];
     let mut put = |at: usize, v: u32, n: usize| {
         t[at - 36..at - 36 + n].copy_from_slice(&v.to_le_bytes()[..n]);
     };
-    put(36, FACS, 4);
+    put(36, facs, 4);
     put(40, dsdt, 4);
     put(46, SCI.into(), 2);
     put(48, 0xb2, 4); // SMI_CMD: the APM port, with F1h and F0h
@@ -181,7 +183,7 @@ fn fadt(dsdt: u32) -> Vec<u8> {
     table(b"FACP", 3, &t)
 }
 
-fn madt(cpus: u8) -> Vec<u8> {
+pub(super) fn madt(cpus: u8) -> Vec<u8> {
     let mut t = LOCAL_APIC.to_le_bytes().to_vec();
     t.extend_from_slice(&1u32.to_le_bytes()); // there is a pair of 8259s
     for n in 0..cpus {
@@ -204,7 +206,7 @@ fn madt(cpus: u8) -> Vec<u8> {
     table(b"APIC", 1, &t)
 }
 
-fn hpet() -> Vec<u8> {
+pub(super) fn hpet() -> Vec<u8> {
     let mut t = 0x8086_a201u32.to_le_bytes().to_vec();
     t.extend_from_slice(&[0, 0, 0, 0]);
     t.extend_from_slice(&u64::from(HPET).to_le_bytes());
@@ -274,7 +276,7 @@ pub(super) fn tables(cpus: u8) -> Vec<u8> {
         at
     };
     let dsdt = add(dsdt());
-    let pointers = [add(fadt(dsdt)), add(madt(cpus)), add(hpet())];
+    let pointers = [add(fadt(FACS, dsdt)), add(madt(cpus)), add(hpet())];
     let rsdt = add(table(b"RSDT", 1, &pointers.map(u32::to_le_bytes).concat()));
     // A Pentium Pro's, as good as any: systems ask the CPU.
     let mp = add(mp_config(cpus, 0x0000_0600, 0x0000_0201));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our speed beside QEMU's, as ratios of CPU time (all threads, user and system), taken side by side in one run.
 
-    bench.py [--only NAMES] [--hosts NAMES] [--repeat N] [--json FILE] [--scale X]
+    bench.py [--guest mipsel|i386|amd64] [--only NAMES] [--hosts NAMES] [--repeat N] [--json FILE] [--scale X]
 
 Every host boots the same kernel and initramfs; the CPU time until GUEST-SHELL is the boot's. Then all machines stay up,
 and each work loop is typed at their consoles in turn, so that what else the computer does hits all of them alike. A loop's
@@ -38,8 +38,17 @@ LOOPS = {
 SLOW = 0.1
 
 
+# Guest: QEMU's name of the target, the board, the page's bundle.
+GUESTS = {
+    "mipsel": ("mipsel", "malta", "mips"),
+    "i386": ("i386", "pc", "x86"),
+    "amd64": ("x86_64", "pc", "x86"),
+}
+GUEST = "mipsel"
+
+
 def guest_files():
-    d = os.path.join(os.environ.get("GUESTS_DIR", os.path.join(TOP, "build/guests")), "mipsel")
+    d = os.path.join(os.environ.get("GUESTS_DIR", os.path.join(TOP, "build/guests")), GUEST)
     kernel, initrd = os.path.join(d, "vmlinux"), os.path.join(d, "initrd.gz")
     for f in (kernel, initrd):
         if not os.path.exists(f):
@@ -50,7 +59,7 @@ def guest_files():
 def machine_words():
     kernel, initrd = guest_files()
     append = "console=ttyS0 panic=-1 quiet"
-    return ["-M", "malta", "-m", "256", "-kernel", kernel, "-initrd", initrd, "-append", append, "-nographic"]
+    return ["-M", GUESTS[GUEST][1], "-m", "256", "-kernel", kernel, "-initrd", initrd, "-append", append, "-nographic"]
 
 
 def found(program):
@@ -191,9 +200,9 @@ class UserMode:
     name, slow = "qemu-user", False
 
     def bench(self, name, iterations):
-        program = os.path.join(TOP, "build/programs/mipsel/bench")
+        program = os.path.join(TOP, "build/programs", GUEST, "bench")
         before = os.times()
-        out = subprocess.run(["qemu-mipsel-static", program, name, str(iterations)], capture_output=True, text=True)
+        out = subprocess.run([f"qemu-{GUESTS[GUEST][0]}-static", program, name, str(iterations)], capture_output=True, text=True)
         after = os.times()
         return (
             after.children_user + after.children_system - before.children_user - before.children_system,
@@ -208,18 +217,22 @@ def hosts(chosen):
     words = machine_words()
     ours = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(TOP, "target")), "release/tinamou")
     ours = os.environ.get("TINAMOU", ours)
-    native = [ours, "system-mipsel", *words]
+    target, _, bundle = GUESTS[GUEST]
+    native = [ours, f"system-{target}", *words]
+    if GUEST != "mipsel":
+        native += ["-net", "none"]
     all_hosts = {}
-    if found("qemu-system-mipsel"):
-        qemu = ["qemu-system-mipsel", "-accel", "tcg", *words, "-net", "none", "-vga", "none", "-no-reboot"]
+    if found(f"qemu-system-{target}"):
+        qemu = [f"qemu-system-{target}", "-accel", "tcg", *words, "-net", "none", "-vga", "none", "-no-reboot"]
         all_hosts["qemu"] = Host("qemu", qemu)
     if os.access(ours, os.X_OK):
         all_hosts["jit"] = Host("jit", [*native, "-accel", "jit"])
-    if found("qemu-mipsel-static"):
+    if found(f"qemu-{target}-static"):
         all_hosts["qemu-user"] = UserMode()
     if os.access(ours, os.X_OK):
         all_hosts["interp"] = Host("interp", [*native, "-accel", "interp"], slow=True)
-    if found("node") and os.path.exists(os.path.join(TOP, "www/pkg/mips/tinamou_web_bg.wasm")):
+    # What starts a browser's machine knows Malta's guest alone.
+    if GUEST == "mipsel" and found("node") and os.path.exists(os.path.join(TOP, f"www/pkg/{bundle}/tinamou_web_bg.wasm")):
         all_hosts["node"] = Host("node", ["node", os.path.join(HERE, "node.mjs"), *guest_files()])
         if found("chromium"):
             page = ["node", os.path.join(HERE, "chromium.mjs"), "debian-mipsel"]
@@ -278,13 +291,13 @@ def summary(result):
     """Ratios only: how many times faster than qemu-system each host is."""
     median = {row: {h: statistics.median(t) for h, t in by.items() if t} for row, by in result["seconds"].items()}
     names = [h for h in result["hosts"] if h != "qemu"]
-    print("\nTimes faster than qemu-system-mipsel (CPU time of all threads; below 1: slower)\n")
+    print(f"\nTimes faster than qemu-system-{GUESTS[GUEST][0]} (CPU time of all threads; below 1: slower)\n")
     rows = [["", *names]]
     for row, by in median.items():
         rows.append([row, *(ratio(by.get("qemu"), by.get(h)) for h in names)])
     table(rows)
     if "qemu-user" in names:
-        print("\nThe same against qemu-mipsel-static (no system, no softmmu)\n")
+        print(f"\nThe same against qemu-{GUESTS[GUEST][0]}-static (no system, no softmmu)\n")
         names.remove("qemu-user")
         rows = [["", *names]]
         for row, by in median.items():
@@ -331,6 +344,7 @@ def summary(result):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--guest", choices=GUESTS, default="mipsel", help="Debian's kernel of this architecture")
     args.add_argument("--only", help="loops, or `boot`, separated by commas")
     args.add_argument("--hosts", help="of: qemu, jit, qemu-user, interp, node, chromium")
     args.add_argument("--repeat", type=int, default=3)
@@ -338,6 +352,8 @@ def main():
     args.add_argument("--json", help="where all times go")
     args.add_argument("--quiet", action="store_true", help="the tables alone")
     args = args.parse_args()
+    global GUEST
+    GUEST = args.guest
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     note = (lambda s: None) if args.quiet else (lambda s: print(s, file=sys.stderr, flush=True))
     only = args.only.split(",") if args.only else ["boot", *LOOPS]

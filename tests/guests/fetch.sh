@@ -3,6 +3,7 @@
 #
 #   tests/guests/fetch.sh [mipsel] [mips64el] [i386] [amd64] [uboot] [seabios] [media]     (no argument: these)
 #   tests/guests/fetch.sh i386-pae
+#   tests/guests/fetch.sh rootfs installer                 (large: played by system.sh)
 #   tests/guests/fetch.sh uboot-be                         (built from Debian's source: some minutes)
 #
 # Result, below build/guests/ (git-ignored):
@@ -18,6 +19,8 @@
 #   media/memtest{32,64}.bin               memtest86+
 #   media/sector.img                       a boot sector of our own (media/sector.S)
 #   media/fat.img                          a FAT disk with SYSLINUX and the i386 guest, made where x86-64 programs run
+#   rootfs/{disk.raw,initrd.gz}            a Debian system (amd64) with python3, perl, gcc and sqlite3, and what mounts it
+#   installer/{linux,initrd.gz}            Debian's installer (amd64, text)
 #   uboot/malta.bin                        big-endian U-Boot
 #   uboot/{maltael,malta64el}.bin          U-Boot, words swapped as QEMU's -bios wants them
 #
@@ -208,6 +211,56 @@ seabios() {
   echo "guests: seabios/ is there"
 }
 
+# A system out of packages, unpacked and set up by hand as debootstrap's first stage does: nothing of theirs runs here.
+rootfs() {
+  local dir=$out/rootfs root=$out/rootfs/root initrd=$out/rootfs/initrd d=$apt/amd64 file pkgs
+  need mke2fs e2fsprogs
+  pkgs="base-files base-passwd bash coreutils dash debianutils diffutils findutils grep gzip hostname libc-bin login mount sed sysvinit-core
+    sysv-rc util-linux mawk ncurses-base procps python3 perl gcc libc6-dev sqlite3 apt dpkg e2fsprogs"
+  if [ -n "${FRESH:-}" ] || [ ! -s "$dir/disk.raw" ] || [ "$here/rootfs/setup.sh" -nt "$dir/disk.raw" ]; then
+    lists amd64
+    rm -rf "$root"
+    mkdir -p "$root" "$d/cache/archives/partial"
+    # shellcheck disable=SC2086
+    apt_for amd64 apt-get -q -y -d --no-install-recommends install $pkgs >"$dir/download.log" 2>&1 ||
+      die "cannot download the system's packages: $(tail -1 "$dir/download.log")"
+    for file in "$d"/cache/archives/*.deb; do dpkg-deb -x "$file" "$root"; done
+    "$here/rootfs/setup.sh" "$root"
+    rm -rf "$root/usr/share/"{doc,man,locale,info} "$dir/disk.new"
+    truncate -s 768M "$dir/disk.new"
+    mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=0 -O ^has_journal -L debian -d "$root" "$dir/disk.new"
+    mv "$dir/disk.new" "$dir/disk.raw"
+    rm -rf "$root"
+    echo "guests: rootfs/disk.raw $(stat -c %s "$dir/disk.raw") bytes"
+  fi
+  kernel amd64 amd64
+  file=$(deb amd64 "linux-image-$(cat "$out/amd64/release")")
+  if [ ! -s "$dir/initrd.gz" ] || [ -n "$(find "$file" "$here/rootfs" "$here/fetch.sh" -newer "$dir/initrd.gz" 2>/dev/null)" ]; then
+    rm -rf "$initrd"
+    mkdir -p "$initrd"/{bin,dev,proc,sys,mnt,modules}
+    dpkg-deb --fsys-tarfile "$(deb amd64 busybox-static)" | tar -xO ./bin/busybox >"$initrd/bin/busybox"
+    ln -s busybox "$initrd/bin/sh"
+    cp "$here/rootfs/init" "$initrd/init"
+    dpkg-deb --fsys-tarfile "$file" | tar -x -C "$initrd/modules" --wildcards --transform='s,.*/,,' \
+      '*/'{crc16,mbcache,jbd2,crc32c_generic,libcrc32c,ext4,scsi_common,scsi_mod,libata,sd_mod,t10-pi,crc64,crc64-rocksoft,crc-t10dif,crct10dif_common,crct10dif_generic,ata_piix,virtio,virtio_ring,virtio_pci_legacy_dev,virtio_pci_modern_dev,virtio_pci,virtio_blk}.ko 2>/dev/null || true
+    chmod 755 "$initrd/init" "$initrd/bin/busybox"
+    (cd "$initrd" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/initrd.gz.new"
+    mv "$dir/initrd.gz.new" "$dir/initrd.gz"
+    rm -rf "$initrd"
+    echo "guests: rootfs/initrd.gz $(stat -c %s "$dir/initrd.gz") bytes"
+  fi
+}
+
+# Debian's installer as its package for netboot servers has it.
+installer() {
+  local dir=$out/installer file
+  [ -n "${FRESH:-}" ] || [ ! -s "$dir/initrd.gz" ] || return 0
+  file=$(deb amd64 debian-installer-12-netboot-amd64)
+  mkdir -p "$dir"
+  dpkg-deb --fsys-tarfile "$file" | tar -x -C "$dir" --wildcards --transform='s,.*/,,' '*/text/debian-installer/amd64/linux' '*/text/debian-installer/amd64/initrd.gz'
+  echo "guests: installer/ is $(basename "$file" | cut -d_ -f2)"
+}
+
 # Debian builds no big-endian U-Boot for Malta, and has no big-endian MIPS any more: this is its source package.
 uboot_be() {
   local dir=$out/uboot src=$out/uboot-src pair
@@ -244,6 +297,8 @@ for what in "$@"; do
     seabios) seabios ;;
     media) media ;;
     uboot-be) uboot_be ;;
-    *) die "unknown guest '$what' (mipsel, mips64el, i386, i386-pae, amd64, uboot, uboot-be, seabios, media)" ;;
+    rootfs) rootfs ;;
+    installer) installer ;;
+    *) die "unknown guest '$what' (mipsel, mips64el, i386, i386-pae, amd64, uboot, uboot-be, seabios, media, rootfs, installer)" ;;
   esac
 done

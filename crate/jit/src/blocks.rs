@@ -94,6 +94,8 @@ pub struct Cached {
     pub queued: bool,
     /// Its bytes are still what was translated.
     pub alive: bool,
+    /// The bytes that were translated, while the same bytes would be translated the same way again. Empty otherwise.
+    bytes: Box<[u8]>,
     /// Blocks that came next, found again without a look into the front.
     next: [Next; 2],
 }
@@ -296,12 +298,10 @@ impl Blocks {
         block: &Block,
         code: Code,
         pages: &mut CodePages,
+        arena: &tinamou_arena::Arena,
     ) -> BlockId {
         let id = BlockId(self.list.len() as u32);
-        for (at, bytes) in place.pieces() {
-            pages.add(at, bytes);
-            self.by_page.entry(at & !0xfff).or_default().push(id);
-        }
+        self.enter(id, &place, pages);
         self.by_place
             .insert((place.gpa.0, place.pc, block.mode), id);
         self.by_pc.insert((place.pc, block.mode), id);
@@ -319,9 +319,44 @@ impl Blocks {
             entry: None,
             queued: false,
             alive: true,
+            bytes: bytes_of(&place, arena),
             next: [NO_NEXT; 2],
         });
         id
+    }
+
+    /// Notes where the code of a block lies.
+    fn enter(&mut self, id: BlockId, place: &Place, pages: &mut CodePages) {
+        for (at, bytes) in place.pieces() {
+            pages.add(at, bytes);
+            self.by_page.entry(at & !0xfff).or_default().push(id);
+        }
+    }
+
+    /// A block at this place that was dropped because something was written near its code, if its code is what it was.
+    pub fn revive(
+        &mut self,
+        (gpa, host): (Gpa, u32),
+        pc: u64,
+        mode: u32,
+        pages: &mut CodePages,
+        arena: &tinamou_arena::Arena,
+    ) -> Option<BlockId> {
+        let id = *self.by_place.get(&(gpa.0, pc, mode))?;
+        let block = &mut self.list[id.0 as usize];
+        let place = block.place;
+        // The second page of a longer one may be another by now.
+        if block.alive
+            || block.bytes.is_empty()
+            || place.next_page.is_some()
+            || place.host != host
+            || block.bytes != bytes_of(&place, arena)
+        {
+            return None;
+        }
+        (block.alive, block.queued, block.runs) = (true, false, 0);
+        self.enter(id, &place, pages);
+        Some(id)
     }
 
     /// Drops the blocks whose bytes were overwritten; returns them.
@@ -360,6 +395,7 @@ impl Blocks {
                     .is_none_or(|gpa| stays(gpa, place.next_host));
             if block.alive && !stays {
                 block.alive = false;
+                block.bytes = Box::default();
                 block.entry = None;
                 dropped.push(BlockId(n as u32));
             }
@@ -371,7 +407,12 @@ impl Blocks {
     pub fn drop_at(&mut self, va: u64) -> Vec<BlockId> {
         let mut dropped = Vec::new();
         for (n, block) in self.list.iter_mut().enumerate() {
-            if block.alive && va.wrapping_sub(block.place.pc) < block.place.bytes as u64 {
+            if va.wrapping_sub(block.place.pc) >= block.place.bytes as u64 {
+                continue;
+            }
+            // It will be translated in another way.
+            block.bytes = Box::default();
+            if block.alive {
                 block.alive = false;
                 block.entry = None;
                 dropped.push(BlockId(n as u32));
@@ -393,6 +434,18 @@ impl Blocks {
             block.runs = 0;
         }
     }
+}
+
+/// The bytes of a block's code.
+fn bytes_of(place: &Place, arena: &tinamou_arena::Arena) -> Box<[u8]> {
+    let mut out = vec![0; place.bytes as usize];
+    let mut done = 0;
+    for (at, bytes) in place.pieces() {
+        let end = done + bytes as usize;
+        arena.read_bytes(at, &mut out[done..end]);
+        done = end;
+    }
+    out.into()
 }
 
 /// Reads guest code of a known place, without the MMU.
@@ -462,5 +515,66 @@ pub fn fetch_phys(
             read_code(arena, (host & !0xfff) + gpa.page_offset(), bytes)
         }
         _ => bus.read(gpa, bytes).unwrap_or(0) as u32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinamou_arena::Arena;
+    use tinamou_ir::{Builder, SlotTable, Type, interp};
+
+    /// A page of code, its arena offset, and a block of 4 bytes at its start.
+    fn machine() -> (Arena, u32, Blocks, CodePages, BlockId) {
+        let arena = Arena::new().unwrap();
+        let host = arena.alloc(PAGE_SIZE, PAGE_SIZE).unwrap();
+        arena.write32(host, 0x1234_5678);
+        let table = Rc::new(SlotTable::default());
+        let mut b = Builder::new(table.clone(), 0x4000, 1, Type::I32);
+        b.insn(0x4000, 0);
+        b.jump(0x4004);
+        let block = b.finish(4);
+        let code = interp::translate(&block, &table, &[]);
+        let place = Place {
+            pc: 0x4000,
+            gpa: Gpa(0x4000),
+            next_page: None,
+            host,
+            next_host: 0,
+            bytes: 4,
+            fixed: false,
+        };
+        let (mut blocks, mut pages) = (Blocks::default(), CodePages::default());
+        let id = blocks.add(place, &block, code, &mut pages, &arena);
+        (arena, host, blocks, pages, id)
+    }
+
+    fn write(blocks: &mut Blocks, pages: &mut CodePages, at: u32) {
+        assert!(pages.note_store(at, 1));
+        blocks.drop_dirty(&pages.take_dirty());
+    }
+
+    #[test]
+    fn a_block_comes_back_if_its_code_was_not_changed() {
+        let (arena, host, mut blocks, mut pages, id) = machine();
+        let at = (Gpa(0x4000), host);
+        // Near the code, in its granule.
+        write(&mut blocks, &mut pages, host + 32);
+        assert_eq!(blocks.find(Gpa(0x4000), 0x4000, 1), None);
+        assert!(!pages.has_code(host));
+        let again = blocks.revive(at, 0x4000, 1, &mut pages, &arena);
+        assert_eq!(again, Some(id));
+        assert_eq!(blocks.find(Gpa(0x4000), 0x4000, 1), Some(id));
+        // It is dropped again, and changed this time.
+        arena.write8(host + 3, 0x55);
+        write(&mut blocks, &mut pages, host + 3);
+        assert_eq!(blocks.revive(at, 0x4000, 1, &mut pages, &arena), None);
+        arena.write8(host + 3, 0x12);
+        // Elsewhere in memory, in another mode, or with a breakpoint it is another block.
+        let other = (Gpa(0x4000), host + 0x1000);
+        assert_eq!(blocks.revive(other, 0x4000, 1, &mut pages, &arena), None);
+        assert_eq!(blocks.revive(at, 0x4000, 2, &mut pages, &arena), None);
+        blocks.drop_at(0x4002);
+        assert_eq!(blocks.revive(at, 0x4000, 1, &mut pages, &arena), None);
     }
 }

@@ -510,9 +510,9 @@ impl Vcpu {
             .guest
             .translate(state, bus, pc, Access::Fetch, mmu)
             .map_err(|f| Some((f, pc, 0)))?;
-        if !matches!(bus.page(tr.gpa), RamPage::Ram { .. }) {
+        let RamPage::Ram { arena: page, .. } = bus.page(tr.gpa) else {
             return Ok(None);
-        }
+        };
         if let Some(id) = self.blocks.find(tr.gpa, pc, self.mode) {
             let second = self.blocks.get(id).place.pairs().nth(1);
             let same = match second {
@@ -530,11 +530,19 @@ impl Vcpu {
                 return Ok(Some(id));
             }
         }
+        let at = (tr.gpa, (page & !0xfff) + tr.gpa.page_offset());
+        let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
+        if let Some(id) = self.blocks.revive(at, pc, self.mode, pages, arena) {
+            self.core.mmu.protect(at.1 & !0xfff);
+            self.blocks.set_front(pc, self.mode, generation, id);
+            return Ok(Some(id));
+        }
         let (code, block, place) = self.lift(bus, pc, self.tuning.block_insns)?;
         for (at, _) in place.pieces() {
             self.each_mmu(|mmu| mmu.protect(at & !0xfff));
         }
-        let id = self.blocks.add(place, &block, code, &mut self.core.pages);
+        let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
+        let id = self.blocks.add(place, &block, code, pages, arena);
         self.stats.lifted += 1;
         self.blocks.set_front(pc, self.mode, generation, id);
         Ok(Some(id))

@@ -533,7 +533,7 @@ impl Vcpu {
         let at = (tr.gpa, (page & !0xfff) + tr.gpa.page_offset());
         let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
         if let Some(id) = self.blocks.revive(at, pc, self.mode, pages, arena) {
-            self.core.mmu.protect(at.1 & !0xfff);
+            self.each_mmu(|mmu| mmu.protect(at.1 & !0xfff));
             self.blocks.set_front(pc, self.mode, generation, id);
             return Ok(Some(id));
         }

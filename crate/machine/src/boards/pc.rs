@@ -254,7 +254,7 @@ fn fw_cfg_contents(c: &BoardConfig) -> Contents {
         e820.extend_from_slice(&1u32.to_le_bytes());
     }
     f.file("etc/e820", e820);
-    for (name, data) in boot::acpi_files(1) {
+    for (name, data) in boot::acpi_files(c.cpus as u8) {
         f.file(name, data);
     }
     f

@@ -23,7 +23,7 @@ for name in "$@"; do
     virtio) disk+=(-drive "file=$g/rootfs/disk.raw,format=raw,if=virtio") ;;
     ide) disk+=(-drive "file=$g/rootfs/disk.raw,format=raw,if=ide") ;;
     installer)
-      kernel=$g/installer/linux initrd=$g/installer/initrd.gz steps=installer disk=() ram=1024
+      kernel=$g/installer/linux initrd=$g/installer/initrd.gz steps=installer disk=() ram=512
       append='console=ttyS0 TERM=linux --- quiet'
       ;;
     *) echo "system.sh: no system '$name'" >&2; exit 2 ;;

@@ -89,14 +89,12 @@ pub enum Back {
 }
 
 impl Machine {
-    /// Keeps a history from now on.
+    /// Keeps a history from when the machine runs next: whoever asks for it is answered at once, however much memory there is.
     pub fn keep_history(&mut self) {
-        let mut history = Box::new(History {
+        self.history = Some(Box::new(History {
             present: self.icount(),
             ..History::default()
-        });
-        history.snapshots.push(self.snapshot(0, None));
-        self.history = Some(history);
+        }));
     }
 
     /// Whether there is a history.
@@ -117,7 +115,8 @@ impl Machine {
     /// Notes what is about to come from outside. False: it must not come now.
     pub(crate) fn note(&mut self, input: impl FnOnce() -> Input) -> bool {
         let (icount, cpu) = (self.icount(), self.cpu());
-        let Some(h) = &mut self.history else {
+        // What comes before the first snapshot is in it.
+        let Some(h) = self.history.as_mut().filter(|h| !h.snapshots.is_empty()) else {
             return true;
         };
         let input = input();
@@ -419,7 +418,8 @@ impl Machine {
 
     /// Restores the last snapshot at or before `icount`, or the first of all.
     fn restore_at(&mut self, icount: u64) -> bool {
-        let Some(mut h) = self.history.take() else {
+        let begun = |h: &mut Box<History>| !h.snapshots.is_empty();
+        let Some(mut h) = self.history.take_if(begun) else {
             return false;
         };
         if !h.repeats {

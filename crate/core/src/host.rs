@@ -1,7 +1,9 @@
-//! What a machine asks of its host for storage. Console bytes need no trait: the bus queues them both ways
+//! What a machine asks of its host for storage and networks. Console bytes need no trait: the bus queues them both ways
 //! ([`crate::DevCx::console_out`]). Nothing here blocks: a request is submitted, and its result is polled.
 
 use thiserror::Error;
+
+use crate::Ns;
 
 /// Bytes of a sector, the unit of [`BlockBackend`].
 pub const SECTOR_BYTES: u64 = 512;
@@ -121,4 +123,24 @@ pub trait BlockBackend {
 
 fn cannot_wait() -> BlockError {
     BlockError::Unsupported("this disk cannot be part of a snapshot".into())
+}
+
+/// What the cable of a network port leads to. Frames are Ethernet frames without checksum; time is virtual.
+///
+/// What it says to the guest without having heard from outside depends on what the guest sent, and when, alone.
+pub trait NetBackend {
+    /// The guest sends a frame.
+    fn send(&mut self, now: Ns, frame: &[u8]);
+
+    /// The next frame that has reached the guest by `now`. Call it when the time of [`NetBackend::next`] has come, until there is none.
+    fn receive(&mut self, now: Ns) -> Option<Vec<u8>>;
+
+    /// When the next frame reaches the guest, or the network has to do something by itself.
+    fn next(&self) -> Option<Ns>;
+
+    /// Looks at the world outside, without waiting: what came from there goes on its way to the guest.
+    fn look_outside(&mut self, _now: Ns) {}
+
+    /// The machine is another one now, or at another time: what was under way is lost, and connections end.
+    fn forget(&mut self) {}
 }

@@ -11,6 +11,7 @@ mod host;
 mod labs;
 mod logfile;
 mod native;
+mod nets;
 mod options;
 mod report;
 mod run;
@@ -87,10 +88,17 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
     }
     let mut ctl = Controller::new(how_to_start(options));
     native::describe(options, &mut ctl);
+    if keeps_history(options) {
+        ctl.setup_mut().put("net", "none".into());
+    }
     let chardevs = Chardevs::new(options, &mut ctl);
     let mut host = Native::new(options.clone(), chardevs, log)?;
     for early in &options.early {
-        ctl.command(&mut host, early.command, &early.args)?;
+        ctl.command(&mut host, early.command, &early.args)
+            .map_err(|e| match early.option.as_str() {
+                "" => e,
+                option => format!("{option}: {e}"),
+            })?;
     }
     // A machine that cannot be made is told before this terminal turns raw and sockets are there.
     ctl.launch(&mut host)?;
@@ -102,10 +110,9 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
     }
     host.chardevs.open()?;
     let gdb = match &options.gdb {
-        Some(dev) => Some(
-            Gdb::open(dev, options.icount.is_some() && options.drives.is_empty())
-                .inspect_err(|_| terminal::restore())?,
-        ),
+        Some(dev) => {
+            Some(Gdb::open(dev, keeps_history(options)).inspect_err(|_| terminal::restore())?)
+        }
         None => None,
     };
     let signals = Signals::catch().map_err(|e| format!("signals: {}", why(&e)))?;
@@ -160,6 +167,12 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
         },
         End::Quit => Ok(None),
     }
+}
+
+/// Whether a debugger can go back: nothing that reaches beyond the machine may be part of it.
+fn keeps_history(options: &Options) -> bool {
+    let nets = options.early.iter().any(|e| e.command == "netdev_add");
+    options.gdb.is_some() && options.icount.is_some() && options.drives.is_empty() && !nets
 }
 
 /// How the machine's life begins.

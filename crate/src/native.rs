@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tinamou_control::driven::{self, ImageSnapshot, Medium, Open};
 use tinamou_control::setup::Setup;
 use tinamou_control::transfer::{Incoming, Outgoing};
 use tinamou_control::{Controller, Driven, Host, MonitorId};
+use tinamou_core::NetBackend;
 use tinamou_machine::{Accel, Arch, Machine};
 
 use crate::chardevs::Chardevs;
 use crate::disks::{Bay, Snapshots};
 use crate::host::why;
 use crate::logfile::Log;
+use crate::nets::Nets;
 use crate::options::chardev::{Chardev, Socket};
 use crate::options::drive::{Drive, Format, Interface, Media};
 use crate::options::pc::{self, Boot};
@@ -43,6 +45,8 @@ pub struct Native {
     pub machine: Option<Machine>,
     /// The character devices.
     pub chardevs: Chardevs,
+    /// What network back ends wait for.
+    pub nets: Nets,
     /// Where guest errors and traces go.
     pub log: Log,
     /// Rings when a machine's state has come further on its way.
@@ -70,6 +74,7 @@ impl Native {
             options,
             machine: None,
             chardevs,
+            nets: Nets::default(),
             log,
             bell: Bell::new().map_err(|e| why(&e))?,
             fds: Fds::default(),
@@ -124,7 +129,10 @@ pub fn describe(options: &Options, ctl: &mut Controller) {
             setup.put(name, value.as_str().into());
         }
     }
-    setup.put("nic", options.nic.into());
+    setup.put("nic", options.board_net.there.into());
+    if let Some(net) = &options.board_net.net {
+        setup.put("net", net.as_str().into());
+    }
     if options.accel == Accel::Interp {
         setup.put("accel", "interp".into());
     }
@@ -168,7 +176,7 @@ fn apply(setup: &Setup, options: &mut Options) {
     options.initrd = text("initrd");
     options.append = text("append");
     options.dtb = text("dtb");
-    options.nic = setup.get("nic") != Some(&json!(false));
+    options.board_net.there = setup.get("nic") != Some(&json!(false));
     options.accel = if setup.text("accel") == Some("interp") {
         Accel::Interp
     } else {
@@ -459,6 +467,11 @@ impl Host for Native {
     fn file_there(&self, path: &str) -> Result<(), String> {
         let there = std::fs::File::open(path).map(drop);
         there.map_err(|e| format!("Could not open '{path}': {}", why(&e)))
+    }
+
+    fn net_open(&mut self, with: &Map<String, Value>) -> Result<Box<dyn NetBackend>, String> {
+        let seed = self.entropy();
+        self.nets.open(with, seed)
     }
 
     fn entropy(&mut self) -> u64 {

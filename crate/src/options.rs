@@ -10,6 +10,7 @@ pub mod drive;
 pub mod keyval;
 pub mod log;
 pub mod monitor;
+pub mod net;
 pub mod pc;
 pub mod program;
 pub mod qom;
@@ -111,8 +112,8 @@ pub struct Options {
     pub icount: Option<Icount>,
     /// `-accel`.
     pub accel: Accel,
-    /// The board's network interface is there: neither `-net none` nor `-nic none`.
-    pub nic: bool,
+    /// The board's network interface.
+    pub board_net: net::Board,
     /// Exit where the guest resets.
     pub no_reboot: bool,
     /// Stay where the guest powers off.
@@ -185,7 +186,7 @@ impl Options {
             log_file: None,
             icount: None,
             accel: Accel::Jit,
-            nic: true,
+            board_net: net::Board::default(),
             no_reboot: false,
             no_shutdown: false,
             panic: PanicAction::default(),

@@ -268,6 +268,8 @@ impl Session {
             };
             entry.port.watch(&mut set, wanted);
         }
+        // Networks go on when the machine does.
+        let networks = self.ctl.runs() && self.host.nets.watch(&mut set);
         // A guest that talks faster than its listener reads has to wait.
         let full = self.host.chardevs.is_full();
         if !set.wait(if full { None } else { timeout }) {
@@ -290,6 +292,10 @@ impl Session {
         self.meet();
         // Time stands still from the moment a debugger stops the machine.
         let mut typed = !self.ctl.runs();
+        if let Some(machine) = self.host.machine.as_mut().filter(|_| networks) {
+            machine.look_outside();
+            typed = true;
+        }
         for n in 0..self.host.chardevs.list.len() {
             typed |= self.read(n)?;
         }

@@ -38,7 +38,8 @@ pub fn machine(
     config.cpu = options.cpu.clone();
     config.ram_bytes = options.ram_bytes.unwrap_or(config.ram_bytes);
     config.cpus = options.cpus.unwrap_or(config.cpus);
-    config.nic = options.nic;
+    config.nic = options.board_net.there;
+    config.mac = options.board_net.mac.unwrap_or(config.mac);
     config.accel = options.accel;
     config.log_guest_errors = options.log.has(Item::GuestErrors);
     config.icount_shift = options.icount.map_or(WALL_SHIFT, |i| i.shift);
@@ -121,6 +122,7 @@ fn furnish_pc(
     }
     let there = |slot: u32| disks.iter().any(|(bay, _)| bay.slot == slot);
     let pc = &mut config.pc;
+    pc.nic = options.board_net.nic;
     pc.floppies[1] = there(5);
     pc.virtio_disks = if there(7) { 2 } else { u8::from(there(6)) };
     if let Some(boot) = &options.boot {

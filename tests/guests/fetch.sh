@@ -13,6 +13,7 @@
 #   i386-pae/...                           its 686-pae kernel
 #   amd64/{vmlinux,initrd.gz,release}      Debian's amd64 kernel, a bzImage
 #   {mipsel,mips64el}/initrd-devices.gz    the same with drivers, and a session that uses them
+#   {mipsel,i386}/initrd-net.gz            the same with network drivers, and a session that uses them (net.py)
 #   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
 #   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC
 #   media/{grub-cd.iso,grub-floppy.img}    GRUB's rescue disks
@@ -143,6 +144,28 @@ devices() { # ARCH FLAVOUR
     mkdir -p "$out/disks"
     python3 "$here/devices/disks.py" "$out/disks"
   fi
+}
+
+# Network drivers of the kernel's package, in /net, and net.sh.
+net() { # ARCH
+  local arch=$1 dir=$out/$1 root=$out/$1/net file
+  file=$(deb "$arch" "linux-image-$(cat "$dir/release")")
+  if [ ! -s "$dir/net.gz" ] || [ -n "$(find "$file" "$here/net" "$here/fetch.sh" -newer "$dir/net.gz" 2>/dev/null)" ]; then
+    rm -rf "$root"
+    mkdir -p "$root"/{bin,net}
+    dpkg-deb --fsys-tarfile "$file" | tar -x -C "$root/net" --wildcards --transform='s,.*/,,' --ignore-failed-read \
+      '*/'{failover,net_failover,virtio,virtio_ring,virtio_pci,virtio_pci_legacy_dev,virtio_pci_modern_dev,virtio_net,mii,pcnet32,e1000,8139too,8390,ne2k-pci}.ko \
+      2>/dev/null || true
+    cp "$here"/net/*.sh "$root/bin/"
+    chmod -R u=rwX,go=rX "$root"
+    chmod 755 "$root"/bin/*.sh
+    find "$root" -exec touch -h -d @0 {} +
+    (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/net.gz.new"
+    mv "$dir/net.gz.new" "$dir/net.gz"
+    rm -rf "$root"
+    echo "guests: $arch/net.gz $(stat -c %s "$dir/net.gz") bytes"
+  fi
+  cat "$dir/initrd.gz" "$dir/net.gz" >"$dir/initrd-net.gz"
 }
 
 # What a PC's firmware starts.
@@ -288,9 +311,9 @@ uboot_be() {
 [ $# -gt 0 ] || set -- mipsel mips64el i386 amd64 uboot seabios media
 for what in "$@"; do
   case $what in
-    mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel ;;
+    mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel; net mipsel ;;
     mips64el) kernel mips64el 5kc-malta; initrd mips64el; devices mips64el ;;
-    i386) kernel i386 686; initrd i386 ;;
+    i386) kernel i386 686; initrd i386; net i386 ;;
     i386-pae) kernel i386 686-pae i386-pae; initrd i386 i386-pae ;;
     amd64) kernel amd64 amd64; initrd amd64 ;;
     uboot) uboot ;;

@@ -335,7 +335,9 @@ impl Controller {
     /// # Errors
     /// The host's sentence when the machine cannot be made; it is still preconfig then.
     pub(crate) fn make(&mut self, host: &mut dyn Host) -> Result<(), String> {
+        self.detach_all(host);
         host.build(&self.setup)?;
+        self.attach_board(host)?;
         self.plug_cold(host)?;
         let Some(place) = self.start.incoming.clone() else {
             self.state = RunState::Prelaunch;

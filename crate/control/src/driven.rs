@@ -2,8 +2,8 @@
 //!
 //! Neither may block. The host owns the machine, since it runs it; control borrows it for the time of a command.
 
-use serde_json::Value;
-use tinamou_core::{BlockBackend, Frame, Gpa, News};
+use serde_json::{Map, Value};
+use tinamou_core::{BlockBackend, Frame, Gpa, NetBackend, News};
 use tinamou_machine::bus::{Card, MapRange, Place, PlugError};
 use tinamou_machine::devices::{Board, BoardConfig};
 use tinamou_machine::input::HostInput;
@@ -105,6 +105,14 @@ pub trait Driven {
     fn pci_slot_in_use(&self, slot: u8) -> bool;
     /// Makes a network port a port of a hub, or of none.
     fn connect(&mut self, port: u32, hub: Option<u32>);
+    /// Connects a network port to a back end, or to none; the one before.
+    fn set_net(
+        &mut self,
+        port: u32,
+        net: Option<Box<dyn NetBackend>>,
+    ) -> Option<Box<dyn NetBackend>>;
+    /// Takes a network port's link down, or up.
+    fn set_link(&mut self, port: u32, up: bool);
     /// Virtual time.
     fn now_ns(&self) -> u64;
     /// Its time is a matter of instructions (`-icount`).
@@ -270,6 +278,16 @@ impl Driven for Machine {
     }
     fn connect(&mut self, port: u32, hub: Option<u32>) {
         self.bus_mut().connect(port, hub);
+    }
+    fn set_net(
+        &mut self,
+        port: u32,
+        net: Option<Box<dyn NetBackend>>,
+    ) -> Option<Box<dyn NetBackend>> {
+        self.bus_mut().set_net(port, net)
+    }
+    fn set_link(&mut self, port: u32, up: bool) {
+        self.bus_mut().set_link(port, up);
     }
     fn now_ns(&self) -> u64 {
         Machine::now_ns(self)
@@ -578,6 +596,16 @@ pub trait Host {
     /// A sentence for the user.
     fn file_there(&self, path: &str) -> Result<(), String> {
         Err(format!("Could not open '{path}': this host has no files"))
+    }
+    /// Makes a network back end: the arguments of `netdev_add`, checked against their types.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn net_open(&mut self, with: &Map<String, Value>) -> Result<Box<dyn NetBackend>, String> {
+        let kind = with["type"].as_str().unwrap_or_default();
+        Err(format!(
+            "network backend '{kind}' is not supported: this host has no networks, only hubs inside the machine (hubport)"
+        ))
     }
     /// A number that nobody can guess.
     fn entropy(&mut self) -> u64 {

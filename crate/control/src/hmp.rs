@@ -281,11 +281,12 @@ static COMMANDS: &[HmpCommand] = &[
         "type,id=str[,prop=value][,...]",
         "add a network back end",
         |cx, w| {
-            let mut args = w.pairs("type");
-            if let Ok(hub) = text(&args["hubid"]).parse::<u32>() {
-                args["hubid"] = hub.into();
-            }
-            quiet(cx, "netdev_add", args)
+            let words = w.words("type");
+            let pairs = words
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()));
+            let args = qmp::net::arguments(pairs).map_err(Wrong::Error)?;
+            quiet(cx, "netdev_add", args.into())
         },
     ),
     early("netdev_del", "id", "remove one", |cx, w| {

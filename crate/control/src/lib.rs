@@ -29,3 +29,4 @@ pub mod types;
 
 pub use controller::{Cause, Controller, MonitorId, PanicAction, RunState, Start, watchdog_action};
 pub use driven::{Driven, Host};
+pub use qmp::net;

@@ -98,6 +98,12 @@ pub static OPTIONS: &[SetupOption] = &[
         "whether the board's network interface is there",
     ),
     option(
+        "net",
+        Kind::Text,
+        None,
+        "the network back end of the board's interface (its id, or none; without this a user network)",
+    ),
+    option(
         "devices",
         Kind::Devices,
         None,

@@ -90,7 +90,7 @@ words! {
     /// Types of JSON.
     JSON_TYPE = "JSONType": "string" "number" "int" "boolean" "null" "object" "array" "value";
     /// Kinds of network back ends.
-    NET_DRIVER = "NetClientDriver": "user" "tap" "socket" "bridge" "hubport";
+    NET_DRIVER = "NetClientDriver": "none" "user" "tap" "socket" "stream" "dgram" "bridge" "hubport";
     /// How pictures are written.
     IMAGE_FORMAT = "ImageFormat": "ppm" "png";
     /// How dumps are written.
@@ -368,6 +368,18 @@ objects! {
     DUMP_CAPABILITY = "DumpGuestMemoryCapability" { req "formats" List(&E(&DUMP_FORMAT)) };
     /// A port of a hub.
     NETDEV_HUBPORT = "NetdevHubPortOptions" { req "hubid" Type::U32, opt "netdev" Str };
+    /// A network of the machine's own.
+    NETDEV_USER = "NetdevUserOptions" {
+        opt "hostname" Str, opt "restrict" Bool, opt "ipv4" Bool, opt "ipv6" Bool, opt "ip" Str, opt "net" Str, opt "host" Str,
+        opt "tftp" Str, opt "bootfile" Str, opt "dhcpstart" Str, opt "dns" Str, opt "dnssearch" List(&O(&FD_ADDRESS)),
+        opt "domainname" Str, opt "ipv6-prefix" Str, opt "ipv6-prefixlen" Int, opt "ipv6-host" Str, opt "ipv6-dns" Str,
+        opt "smb" Str, opt "smbserver" Str, opt "hostfwd" List(&O(&FD_ADDRESS)), opt "guestfwd" List(&O(&FD_ADDRESS)),
+        opt "tftp-server-name" Str,
+    };
+    /// A network by a stream of frames.
+    NETDEV_STREAM = "NetdevStreamOptions" { req "addr" O(&FLAT_ADDRESS), opt "server" Bool };
+    /// A network by datagrams.
+    NETDEV_DGRAM = "NetdevDgramOptions" { opt "local" O(&FLAT_ADDRESS), opt "remote" O(&FLAT_ADDRESS) };
     /// A network by a socket.
     NETDEV_SOCKET = "NetdevSocketOptions" {
         opt "fd" Str, opt "listen" Str, opt "connect" Str, opt "mcast" Str, opt "localaddr" Str, opt "udp" Str,
@@ -559,12 +571,31 @@ pub static INPUT_EVENT: Object = union(
     ],
 );
 
+/// An address of a socket.
+pub static FLAT_ADDRESS: Object = union(
+    "SocketAddress",
+    &[req("type", E(&ADDRESS_TYPE))],
+    "type",
+    &[
+        ("inet", &INET_ADDRESS),
+        ("unix", &UNIX_ADDRESS),
+        ("vsock", &VSOCK_ADDRESS),
+        ("fd", &FD_ADDRESS),
+    ],
+);
+
 /// A network back end.
 pub static NETDEV: Object = union(
     "Netdev",
     &[req("id", Str), req("type", E(&NET_DRIVER))],
     "type",
-    &[("hubport", &NETDEV_HUBPORT), ("socket", &NETDEV_SOCKET)],
+    &[
+        ("user", &NETDEV_USER),
+        ("hubport", &NETDEV_HUBPORT),
+        ("socket", &NETDEV_SOCKET),
+        ("stream", &NETDEV_STREAM),
+        ("dgram", &NETDEV_DGRAM),
+    ],
 );
 
 /// A key.

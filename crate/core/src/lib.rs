@@ -22,7 +22,8 @@ pub use device::{
     News, Space,
 };
 pub use host::{
-    BlockBackend, BlockError, BlockRequest, NetBackend, PAGE_SECTORS, RequestId, SECTOR_BYTES, Written,
+    BlockBackend, BlockError, BlockRequest, NetBackend, PAGE_SECTORS, RequestId, SECTOR_BYTES,
+    Written,
 };
 pub use save::{LoadError, Loader, Saver};
 pub use stored::Stored;

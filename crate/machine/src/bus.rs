@@ -1,7 +1,7 @@
 //! The bus: it owns a board's devices, memory blocks, address maps, IRQ wires, timers and host back ends.
 //!
 //! Invariants: devices are called one at a time and never hold each other; IRQ changes are delivered from a queue after the
-//! call that made them; timers and disk completions fire in one deterministic order (deadline, kind, device, number); an
+//! call that made them; timers, disk completions and frames come in one deterministic order (deadline, kind, device, number); an
 //! access never panics, whatever the guest does. The bus knows no guest architecture: it reports CPU pins as a bit mask and
 //! unmapped addresses as [`BusError`].
 
@@ -19,6 +19,7 @@ mod cx;
 mod events;
 mod inspect;
 mod map;
+mod net;
 mod plug;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use events::Advance;
 use events::{Pending, Timer};
 pub use inspect::{Answers, MapRange};
 use map::{FlatRange, Target};
+use net::Net;
 pub(crate) use plug::Vacant;
 pub use plug::{Card, Place, PlugError};
 
@@ -84,12 +86,6 @@ pub struct DmaWrite {
     pub arena: u32,
     /// Number of bytes.
     pub bytes: u32,
-}
-
-/// Sends Ethernet frames into the world. Frames from the world enter by [`Bus::net_input`].
-pub trait NetBackend {
-    /// Sends one frame.
-    fn send(&mut self, frame: &[u8]);
 }
 
 /// Trouble with making a board.
@@ -151,7 +147,7 @@ pub struct Bus {
     console_in: Vec<VecDeque<u8>>,
     console_out: Vec<Vec<u8>>,
     disks: Vec<Option<Box<dyn BlockBackend>>>,
-    nets: Vec<Option<Box<dyn NetBackend>>>,
+    nets: Vec<Net>,
     /// Cards in the board's free slots, by slot.
     cards: Vec<(u8, Card)>,
     /// Network ports on hubs: port and hub; frames on their way: the port they came from.
@@ -229,7 +225,7 @@ impl Bus {
             console_in: (0..board.consoles).map(|_| VecDeque::new()).collect(),
             console_out: vec![Vec::new(); board.consoles as usize],
             disks: (0..board.disks).map(|_| None).collect(),
-            nets: (0..board.nets).map(|_| None).collect(),
+            nets: (0..board.nets).map(|_| Net::default()).collect(),
             cards: Vec::new(),
             hubs: Vec::new(),
             frames: VecDeque::new(),
@@ -462,23 +458,6 @@ impl Bus {
     ) -> Option<Box<dyn BlockBackend>> {
         let there = self.disks.get_mut(slot as usize)?;
         std::mem::replace(there, disk)
-    }
-
-    /// Connects a network port.
-    pub fn set_net(&mut self, port: u32, net: Option<Box<dyn NetBackend>>) {
-        if let Some(n) = self.nets.get_mut(port as usize) {
-            *n = net;
-        }
-    }
-
-    /// A frame from the network.
-    pub fn net_input(&mut self, port: u32, frame: &[u8]) {
-        for i in 0..self.devs.len() {
-            if self.board.devices[i].nets.contains(&port) {
-                let frame = frame.to_vec();
-                self.with_dev(i, |d, cx| d.input(cx, Input::Net { port, frame }));
-            }
-        }
     }
 
     /// Tells every device of something the host did: a key, the mouse, the power button, another medium. `make` makes the news
@@ -833,6 +812,7 @@ impl Bus {
         }
         self.irq_queue.clear();
         self.request = None;
+        self.forget_nets();
         self.attention = true;
         self.rebuild_map();
         // Softmmu entries and code from before the load are void even if the map is the same.

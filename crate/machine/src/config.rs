@@ -53,6 +53,8 @@ pub struct Config {
     pub rtc_base: u64,
     /// The board's network interface is there.
     pub nic: bool,
+    /// Its address.
+    pub mac: [u8; 6],
     /// How code is run.
     pub accel: Accel,
     /// Numbers of the compiler.
@@ -82,6 +84,7 @@ impl Config {
             counted: false,
             rtc_base: crate::devices::BoardConfig::default().rtc_base,
             nic: true,
+            mac: crate::devices::MAC,
             accel: Accel::Jit,
             tuning: Tuning::native(),
             log_guest_errors: false,

@@ -6,6 +6,9 @@ use tinamou_core::{Device, MapTo, Mapping, Space};
 use crate::boards::pc::PcOptions;
 use crate::bus::Vacant;
 
+/// The address of a board's network interface, unless another is wanted.
+pub const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
 /// What a board is made with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BoardConfig {
@@ -19,6 +22,8 @@ pub struct BoardConfig {
     pub nic: bool,
     /// Number of CPUs.
     pub cpus: u32,
+    /// Its address.
+    pub mac: [u8; 6],
     /// What a PC is made with besides.
     pub pc: PcOptions,
 }
@@ -32,6 +37,7 @@ impl Default for BoardConfig {
             rtc_base: 1_577_836_800,
             nic: true,
             cpus: 1,
+            mac: MAC,
             pc: PcOptions::default(),
         }
     }

@@ -466,6 +466,12 @@ impl Machine {
         self.bus.console_backlog(port)
     }
 
+    /// Networks look at the world outside: call this between slices when there may be news.
+    pub fn look_outside(&mut self) {
+        self.bus.set_now(Ns(self.now_ns()));
+        self.bus.look_outside();
+    }
+
     /// What the guest sent since the last call.
     pub fn take_serial_output(&mut self, port: u32) -> Vec<u8> {
         self.bus.take_console_output(port)

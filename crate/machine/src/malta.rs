@@ -213,8 +213,8 @@ pub static MALTA: Board = Board {
             wires: &[wire(0, "piix4", 1)],
             pci: &[(0x58, 0)],
             nets: &[0],
-            ..DeviceSpec::new("pcnet", "PCnet Ethernet controller", |_| {
-                Box::new(Pcnet::new(0, [0x52, 0x54, 0x00, 0x12, 0x34, 0x56]))
+            ..DeviceSpec::new("pcnet", "PCnet Ethernet controller", |c| {
+                Box::new(Pcnet::new(0, c.mac))
             })
         },
         DeviceSpec {

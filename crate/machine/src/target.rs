@@ -191,6 +191,7 @@ impl Target {
             rtc_base: config.rtc_base,
             nic: config.nic,
             cpus: config.cpus,
+            mac: config.mac,
             pc: config.pc.clone(),
         };
         if config.machine != self.board().name {

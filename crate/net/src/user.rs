@@ -133,8 +133,9 @@ fn inward(config: &Config, outside: &impl Outside, from: SocketAddrV4) -> Socket
 
 impl<O: Outside> User<O> {
     /// A network.
-    pub fn new(config: Config, outside: O) -> User<O> {
+    pub fn new(config: Config, mut outside: O) -> User<O> {
         let host = config.host;
+        let flows = Flows::new(&config, &mut outside);
         User {
             gate: Gate {
                 cable: Cable::default(),
@@ -145,7 +146,7 @@ impl<O: Outside> User<O> {
                 asked: None,
             },
             tcp: Tcp::new(&config),
-            flows: Flows::default(),
+            flows,
             leases: Leases::default(),
             fragments: Fragments::default(),
             config,
@@ -305,7 +306,6 @@ impl<O: Outside> NetBackend for User<O> {
 
     fn look_outside(&mut self, now: Ns) {
         let (config, outside) = (&self.config, &mut self.outside);
-        self.flows.open(config, outside, now);
         self.flows.receive(now, config, outside, &mut self.gate);
         self.tcp.accept(config, outside);
         if self.tcp.is_busy() {

@@ -1,4 +1,4 @@
-//! `-object`, `-netdev`, `-blockdev` and `-device`: what the machine protocol's commands of the same meaning take, as comma lists or as JSON.
+//! `-object`, `-blockdev` and `-device`: what the machine protocol's commands of the same meaning take, as comma lists or as JSON.
 
 use serde_json::{Map, Value};
 
@@ -11,6 +11,8 @@ pub struct Early {
     pub command: &'static str,
     /// Its arguments.
     pub args: Map<String, Value>,
+    /// The option that says so.
+    pub option: String,
 }
 
 /// Bytes, with a letter for the unit.

@@ -6,7 +6,7 @@ use tinamou_machine::{Accel, Arch};
 use super::drive::{Drive, Interface, Media};
 use super::keyval::{self, Pair, on_off, unknown};
 use super::monitor::{Mode, Monitor};
-use super::{Icount, Parser, Stop, chardev, drive, log, monitor, pc, qom, rtc, version};
+use super::{Icount, Parser, Stop, chardev, drive, log, monitor, net, pc, qom, rtc, version};
 
 type Applied = Result<(), Stop>;
 
@@ -65,7 +65,11 @@ fn later(_: &mut Parser, _: &str) -> Applied {
 /// A command to run before the machine is there.
 fn early(p: &mut Parser, command: &'static str, text: &str, implied: &str) -> Result<(), Stop> {
     let args = qom::arguments(text, implied)?;
-    p.options.early.push(qom::Early { command, args });
+    p.options.early.push(qom::Early {
+        command,
+        args,
+        option: String::new(),
+    });
     Ok(())
 }
 
@@ -246,9 +250,9 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &["netdev"],
-        "hubport,id=ID,hubid=N",
-        "a network back end, as for netdev_add",
-        |p, v| early(p, "netdev_add", v, "type"),
+        "user|socket|stream|dgram|hubport,id=ID[,OPTION=VALUE]...",
+        "a network back end, as for netdev_add: user[,net=ADDR/BITS][,hostfwd=tcp|udp:[ADDR]:PORT-[ADDR]:PORT][,restrict=on], socket,listen=|connect=[HOST]:PORT",
+        |p, v| Ok(net::netdev(&mut p.options, v)?),
     ),
     opt(
         &["blockdev"],
@@ -313,14 +317,16 @@ pub(super) static TABLE: &[Opt] = &[
         |p, _| on(&mut p.options.preconfig),
     ),
     opt(
-        &["nic", "net"],
-        "none",
-        "leave out the network interface (it has no network yet)",
-        |p, v| {
-            only_none(p, v)?;
-            p.options.nic = false;
-            Ok(())
-        },
+        &["nic"],
+        "none|user|socket|...[,model=MODEL][,mac=ADDR][,OPTION=VALUE]...",
+        "the network interface and its back end, as for -netdev (a user network without this); none: leave it out",
+        |p, v| net::nic(&mut p.options, v),
+    ),
+    opt(
+        &["net"],
+        "none|nic[,model=MODEL][,macaddr=ADDR]|user|socket|...",
+        "the same in two options",
+        |p, v| net::net(&mut p.options, v),
     ),
     opt(
         &["vga"],

@@ -282,7 +282,26 @@ fn mistakes() {
         ),
         (&["-d", "frob"], "-d frob: unknown log item"),
         (&["-display", "gtk"], "-display gtk: only 'none'"),
-        (&["-nic", "user"], "-nic user: only 'none'"),
+        (
+            &["-nic", "user,model=foo"],
+            "-nic user,model=foo: Unsupported NIC model: foo",
+        ),
+        (
+            &["-nic", "user,mac=zz"],
+            "-nic user,mac=zz: invalid syntax for ethernet address",
+        ),
+        (
+            &["-net", "nic,vlan=3"],
+            "-net nic,vlan=3: Invalid parameter 'vlan'",
+        ),
+        (
+            &["-netdev", "user"],
+            "-netdev user: Parameter 'id' is missing",
+        ),
+        (
+            &["-netdev", "user,id=a,restrict=maybe"],
+            "-netdev user,id=a,restrict=maybe: Parameter 'restrict' expects 'on' or 'off'",
+        ),
         (&["-rtc", "base=xx"], "-rtc base=xx: base= expects"),
         (
             &["-monitor", "telnet::1"],

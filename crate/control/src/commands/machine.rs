@@ -219,12 +219,17 @@ pub static COMMANDS: &[Command] = &[
         .takes(NETDEV)
         .since("0.14")
         .preconfig()
-        .doc("Makes a network back end: a port of a hub, for cards of this machine.")
-        .errors("The id is taken or no identifier; another kind than hubport."),
+        .doc("Makes a network back end: a network of its own with a way out by address translation (user), frames in a TCP connection or in datagrams (socket, stream, dgram), or a port of a hub, for cards of this machine.")
+        .errors("The id is taken or no identifier; what the kind says of its options; a kind that the host has not."),
     cmd("netdev_del", net::del)
         .args(&[req("id", Str)])
         .since("0.14")
         .preconfig()
         .doc("Removes one.")
+        .errors("DeviceNotFound."),
+    cmd("set_link", net::set_link)
+        .args(&[req("name", Str), req("up", Bool)])
+        .since("0.14")
+        .doc("Takes the link of a network interface or back end down, or up again. Frames are lost while it is down; cards do not tell their drivers.")
         .errors("DeviceNotFound."),
 ];

@@ -69,10 +69,7 @@ pub static COMMANDS: &[HmpCommand] = &[
             None => String::new(),
         })
     }),
-    cmd("network", "", "the network", |cx, _| {
-        let one = |n: &qmp::net::Netdev| format!("{}: type=hubport,hub={}\n", n.id, n.hub);
-        Ok(cx.ctl.netdevs.iter().map(one).collect())
-    }),
+    cmd("network", "", "the network", |cx, _| Ok(qmp::net::info(cx))),
     cmd("dump", "", "the last dump of memory", |cx, _| {
         let v = call(cx, "query-dump", json!({}))?;
         Ok(format!("Status: {}\n", text(&v["status"])))

@@ -1,6 +1,6 @@
 //! A line's words, as a command takes them one by one.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Wrong, expr};
 
@@ -62,18 +62,24 @@ impl<'a> Words<'a> {
 
     /// `FIRST,NAME=VALUE,...` as arguments; the first one's name is implied.
     pub fn pairs(&mut self, first: &str) -> Value {
+        let words = self.words(first).into_iter();
+        Value::Object(words.map(|(name, value)| (name, value.into())).collect())
+    }
+
+    /// The same as they stand, with those that come several times.
+    pub fn words(&mut self, first: &str) -> Vec<(String, String)> {
         self.skip();
-        let mut args = Map::new();
+        let mut words = Vec::new();
         let text = std::mem::take(&mut self.rest);
         for (n, part) in text.trim_end().split(',').enumerate() {
-            match part.split_once('=') {
-                Some((name, value)) => drop(args.insert(name.into(), value.into())),
-                None if n == 0 && !part.is_empty() => drop(args.insert(first.into(), part.into())),
-                None if part.is_empty() => {}
-                None => drop(args.insert(part.into(), "on".into())),
-            }
+            words.extend(match part.split_once('=') {
+                Some((name, value)) => Some((name.into(), value.into())),
+                None if part.is_empty() => None,
+                None if n == 0 => Some((first.into(), part.into())),
+                None => Some((part.into(), "on".into())),
+            });
         }
-        Value::Object(args)
+        words
     }
 
     /// Whether the next word is this flag, which is taken.

@@ -28,8 +28,8 @@ pub struct Plugged {
     pub slot: u8,
     /// The disk slot it uses.
     pub disk: Option<u32>,
-    /// The network port it uses.
-    pub port: Option<u32>,
+    /// The network port of an interface, and its address.
+    pub nic: Option<(u32, [u8; 6])>,
     /// What it was made with.
     pub properties: Map<String, Value>,
     /// The guest was asked to let go of it.
@@ -144,6 +144,7 @@ struct Plan {
     card: Card,
     node: Option<String>,
     netdev: Option<String>,
+    mac: Option<[u8; 6]>,
 }
 
 fn plan(
@@ -162,6 +163,7 @@ fn plan(
         card: Card::VirtioBalloon,
         node: None,
         netdev: None,
+        mac: None,
     };
     if let Some(id) = given("netdev") {
         let found = cx.ctl.netdevs.iter().find(|n| n.id == id);
@@ -191,6 +193,7 @@ fn plan(
             }
         },
     };
+    plan.mac = own.contains(&"mac").then_some(address);
     plan.card = match driver {
         "e1000" => Card::E1000(address),
         "rtl8139" => Card::Rtl8139(address),
@@ -291,14 +294,8 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     cx.machine()?
         .plug(place.slot, plan.card)
         .map_err(Error::generic)?;
-    let mut port = None;
-    if let Some(id) = plan.netdev
-        && let Some(n) = cx.ctl.netdevs.iter_mut().find(|n| n.id == id)
-    {
-        n.port = Some(place.net);
-        port = n.port;
-        let hub = n.hub;
-        cx.machine()?.connect(place.net, Some(hub));
+    if let Some(id) = &plan.netdev {
+        cx.ctl.attach(cx.host, id, place.net);
     }
     let mut properties = args.clone();
     for name in ["driver", "id", "bus", "addr"] {
@@ -318,7 +315,7 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
         driver,
         slot: place.slot,
         disk,
-        port,
+        nic: plan.mac.map(|mac| (place.net, mac)),
         properties,
         leaving: false,
         gone: false,
@@ -385,9 +382,6 @@ impl Controller {
     /// Plugs the cards that the machine is made with; without all of them there is none.
     pub(crate) fn plug_cold(&mut self, host: &mut dyn Host) -> Result<(), String> {
         self.cards.clear();
-        for n in &mut self.netdevs {
-            n.port = None;
-        }
         for n in &mut self.nodes {
             n.slot = None;
         }
@@ -432,12 +426,11 @@ impl Controller {
             let card = self.cards.remove(at);
             if let Some(machine) = host.machine() {
                 machine.unplug(card.slot);
-                if let Some(port) = card.port {
-                    machine.connect(port, None);
-                }
             }
-            for n in self.netdevs.iter_mut() {
-                n.port = n.port.filter(|p| Some(*p) != card.port);
+            let port = card.nic.map(|n| n.0);
+            let uses = |n: &super::net::Netdev| port.is_some() && n.port == port;
+            if let Some(at) = self.netdevs.iter().position(uses) {
+                self.detach(host, at);
             }
             if let Some(disk) = card.disk {
                 host.drop_drive(disk);

@@ -63,9 +63,6 @@ pub const VGA_ROM: BlockId = BlockId(3);
 /// Its size.
 pub const VGA_ROM_BYTES: u64 = 64 << 10;
 
-/// The address of the board's network interface.
-const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
-
 /// A network interface.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Nic {
@@ -468,8 +465,8 @@ pub static PC: Board = Board {
             wires: &[inta(3)],
             pci: &[(0x18, 0)],
             nets: &[0],
-            ..DeviceSpec::new("e1000", "82540EM Ethernet controller", |_| {
-                Box::new(E1000::new(0, MAC))
+            ..DeviceSpec::new("e1000", "82540EM Ethernet controller", |c| {
+                Box::new(E1000::new(0, c.mac))
             })
         },
         DeviceSpec {
@@ -477,8 +474,8 @@ pub static PC: Board = Board {
             wires: &[inta(3)],
             pci: &[(0x18, 0)],
             nets: &[0],
-            ..DeviceSpec::new("rtl8139", "RTL8139 Ethernet controller", |_| {
-                Box::new(Rtl8139::new(0, MAC))
+            ..DeviceSpec::new("rtl8139", "RTL8139 Ethernet controller", |c| {
+                Box::new(Rtl8139::new(0, c.mac))
             })
         },
         DeviceSpec {
@@ -486,8 +483,8 @@ pub static PC: Board = Board {
             wires: &[inta(3)],
             pci: &[(0x18, 0)],
             nets: &[0],
-            ..DeviceSpec::new("ne2k_pci", "NE2000 Ethernet controller on PCI", |_| {
-                Box::new(Ne2000::pci(0, MAC))
+            ..DeviceSpec::new("ne2k_pci", "NE2000 Ethernet controller on PCI", |c| {
+                Box::new(Ne2000::pci(0, c.mac))
             })
         },
         DeviceSpec {
@@ -495,8 +492,8 @@ pub static PC: Board = Board {
             map: &[io(0x300, 0x20, 0, 2)],
             wires: &isa(0, 9),
             nets: &[0],
-            ..DeviceSpec::new("ne2k_isa", "NE2000 Ethernet controller", |_| {
-                Box::new(Ne2000::isa(0, MAC))
+            ..DeviceSpec::new("ne2k_isa", "NE2000 Ethernet controller", |c| {
+                Box::new(Ne2000::isa(0, c.mac))
             })
         },
         DeviceSpec {
@@ -504,8 +501,8 @@ pub static PC: Board = Board {
             wires: &[inta(3)],
             pci: &[(0x18, 0)],
             nets: &[0],
-            ..DeviceSpec::new("pcnet", "PCnet Ethernet controller", |_| {
-                Box::new(Pcnet::new(0, MAC))
+            ..DeviceSpec::new("pcnet", "PCnet Ethernet controller", |c| {
+                Box::new(Pcnet::new(0, c.mac))
             })
         },
         DeviceSpec {
@@ -513,8 +510,8 @@ pub static PC: Board = Board {
             wires: &[inta(3)],
             pci: &[(0x18, 0)],
             nets: &[0],
-            ..DeviceSpec::new("virtio-net", "virtio network", |_| {
-                Box::new(VirtioPci::new(Net::new(0, MAC)))
+            ..DeviceSpec::new("virtio-net", "virtio network", |c| {
+                Box::new(VirtioPci::new(Net::new(0, c.mac)))
             })
         },
         DeviceSpec {

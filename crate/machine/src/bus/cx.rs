@@ -102,10 +102,7 @@ impl DevCx for Cx<'_> {
     }
 
     fn net_out(&mut self, port: u32, frame: &[u8]) {
-        if let Some(Some(n)) = self.bus.nets.get_mut(port as usize) {
-            n.send(frame);
-        }
-        self.bus.hub_frame(port, frame);
+        self.bus.net_output(port, frame);
     }
 
     fn pci_read(&mut self, devfn: u8, reg: u8, size: u32) -> u32 {

@@ -1,4 +1,4 @@
-//! Timers and disk completions on the virtual clock.
+//! Timers, disk completions and frames on the virtual clock.
 
 use tinamou_core::{
     BlockError, BlockRequest, ErrorAction, Input, LoadError, Loader, News, Ns, RequestId,
@@ -40,6 +40,7 @@ pub enum Advance {
 enum Event {
     Timer(usize),
     Disk(usize),
+    Net(usize),
 }
 
 /// Longest saved request (a guest cannot ask for more in one command).
@@ -60,7 +61,10 @@ impl Bus {
     /// The next moment at which something happens without the guest's doing.
     pub fn next_deadline(&self) -> Option<Ns> {
         let t = self.timers.iter().map(|t| t.deadline);
-        t.chain(self.pending.iter().map(|p| p.deadline)).min()
+        let n = self.nets.iter().filter_map(|n| n.next);
+        t.chain(self.pending.iter().map(|p| p.deadline))
+            .chain(n)
+            .min()
     }
 
     /// Moves the clock to `to`, firing what is due in order.
@@ -102,6 +106,10 @@ impl Bus {
                         result,
                     };
                     self.with_dev(p.dev, |d, cx| d.input(cx, input));
+                }
+                Event::Net(port) => {
+                    self.now = self.now.max(at);
+                    self.net_due(port, at);
                 }
             }
             self.attention = true;
@@ -153,7 +161,11 @@ impl Bus {
             .iter()
             .enumerate()
             .map(|(i, p)| ((p.deadline, 1, p.dev as u64, p.id.0), Event::Disk(i)));
-        let (key, e) = t.chain(p).min_by_key(|(k, _)| *k)?;
+        let n = self.nets.iter().enumerate().filter_map(|(i, n)| {
+            let at = n.next?;
+            Some(((at, 2, i as u64, 0), Event::Net(i)))
+        });
+        let (key, e) = t.chain(p).chain(n).min_by_key(|(k, _)| *k)?;
         (key.0 <= to).then_some((key.0, e))
     }
 

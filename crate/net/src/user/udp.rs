@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use tinamou_core::Ns;
 
-use super::{Config, Gate, inward};
+use super::{Config, Forward, Gate, inward};
 use crate::outside::{Datagrams, Outside};
 
 /// Most of the guest's ports at a time; the one that was silent longest gives way.
@@ -23,30 +23,25 @@ struct Flow {
 }
 
 /// The sockets.
-#[derive(Default)]
-pub struct Flows {
-    all: Vec<Flow>,
-    opened: bool,
-}
+pub struct Flows(Vec<Flow>);
 
 impl Flows {
-    /// Takes the rules' sockets.
-    pub fn open(&mut self, config: &Config, outside: &mut impl Outside, now: Ns) {
-        if std::mem::replace(&mut self.opened, true) {
-            return;
-        }
-        for (n, rule) in config.forwards.iter().enumerate().filter(|r| r.1.udp) {
-            self.all.extend(outside.forwarded(n).map(|socket| Flow {
+    /// None but those of the rules.
+    pub fn new(config: &Config, outside: &mut impl Outside) -> Flows {
+        let rules = config.forwards.iter().enumerate().filter(|r| r.1.udp);
+        let flow = |(n, rule): (usize, &Forward)| {
+            Some(Flow {
                 guest: rule.guest,
-                socket,
-                used: now,
+                socket: outside.forwarded(n)?,
+                used: Ns(0),
                 rule: true,
-            }));
-        }
+            })
+        };
+        Flows(rules.filter_map(flow).collect())
     }
 
     fn flow(&mut self, now: Ns, guest: SocketAddrV4) -> Option<&mut Flow> {
-        let found = self.all.iter_mut().find(|f| f.guest == guest)?;
+        let found = self.0.iter_mut().find(|f| f.guest == guest)?;
         found.used = now;
         Some(found)
     }
@@ -61,14 +56,14 @@ impl Flows {
         data: &[u8],
     ) {
         if self.flow(now, guest).is_none() {
-            self.all.retain(|f| f.rule || f.used + SILENT > now);
-            let own = self.all.iter().enumerate().filter(|f| !f.1.rule);
+            self.0.retain(|f| f.rule || f.used + SILENT > now);
+            let own = self.0.iter().enumerate().filter(|f| !f.1.rule);
             if own.clone().count() >= MOST
                 && let Some((oldest, _)) = own.min_by_key(|f| f.1.used)
             {
-                self.all.remove(oldest);
+                self.0.remove(oldest);
             }
-            self.all.extend(outside.datagrams().map(|socket| Flow {
+            self.0.extend(outside.datagrams().map(|socket| Flow {
                 guest,
                 socket,
                 used: now,
@@ -87,11 +82,11 @@ impl Flows {
 
     /// What came from outside goes to the guest.
     pub fn receive(&mut self, now: Ns, config: &Config, outside: &impl Outside, gate: &mut Gate) {
-        if self.all.is_empty() {
+        if self.0.is_empty() {
             return;
         }
         let mut buf = vec![0; 65_536];
-        for flow in &mut self.all {
+        for flow in &mut self.0 {
             for _ in 0..AT_ONCE {
                 if gate.cable.room() == 0 {
                     return;
@@ -108,8 +103,8 @@ impl Flows {
 
     /// Sockets of the guest's own go.
     pub fn forget(&mut self) {
-        self.all.retain(|f| f.rule);
-        for flow in &mut self.all {
+        self.0.retain(|f| f.rule);
+        for flow in &mut self.0 {
             flow.used = Ns(0);
         }
     }

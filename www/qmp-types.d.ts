@@ -273,10 +273,12 @@ export interface QmpCommands {
   'device_add': { in: { 'driver': string; 'bus'?: string; 'id'?: string }; out: Record<string, never> };
   /** Unplugs a card. DEVICE_DELETED comes: on Malta at once, on the PC when the guest, which is asked by ACPI, ejects it, or at the next reset. */
   'device_del': { in: { 'id': string }; out: Record<string, never> };
-  /** Makes a network back end: a port of a hub, for cards of this machine. */
-  'netdev_add': { in: { 'id': string; 'type': 'hubport'; 'hubid': number; 'netdev'?: string } | { 'id': string; 'type': 'socket'; 'fd'?: string; 'listen'?: string; 'connect'?: string; 'mcast'?: string; 'localaddr'?: string; 'udp'?: string }; out: Record<string, never> };
+  /** Makes a network back end: a network of its own with a way out by address translation (user), frames in a TCP connection or in datagrams (socket, stream, dgram), or a port of a hub, for cards of this machine. */
+  'netdev_add': { in: { 'id': string; 'type': 'user'; 'hostname'?: string; 'restrict'?: boolean; 'ipv4'?: boolean; 'ipv6'?: boolean; 'ip'?: string; 'net'?: string; 'host'?: string; 'tftp'?: string; 'bootfile'?: string; 'dhcpstart'?: string; 'dns'?: string; 'dnssearch'?: Array<String>; 'domainname'?: string; 'ipv6-prefix'?: string; 'ipv6-prefixlen'?: number; 'ipv6-host'?: string; 'ipv6-dns'?: string; 'smb'?: string; 'smbserver'?: string; 'hostfwd'?: Array<String>; 'guestfwd'?: Array<String>; 'tftp-server-name'?: string } | { 'id': string; 'type': 'hubport'; 'hubid': number; 'netdev'?: string } | { 'id': string; 'type': 'socket'; 'fd'?: string; 'listen'?: string; 'connect'?: string; 'mcast'?: string; 'localaddr'?: string; 'udp'?: string } | { 'id': string; 'type': 'stream'; 'addr': SocketAddress; 'server'?: boolean } | { 'id': string; 'type': 'dgram'; 'local'?: SocketAddress; 'remote'?: SocketAddress }; out: Record<string, never> };
   /** Removes one. */
   'netdev_del': { in: { 'id': string }; out: Record<string, never> };
+  /** Takes the link of a network interface or back end down, or up again. Frames are lost while it is down; cards do not tell their drivers. */
+  'set_link': { in: { 'name': string; 'up': boolean }; out: Record<string, never> };
   /** The drives and what is in them. */
   'query-block': { in: {  }; out: Array<BlockInfo> };
   /** What the drives have done. Times are not measured: they are 0. */

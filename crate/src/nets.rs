@@ -88,3 +88,6 @@ impl Nets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

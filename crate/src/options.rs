@@ -337,6 +337,7 @@ impl Parser {
 
     /// What only the whole command line shows.
     fn check(&mut self) -> Result<(), String> {
+        self.options.board_net.settle(self.options.nodefaults);
         let o = &self.options;
         if o.kernel.is_none() {
             for (given, name) in [

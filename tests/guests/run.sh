@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plays golden sessions on the native program in counted time: disks and network interface under Linux, the PC, 64-bit firmware, and
+# Plays golden sessions on the native program in counted time: disks and network interface under Linux, the network behind it (net.py), the PC, 64-bit firmware, and
 # what a PC's firmware starts (media.sh); what build/guests has of it. (The other sessions run on every host: tests/web/run-same.mjs.) Needs `cargo build -p tinamou`;
 # TINAMOU names another program. The last line is `N passed, N failed`.
 set -uo pipefail
@@ -47,6 +47,14 @@ if [ -e $g/i386/initrd.gz ]; then
     echo "FAIL eject" && failed=$((failed + 1))
   fi
 fi
+# net NAME ARGUMENT...: the network, in real time, with servers on this host.
+net() {
+  if "$here/net.py" "$@" 2>&1; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+dir=$g/mipsel
+[ ! -e $dir/net.gz ] || net mipsel "$program" system-mipsel -M malta -cpu 24Kf -m 256 -nographic -no-reboot -nic @NET@ -kernel $dir/vmlinux -initrd $dir/initrd-net.gz
+dir=$g/i386
+[ ! -e $dir/net.gz ] || net i386 "$program" system-i386 -m 256 -nographic -no-reboot -nic @NET@,model=virtio-net-pci -kernel $dir/vmlinux -initrd $dir/initrd-net.gz
 [ ! -e $g/uboot/malta64el.bin ] || play malta64el system-mips64el -cpu MIPS64R2-generic -bios $g/uboot/malta64el.bin
 [ ! -e $g/uboot/malta.bin ] || play malta system-mips -cpu 24Kf -bios $g/uboot/malta.bin
 TINAMOU=$program "$here/media.sh" || failed=$((failed + 1))

@@ -6,7 +6,7 @@
 //! debugger wrote. A machine that runs forward from an earlier moment repeats its log, silently, until it has caught up; a debugger's write
 //! in the past makes that the present, and what came after is forgotten.
 //!
-//! Missing: disks and networks, whose contents are not taken back: a machine with either must not keep a history. Without counted
+//! Missing: disks and networks beyond the machine, whose contents are not taken back: a machine with either must not keep a history. Without counted
 //! time (`-icount`) there is nothing to repeat.
 
 use std::rc::Rc;

@@ -51,6 +51,16 @@ fn pseudo(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, data: &[u8]) -> u32 {
     sum(data, sum(&(data.len() as u16).to_be_bytes(), head))
 }
 
+/// The sum of a TCP segment whose own is zero.
+#[cfg(any(not(feature = "tcp"), test))]
+#[cfg_attr(
+    feature = "tcp",
+    allow(dead_code, reason = "tested beside the other one")
+)]
+pub fn tcp_sum(src: Ipv4Addr, dst: Ipv4Addr, segment: &[u8]) -> u16 {
+    !(pseudo(src, dst, TCP, segment) as u16)
+}
+
 /// An Ethernet frame of at least 60 bytes.
 pub fn ethernet(to: Mac, from: Mac, kind: u16, payload: &[u8]) -> Vec<u8> {
     let mut f = Vec::with_capacity(60.max(14 + payload.len()));
@@ -87,6 +97,7 @@ pub struct Ip<'a> {
     pub more: bool,
     pub payload: &'a [u8],
     /// Header and payload.
+    #[cfg(feature = "tcp")]
     pub whole: &'a [u8],
 }
 
@@ -111,6 +122,7 @@ pub fn ip(bytes: &[u8]) -> Option<Ip<'_>> {
         offset: usize::from(fragment & 0x1fff) * 8,
         more: fragment & 0x2000 != 0,
         payload: &whole[header..],
+        #[cfg(feature = "tcp")]
         whole,
     })
 }

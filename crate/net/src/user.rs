@@ -12,8 +12,15 @@ use crate::packet::{self, Ip, Mac};
 mod config;
 mod dhcp;
 mod fragments;
+#[cfg(any(not(feature = "tcp"), test))]
+#[cfg_attr(
+    feature = "tcp",
+    allow(dead_code, reason = "tested beside the other one")
+)]
+mod no_tcp;
+#[cfg(feature = "tcp")]
 mod tcp;
-#[cfg(test)]
+#[cfg(all(test, feature = "tcp"))]
 mod tests;
 mod udp;
 
@@ -21,6 +28,9 @@ pub use config::{Config, Forward, ends};
 
 use dhcp::Leases;
 use fragments::Fragments;
+#[cfg(not(feature = "tcp"))]
+use no_tcp::Tcp;
+#[cfg(feature = "tcp")]
 use tcp::Tcp;
 use udp::Flows;
 

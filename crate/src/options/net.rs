@@ -22,6 +22,8 @@ pub struct Board {
     pub net: Option<String>,
     /// An option spoke of it.
     given: bool,
+    /// Back ends for cards were made: without a word about it there is none on the board, as with QEMU.
+    others: bool,
     /// `-net` made the back end.
     by_net: Option<String>,
 }
@@ -34,7 +36,17 @@ impl Default for Board {
             nic: Nic::default(),
             net: None,
             given: false,
+            others: false,
             by_net: None,
+        }
+    }
+}
+
+impl Board {
+    /// What the whole command line comes to.
+    pub(super) fn settle(&mut self, no_defaults: bool) {
+        if !self.given && self.by_net.is_none() && (self.others || no_defaults) {
+            self.there = false;
         }
     }
 }
@@ -90,6 +102,7 @@ pub(super) fn netdev(options: &mut Options, text: &str) -> Result<(), String> {
         return Err("Parameter 'id' is missing".into());
     }
     push(options, "-netdev", text, args);
+    options.board_net.others = true;
     Ok(())
 }
 
@@ -140,7 +153,9 @@ fn place(
     let Some(&(_, nic)) = known.filter(|m| pc || m.0 != ON_BOARD) else {
         return Err(format!("Unsupported NIC model: {model}").into());
     };
-    let first = !std::mem::replace(&mut options.board_net.given, true);
+    // `-nic none` before others says nothing, as with QEMU.
+    let none = options.board_net.given && !options.board_net.there;
+    let first = !std::mem::replace(&mut options.board_net.given, true) || none;
     let board = &mut options.board_net;
     if first && (pc || model == usual) {
         (board.there, board.nic, board.mac, board.net) = (true, nic, address, net);
@@ -175,7 +190,7 @@ pub(super) fn nic(options: &mut Options, text: &str) -> Result<(), Stop> {
     if value(&pairs, "type") == Some("none") {
         let board = &mut options.board_net;
         if !board.given {
-            (board.there, board.given) = (false, false);
+            (board.there, board.given) = (false, true);
         }
         return Ok(());
     }
@@ -195,7 +210,7 @@ pub(super) fn nic(options: &mut Options, text: &str) -> Result<(), Stop> {
 pub(super) fn net(options: &mut Options, text: &str) -> Result<(), Stop> {
     let mut pairs = keyval::parse(text, Some("type"))?;
     match value(&pairs, "type") {
-        Some("none") => options.board_net.there = false,
+        Some("none") => (options.board_net.there, options.board_net.given) = (false, true),
         Some("nic") => {
             let (model, mac) = interface(&mut pairs, "macaddr")?;
             let net = value(&pairs, "netdev").map(str::to_owned);

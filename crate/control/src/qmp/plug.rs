@@ -65,8 +65,8 @@ const COMMON: &[&str] = &[
     "acpi-index",
 ];
 
-/// First address of cards; the board's own interface has the one before.
-const FIRST_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x57];
+/// First address of interfaces; the board's own has it, if there is one.
+const FIRST_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
 fn refuse<T>(text: impl Into<String>) -> Result<T, Error> {
     Err(Error::generic(text))
@@ -180,7 +180,8 @@ fn plan(
     let address = match given("mac") {
         None => {
             let mut next = FIRST_MAC;
-            next[5] = next[5].wrapping_add(cx.ctl.macs);
+            let own = cx.machine()?.board_config().nic;
+            next[5] = next[5].wrapping_add(cx.ctl.macs.wrapping_add(own.into()));
             cx.ctl.macs = cx.ctl.macs.wrapping_add(1);
             next
         }

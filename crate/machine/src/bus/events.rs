@@ -109,7 +109,7 @@ impl Bus {
                 }
                 Event::Net(port) => {
                     self.now = self.now.max(at);
-                    self.net_due(port, at);
+                    self.net_due(port, self.now);
                 }
             }
             self.attention = true;

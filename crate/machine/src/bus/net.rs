@@ -71,7 +71,7 @@ impl Bus {
         };
         let frame = b.receive(at);
         // Without a frame time goes on, whatever the back end says.
-        let least = at + Ns(u64::from(frame.is_none()));
+        let least = at + Ns(1000 * u64::from(frame.is_none()));
         n.next = b.next().map(|next| next.max(least));
         if let Some(frame) = frame {
             self.net_input(port as u32, &frame);

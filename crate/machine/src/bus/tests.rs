@@ -1,6 +1,6 @@
 //! The address map, the wires and the clock, on a Malta.
 
-use tinamou_core::{Gpa, Loader, Ns, PhysBus, RamPage, Saver};
+use tinamou_core::{Gpa, Loader, NetBackend, Ns, PhysBus, RamPage, Saver};
 
 use tinamou_hw::block::raw::memory_disk;
 
@@ -303,4 +303,46 @@ fn random_accesses_do_no_harm() {
             open_windows(&mut b);
         }
     }
+}
+
+/// Answers every frame after a while with its first byte plus one, and wants to be asked all the time.
+struct Echo(Vec<(Ns, Vec<u8>)>);
+
+impl NetBackend for Echo {
+    fn send(&mut self, now: Ns, frame: &[u8]) {
+        self.0.push((now + Ns(1000), vec![frame[0] + 1; 60]));
+    }
+    fn receive(&mut self, now: Ns) -> Option<Vec<u8>> {
+        let due = self.0.first()?.0 <= now;
+        due.then(|| self.0.remove(0).1)
+    }
+    fn next(&self) -> Option<Ns> {
+        self.0.first().map(|_| Ns(0))
+    }
+    fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[test]
+fn networks_have_their_time() {
+    let mut b = bus(32);
+    b.set_net(0, Some(Box::new(Echo(Vec::new()))));
+    assert_eq!(b.next_deadline(), None);
+    b.net_output(0, &[7; 60]);
+    assert_eq!(b.next_deadline(), Some(Ns(0)));
+    // A back end that lies about its time costs some, but time goes on.
+    assert_eq!(b.advance(Ns(1000)), Advance::Done);
+    assert_eq!((b.now(), b.next_deadline()), (Ns(1000), None));
+    b.net_output(0, &[7; 60]);
+    save_and_load(&mut b);
+    assert_eq!(b.next_deadline(), None, "connections are void");
+    b.set_link(0, false);
+    b.net_output(0, &[7; 60]);
+    assert_eq!(b.next_deadline(), None, "no link, no frame");
+    b.set_link(0, true);
+    b.net_output(0, &[7; 60]);
+    assert!(b.next_deadline().is_some());
+    b.set_net(0, None);
+    assert_eq!(b.next_deadline(), None);
 }

@@ -7,7 +7,7 @@ use tinamou_machine::snapshot::Description;
 
 use crate::controller::Controller;
 use crate::driven::{Driven, Host};
-use crate::qmp::plug::{Plugged, known_driver};
+use crate::qmp::plug::{self, Plugged, known_driver};
 
 /// What is noted of a card.
 struct Noted {
@@ -212,9 +212,14 @@ impl Controller {
         for (disk, _) in exchanged.out {
             self.release_disk(host, disk);
         }
-        for card in std::mem::take(&mut self.cards) {
-            if let Some(port) = card.port {
-                self.leave_network(host, port);
+        let before = std::mem::take(&mut self.cards);
+        for card in &before {
+            let at = self.netdevs.iter().position(|n| {
+                let port = card.nic.map(|nic| nic.0);
+                port.is_some() && n.port == port
+            });
+            if let Some(at) = at {
+                self.detach(host, at);
             }
         }
         for w in wanted {
@@ -223,11 +228,17 @@ impl Controller {
             let Some(place) = place.filter(|_| there) else {
                 continue;
             };
-            let network = w.properties.get("netdev").and_then(Value::as_str);
-            let port = network.and_then(|id| self.join_network(host, id, place.net));
+            if let Some(id) = w.properties.get("netdev").and_then(Value::as_str) {
+                self.attach(host, id, place.net);
+            }
+            // An address that nobody chose is the one of the same card here, if it was there.
+            let given = w.properties.get("mac").and_then(Value::as_str);
+            let same = before.iter().find(|c| w.is(c)).and_then(|c| c.nic);
+            let mac = given.and_then(plug::mac).or(same.map(|nic| nic.1));
+            let nic = plug::is_nic(w.driver).then(|| (place.net, mac.unwrap_or(plug::FIRST_MAC)));
             self.cards.push(Plugged {
                 disk: w.drive().map(|_| place.disk),
-                port,
+                nic,
                 id: w.id,
                 path: w.path,
                 driver: w.driver,
@@ -239,22 +250,5 @@ impl Controller {
             });
         }
         self.note_cards(host);
-    }
-
-    fn leave_network(&mut self, host: &mut dyn Host, port: u32) {
-        for n in self.netdevs.iter_mut().filter(|n| n.port == Some(port)) {
-            n.port = None;
-        }
-        if let Some(machine) = host.machine() {
-            machine.connect(port, None);
-        }
-    }
-
-    fn join_network(&mut self, host: &mut dyn Host, id: &str, port: u32) -> Option<u32> {
-        let n = self.netdevs.iter_mut().find(|n| n.id == id)?;
-        n.port = Some(port);
-        let hub = n.hub;
-        host.machine()?.connect(port, Some(hub));
-        Some(port)
     }
 }

@@ -66,7 +66,7 @@ const COMMON: &[&str] = &[
 ];
 
 /// First address of interfaces; the board's own has it, if there is one.
-const FIRST_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+pub(crate) const FIRST_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
 fn refuse<T>(text: impl Into<String>) -> Result<T, Error> {
     Err(Error::generic(text))
@@ -80,7 +80,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn mac(text: &str) -> Option<[u8; 6]> {
+pub(crate) fn mac(text: &str) -> Option<[u8; 6]> {
     let mut out = [0; 6];
     let mut parts = text.split([':', '-']);
     for byte in &mut out {
@@ -96,6 +96,12 @@ fn address(text: &str) -> Option<u8> {
     let slot = slot.trim_start_matches("0x");
     let slot = u8::from_str_radix(slot, 16).ok()?;
     (slot < 32 && function == "0").then_some(slot)
+}
+
+/// Whether a model is a network interface.
+pub(crate) fn is_nic(driver: &str) -> bool {
+    let known = MODELS.iter().find(|m| m.0 == driver);
+    known.is_some_and(|m| m.1.contains(&"mac"))
 }
 
 /// A bus of the board by its name; what kind it is.

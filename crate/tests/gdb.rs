@@ -11,19 +11,26 @@ use common::{Scratch, repository, text};
 
 /// The machine, its vCPU not started, listening on a socket.
 fn machine(arch: &str, accel: &str, socket: &str, more: &[&str]) -> Child {
-    let (board, kernel): (&[&str], _) = if arch.starts_with("mips") {
+    let (board, kernel): (&[&str], _) = if let Some(order) = arch.strip_prefix("mips") {
+        let (cpu, order) = match order.strip_prefix("64") {
+            Some(order) => ("5Kf", order),
+            None => ("24Kf", order),
+        };
         (
-            &["-M", "malta", "-cpu", "24Kf", "-m", "256"],
-            "lab/images/lab",
+            &["-M", "malta", "-cpu", cpu, "-m", "256"],
+            format!("lab/images/lab-mips{order}"),
         )
     } else {
-        (&["-M", "pc", "-m", "64", "-vga", "none"], "gdb/images/pc")
+        (
+            &["-M", "pc", "-m", "64", "-vga", "none"],
+            format!("gdb/images/pc-{arch}"),
+        )
     };
     let mut child = Command::new(env!("CARGO_BIN_EXE_tinamou"))
         .arg(format!("system-{arch}"))
         .args(board)
         .args(["-display", "none", "-serial", "null", "-kernel"])
-        .arg(repository(&format!("tests/{kernel}-{arch}.elf")))
+        .arg(repository(&format!("tests/{kernel}.elf")))
         .args(["-no-reboot", "-accel", accel, "-icount", "1,sleep=off"])
         .args(["-gdb", &format!("unix:{socket}"), "-S"])
         .args(more)
@@ -97,6 +104,15 @@ fn little_endian() {
 fn big_endian() {
     session("mips", "jit");
     session("mips", "interp");
+}
+
+#[test]
+fn registers_of_64_bits() {
+    for arch in ["mips64el", "mips64"] {
+        for accel in ["jit", "interp"] {
+            play(arch, accel, arch, "tests/gdb/session64.gdb", arch);
+        }
+    }
 }
 
 fn packet(body: &str) -> String {

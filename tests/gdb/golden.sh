@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Records what gdb says of the session under QEMU: golden/mipsel.txt, mips.txt, pc-i386.txt and pc-x86_64.txt; and of running backwards under ours (the
+# Records what gdb says of the session under QEMU: golden/mipsel.txt, mips.txt, mips64el.txt, mips64.txt, pc-i386.txt and pc-x86_64.txt; and of running backwards under ours (the
 # program that `cargo build` made): golden/reverse-*.txt. The first line is the command. Record anew after tests/lab/build.sh
 # or tests/gdb/pc/build.sh.
 set -euo pipefail
@@ -29,6 +29,10 @@ for arch in mipsel mips; do
   machine=(-M malta -cpu 24Kf -m 256 -kernel tests/lab/images/lab-$arch.elf -net none -display none -serial null -no-reboot -S)
   record $arch lab-$arch tests/gdb/session.gdb qemu-system-$arch -vga none -monitor none "${machine[@]}"
   PATH=$ours:$PATH record reverse-$arch lab-$arch tests/gdb/reverse.gdb tinamou system-$arch -icount 1,sleep=off "${machine[@]}"
+done
+for arch in mips64el mips64; do
+  record $arch $arch tests/gdb/session64.gdb qemu-system-$arch -vga none -monitor none -M malta -cpu 5Kf -m 256 \
+    -kernel tests/lab/images/lab-mips${arch#mips64}.elf -net none -display none -serial null -no-reboot -S
 done
 for arch in i386 x86_64; do
   record pc-$arch pc-$arch tests/gdb/session-pc.gdb qemu-system-$arch -M pc -m 64 -kernel tests/gdb/images/pc-$arch.elf \

@@ -610,3 +610,81 @@ fn cpu_models_are_expanded() {
     let sentence = "The command query-cpu-model-expansion has not been found";
     assert_eq!(refused, ("CommandNotFound".to_owned(), sentence.to_owned()));
 }
+
+#[test]
+fn several_vcpus() {
+    let mut host = TestHost::new();
+    host.kernel = Some(repository("tests/smp/images/smp.elf"));
+    let mut d = Dialogue::on(host, "i386", "--preconfig -S").ready();
+    let refused = d.run("x-machine-set", json!({"name": "smp", "value": 9}));
+    assert_eq!(
+        refused.unwrap_err().1,
+        "Parameter 'smp' does not accept value '9'"
+    );
+    ask(&mut d, "x-machine-set", json!({"name": "smp", "value": 3}));
+    ask(&mut d, "x-exit-preconfig", json!({}));
+    while machine(&mut d).is_cpu_halted(2) {
+        assert_eq!(machine(&mut d).run_slice(1000), SliceEnd::Budget);
+    }
+    let cpus = ask(&mut d, "query-cpus-fast", json!({}));
+    let cpus = cpus.as_array().unwrap();
+    assert_eq!(cpus.len(), 3);
+    for (n, cpu) in cpus.iter().enumerate() {
+        assert_eq!(
+            (&cpu["cpu-index"], &cpu["props"]["socket-id"]),
+            (&json!(n), &json!(n))
+        );
+        let kind = json!({"path": cpu["qom-path"], "property": "type"});
+        assert_eq!(ask(&mut d, "qom-get", kind), "qemu32-i386-cpu");
+    }
+    assert_eq!(
+        ask(&mut d, "query-hotpluggable-cpus", json!({}))
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let human = |d: &mut Dialogue, line: &str, cpu: u32| {
+        let args = json!({"command-line": line, "cpu-index": cpu});
+        ask(d, "human-monitor-command", args)
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let each: Vec<String> = (0..3).map(|n| human(&mut d, "info registers", n)).collect();
+    assert!(
+        each.iter()
+            .enumerate()
+            .all(|(n, text)| text.starts_with(&format!("\r\nCPU#{n}\r\n")))
+    );
+    assert_eq!(human(&mut d, "info registers -a", 0), each.concat());
+    assert_eq!(human(&mut d, "cpu 3", 0), "invalid CPU index\r\n");
+    // Refusals as QEMU words them.
+    for (name, args) in [
+        (
+            "human-monitor-command",
+            json!({"command-line": "info cpus", "cpu-index": 3}),
+        ),
+        (
+            "memsave",
+            json!({"val": 0, "size": 4, "filename": "x", "cpu-index": 3}),
+        ),
+    ] {
+        let refused = d.run(name, args).unwrap_err();
+        assert_eq!(refused.1, "Parameter 'cpu-index' expects a CPU number");
+    }
+    // A core file has the registers of each.
+    let core = json!({"paging": false, "protocol": "file:/core"});
+    ask(&mut d, "dump-guest-memory", core);
+    let (_, data) = d.host.written.pop().unwrap();
+    let notes: Vec<usize> = (0..data.len() - 5)
+        .filter(|&at| &data[at..at + 5] == b"CORE\0")
+        .collect();
+    assert_eq!(notes.len(), 3);
+    for (n, at) in notes.into_iter().enumerate() {
+        machine(&mut d).look_at_cpu(n);
+        let place = at + 8 + 72 + 4 * 12;
+        let eip = u32::from_le_bytes(data[place..place + 4].try_into().unwrap());
+        assert_eq!(u64::from(eip), machine(&mut d).pc(), "vCPU {n}");
+    }
+}

@@ -43,15 +43,15 @@ const ELF_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
 const NT_PRSTATUS: u32 = 1;
 
-/// `struct elf_prstatus`: process 1 and the registers, all else zero.
-fn prstatus(machine: &mut dyn Driven, wide: bool) -> Vec<u8> {
+/// `struct elf_prstatus` of vCPU `n`, which is looked at: its process is `n` + 1; the registers, all else zero.
+fn prstatus(machine: &mut dyn Driven, n: usize, wide: bool) -> Vec<u8> {
     let (names, head, pid): (&[&str], _, _) = if wide {
         (&REGS_64, 112, 32)
     } else {
         (&REGS_32, 72, 24)
     };
     let mut out = vec![0; head];
-    out[pid] = 1;
+    out[pid] = n as u8 + 1;
     for name in names {
         let v = machine.register(name).unwrap_or(0).to_le_bytes();
         out.extend_from_slice(&v[..if wide { 8 } else { 4 }]);
@@ -101,8 +101,12 @@ fn ranges(machine: &dyn Driven, part: Option<(u64, u64)>) -> Vec<(u64, u64)> {
 /// The whole file.
 fn core(machine: &mut dyn Driven, wide: bool, part: Option<(u64, u64)>) -> (Vec<u8>, u64) {
     let ranges = ranges(machine, part);
-    let status = prstatus(machine, wide);
-    let notes = note(b"CORE\0", NT_PRSTATUS, &status);
+    let notes: Vec<u8> = (0..machine.cpus())
+        .flat_map(|n| {
+            machine.look_at_cpu(n);
+            note(b"CORE\0", NT_PRSTATUS, &prstatus(machine, n, wide))
+        })
+        .collect();
     let headers = ranges.len() + 1;
     let mut out = Vec::new();
     out.extend_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");

@@ -66,6 +66,7 @@ impl Host for TestHost {
         config.accel = Accel::Interp;
         config.cpu = setup.text("cpu").unwrap_or_default().into();
         config.ram_bytes = setup.number("m").unwrap_or_default();
+        config.cpus = setup.number("smp").unwrap_or(1) as u32;
         config.nic = setup.get("nic") != Some(&Value::Bool(false));
         config.kernel = self.kernel.clone();
         config.pc.vga = !self.no_display && setup.get("vga") != Some(&Value::Bool(false));

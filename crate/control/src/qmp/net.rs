@@ -317,15 +317,24 @@ impl Controller {
                 self.attach(host, &id, BOARD);
             }
             None => {
-                let with = json!({"type": "user", "id": DEFAULT});
                 let known = self.netdevs.iter().any(|n| n.id == DEFAULT);
-                let made = known
-                    || with
-                        .as_object()
-                        .is_some_and(|w| make(self, host, w).is_ok());
-                if made {
-                    self.attach(host, DEFAULT, BOARD);
+                if !known {
+                    let with = Map::from_iter([
+                        ("type".into(), json!("user")),
+                        ("id".into(), json!(DEFAULT)),
+                    ]);
+                    let Ok(idle) = host.net_open(&with) else {
+                        return Ok(());
+                    };
+                    self.netdevs.push(Netdev {
+                        id: DEFAULT.into(),
+                        with,
+                        hub: None,
+                        port: None,
+                        idle: Some(idle),
+                    });
                 }
+                self.attach(host, DEFAULT, BOARD);
             }
         }
         Ok(())

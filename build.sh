@@ -188,6 +188,7 @@ test() { # format, lints, all tests on all engines
   step format cargo fmt --all --check
   step clippy cargo clippy --quiet --workspace --all-targets -- -D warnings
   step 'clippy wasm32' cargo clippy --quiet -p tinamou-web --target wasm32-unknown-unknown -- -D warnings
+  step 'clippy wasm32, programs' cargo clippy --quiet -p tinamou-web --target wasm32-unknown-unknown --no-default-features --features user -- -D warnings
   # Debian's guests, if they can be had: the boots of real kernels are left out otherwise.
   tests/guests/fetch.sh || say "no guests from Debian: their boots are left out"
   step 'cargo test' cargo test --quiet --workspace --no-fail-fast

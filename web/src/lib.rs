@@ -16,6 +16,7 @@ mod error;
 mod gdb;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod host;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod incoming;
 #[cfg(feature = "lab")]
 mod lab;

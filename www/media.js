@@ -10,9 +10,12 @@ import { sniff } from './sniff.js';
 
 /** Drives for people. @param {string} device */
 const title = (device) => (device.startsWith('floppy') ? `Floppy ${device.slice(6)}` : device.replace(/^ide\d+-cd\d+$/, 'CD'));
+/** The option that fills a drive when the machine is made. @param {string} device */
+export const driveOption = (device) => ({ floppy0: 'fda', floppy1: 'fdb' })[device] ?? 'cdrom';
 const isFloppy = (/** @type {Drive} */ d) => d.device.startsWith('floppy');
 
-export function makeMedia() {
+/** @param {(option: string, image: Blob) => void} changed told what is in a drive from now on */
+export function makeMedia(changed) {
   const list = element('media-list', HTMLUListElement);
   const note = element('media-note', HTMLParagraphElement);
   const input = element('media-files', HTMLInputElement);
@@ -37,6 +40,7 @@ export function makeMedia() {
     const file = `${name}${inserted++ ? ` (${inserted})` : ''}`;
     await of.client.call('putDrive', { name: file, data });
     await of.qmp('blockdev-change-medium', { device, filename: file });
+    changed(driveOption(device), data);
   }
 
   /** @param {Drive} d */

@@ -13,7 +13,7 @@ import { SEQUENCES, chord, typing } from './keys.js';
 import { makeLog } from './log.js';
 import { makeLabPane } from './lab-view/pane.js';
 import { Machine } from './machine.js';
-import { makeMedia } from './media.js';
+import { driveOption, makeMedia } from './media.js';
 import { announce, clearError, clearSilence, showError, showSilence, troubled } from './messages.js';
 import { TARGETS, bootConfig, changed, isPc, planOf, query } from './plan.js';
 import { makeQmpConsole } from './qmp-console.js';
@@ -21,7 +21,7 @@ import { makeScreenKeys } from './screen-keys.js';
 import { makeScreens } from './screens.js';
 import { makeSetup } from './setup-form.js';
 import { makeSnapshots } from './snapshots.js';
-import { explained, fetchAll, prepare, takeWorker } from './start.js';
+import { driveImages, explained, fetchAll, prepare, takeWorker } from './start.js';
 import { showStats } from './status.js';
 import { step } from './step.js';
 import * as store from './store.js';
@@ -41,6 +41,8 @@ const which = element('which', HTMLParagraphElement);
 let machine = null;
 /** @type {Plan | null} */
 let plan = null;
+/** What is in its drives, by option. @type {Record<string, Blob>} */
+let images = {};
 /** @type {State} */
 let state = 'off';
 /** Number of starts so far: a start that was overtaken by another gives up. */
@@ -180,6 +182,7 @@ async function start(wanted, { text } = {}) {
       screens.wait('Loading the guest’s files', part);
     });
     if (mine !== starts) return;
+    images = driveImages(contents);
     screens.wait('Making the machine');
     const { config, set } = bootConfig(wanted, contents);
     const transfer = Object.values(contents).filter((c) => c instanceof ArrayBuffer);
@@ -243,10 +246,11 @@ async function takeSnapshot() {
   const from = machine;
   screens.wait('Saving the machine');
   try {
+    const drives = await keptImages(from);
     const data = await from.snapshot();
     const shows = screens.current === 'display' ? 'display' : 'serial';
     await store.put(
-      { id: crypto.randomUUID(), title: plan.title, note: plan.guest ?? '', at: Date.now(), bytes: data.length, target: plan.target, shows,
+      { id: crypto.randomUUID(), title: plan.title, note: plan.guest ?? '', at: Date.now(), bytes: data.length, target: plan.target, shows, drives,
         text: screens.text(), picture: shows === 'display' ? thumbnail() : '' },
       new Blob([data]),
     );
@@ -254,6 +258,13 @@ async function takeSnapshot() {
   } finally {
     screens.wait(null);
   }
+}
+
+/** The images that a machine has in its drives now. @param {Machine} of */
+async function keptImages(of) {
+  const all = /** @type {import('./media.js').Drive[]} */ (/** @type {unknown} */ (await of.qmp('query-block')));
+  const empty = all.filter((d) => d.removable && !d.inserted).map((d) => driveOption(d.device));
+  return Object.fromEntries(Object.entries(images).filter(([name]) => !empty.includes(name)));
 }
 
 /** The display, small, as a data URL. */
@@ -264,8 +275,9 @@ function thumbnail() {
 }
 
 /** @param {import('./store.js').Saved} saved @param {Blob} data */
-function resume({ title, target, shows, text }, data) {
-  return start({ title, target, options: {}, files: { incoming: { name: 'snapshot', blob: data } }, shows }, { text });
+function resume({ title, target, shows, text, drives = {} }, data) {
+  const files = Object.fromEntries(Object.entries({ ...drives, incoming: data }).map(([name, blob]) => [name, { name: name === 'incoming' ? 'snapshot' : name, blob }]));
+  return start({ title, target, options: {}, files, shows }, { text });
 }
 
 const snapshots = makeSnapshots({
@@ -275,7 +287,7 @@ const snapshots = makeSnapshots({
 });
 const qmpConsole = makeQmpConsole(element('qmp', HTMLElement));
 const log = makeLog(watch);
-const media = makeMedia();
+const media = makeMedia((option, image) => (images[option] = image));
 addTool({ id: 'snapshots', title: 'Snapshots' });
 addTool({ id: 'media', title: 'Drives', shown: media.shown, follow: media.follow, leave: media.leave });
 addTool({ id: 'log', title: 'Log', shown: log.shown, follow: log.follow });

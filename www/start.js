@@ -33,6 +33,10 @@ export function takeWorker(target) {
 /** Drives and snapshots are read piece by piece, everything else at once. */
 const PIECEWISE = /^(hd|fd|cdrom|virtio|incoming)/;
 
+/** The images among a machine's files that it writes or that can be changed. @param {Record<string, ArrayBuffer | Blob>} contents @returns {Record<string, Blob>} */
+export const driveImages = (contents) =>
+  Object.fromEntries(Object.entries(contents).flatMap(([name, data]) => (PIECEWISE.test(name) && name !== 'incoming' && data instanceof Blob ? [[name, data]] : [])));
+
 /** The contents of a plan's files. @param {Plan} of @param {(done: number, all: number) => void} progress @returns {Promise<Record<string, ArrayBuffer | Blob>>} */
 export async function fetchAll({ files }, progress) {
   /** @type {Record<string, [number, number]>} */
@@ -45,7 +49,7 @@ export async function fetchAll({ files }, progress) {
           const sum = Object.values(parts).reduce(([d, a], [done, all]) => [d + done, a + all], [0, 0]);
           progress(sum[0], sum[1]);
         });
-    return /** @type {[string, ArrayBuffer | Blob]} */ ([name, content]);
+    return /** @type {[string, ArrayBuffer | Blob]} */ ([name, PIECEWISE.test(name) && content instanceof ArrayBuffer ? new Blob([content]) : content]);
   });
   return Object.fromEntries(await Promise.all(named));
 }

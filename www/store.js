@@ -12,6 +12,7 @@
  * @property {string} text what the console showed
  * @property {string} picture the display as a data URL, or nothing
  * @property {'display' | 'serial'} shows
+ * @property {Record<string, Blob>} [drives] what was in the drives, by option; a snapshot has what was written to them since
  */
 
 const changes = 'BroadcastChannel' in globalThis ? new BroadcastChannel('tinamou-snapshots') : null;

@@ -1,5 +1,8 @@
 // @ts-check
-/** Files dropped onto the page while Debian runs: they are on the CD that the guest reads, and so are the next ones. */
+/**
+ * Files dropped onto the page while Debian runs: they are on the CD that the guest reads, and so are the next ones; another tab that goes on
+ * from a snapshot has the CD too.
+ */
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,17 +22,17 @@ export async function mediaTests(browser, url) {
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT_MS);
     try {
-      const says = (/** @type {string} */ text) =>
-        page.waitForFunction((t) => (document.querySelector('.xterm-rows')?.textContent ?? '').replaceAll('\u00a0', ' ').includes(t), text);
+      const says = (/** @type {string} */ text, on = page) =>
+        on.waitForFunction((t) => (document.querySelector('.xterm-rows')?.textContent ?? '').replaceAll('\u00a0', ' ').includes(t), text);
       const drop = (/** @type {string} */ name, /** @type {string} */ text) =>
         page.evaluate(([name, text]) => {
           const data = new DataTransfer();
           data.items.add(new File([text ?? ''], name ?? ''));
           for (const type of ['dragover', 'drop']) dispatchEvent(new DragEvent(type, { dataTransfer: data, cancelable: true }));
         }, [name, text]);
-      const type = async (/** @type {string} */ line) => {
-        await page.locator('#console').click();
-        await page.keyboard.type(`${line}\r`);
+      const type = async (/** @type {string} */ line, on = page) => {
+        await on.locator('#console').click();
+        await on.keyboard.type(`${line}\r`);
       };
       await page.goto(url);
       await page.locator('#own-files').setInputFiles([`${GUEST}vmlinux`, `${GUEST}initrd-devices.gz`]);
@@ -43,6 +46,16 @@ export async function mediaTests(browser, url) {
       await page.locator('.drive').getByText('second.txt on a CD').waitFor();
       await type('clear; echo $(grep -c CD-HAS-THIS /dev/sr0) and $(grep -c CD-HAS-THAT /dev/sr0) in the second');
       await says('0 and 1 in the second');
+      await page.getByRole('button', { name: 'Snapshot', exact: true }).click();
+      const opened = context.waitForEvent('page');
+      await page.getByRole('link', { name: /^Open in a tab/ }).click();
+      const tab = await opened;
+      tab.setDefaultTimeout(LIMIT_MS);
+      await says('0 and 1 in the second', tab);
+      await type('clear; echo 3 > /proc/sys/vm/drop_caches; echo $(grep -c CD-HAS-THAT /dev/sr0) in the other tab', tab);
+      await says('1 in the other tab', tab);
+      await tab.close();
+      if (!(await page.getByRole('button', { name: 'Eject CD' }).isVisible())) await page.locator('#tool-media').click();
       await page.getByRole('button', { name: 'Eject CD' }).click();
       await page.locator('.drive', { hasText: 'CD' }).getByText('empty').waitFor();
       await type('clear; grep -c . /dev/sr0 || echo no medium in it');

@@ -14,7 +14,7 @@ const read = (file) => fs.readFileSync(`${ROOT}/${file}`, 'utf8');
  * @property {string} steps path from the root
  * @property {string} golden path from the root
  * @property {Partial<import('../../www/protocol.js').BootConfig>} [config] what differs from the page's configuration
- * @property {Partial<import('../../www/protocol.js').BootConfig>} [counted] the same for counted runs
+ * @property {Partial<import('../../www/protocol.js').BootConfig>} counted the same for runs whose time is counted, which need not know the date
  * @property {number} mostInsns a run of more instructions hangs
  * @property {number} limitMs so does a boot in a browser that takes longer
  * @property {string} [exitOn] text that comes last, of a guest that does not switch itself off
@@ -70,24 +70,26 @@ export function guest(id) {
 /** Paths of a guest's images. @param {Guest} guest @returns {Record<string, string>} */
 export const images = ({ files }) => Object.fromEntries(Object.entries(files).map(([k, f]) => [k, `${ROOT}/www/guests/${f}`]));
 
+/** @typedef {Omit<Session, 'counted'> & Partial<Pick<Session, 'counted'>>} Told a session as it is written down: time is counted in steps of 2 ns */
+
 /** @returns {Session[]} those whose files are there */
 export function sessions() {
-  /** @param {string} id @param {string} arch @returns {Session} */
+  /** @param {string} id @param {string} arch @returns {Told} */
   const labGuest = (id, arch) => ({
     guest: id, steps: 'tests/lab/lab.steps', golden: `tests/lab/golden/lab-${arch}.txt`, cut: lab,
     config: { ramMib: 256, append: 'one two' }, mostInsns: 2e9, limitMs: 180_000,
   });
-  /** The teaching kernel, without disk and module. @type {Session} */
+  /** The teaching kernel, without disk and module. @type {Told} */
   const teach = {
     guest: 'teach', steps: 'tests/teach/teach.steps', golden: 'tests/teach/golden/teach.txt', mostInsns: 2e9, limitMs: 60_000,
     cut: (text) => text.replaceAll('\r', '').replaceAll(/^(ide|module) .*\n/gm, '').trimEnd(),
   };
-  /** @type {Session} */
+  /** @type {Told} */
   const smp = {
     guest: 'smp', steps: 'tests/teach/teach.steps', golden: 'tests/smp/golden/smp-4.txt', mostInsns: 2e9, limitMs: 60_000,
     cut: (text) => text.replaceAll('\r', '').trimEnd(),
   };
-  /** @param {string} arch @returns {Session[]} */
+  /** @param {string} arch @returns {Told[]} */
   const debian = (arch) => {
     const file = `build/guests/${arch}/release`;
     if (!fs.existsSync(`${ROOT}/${file}`)) return [];
@@ -98,7 +100,7 @@ export function sessions() {
       counted: { icount: 4 },
     }];
   };
-  /** @returns {Session[]} */
+  /** @returns {Told[]} */
   const uboot = () => {
     if (!fs.existsSync(`${ROOT}/build/guests/uboot/maltael.bin`)) return [];
     return [{
@@ -107,5 +109,6 @@ export function sessions() {
       mostInsns: 20e9, limitMs: 180_000,
     }];
   };
-  return [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), teach, smp, ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...debian('amd64'), ...uboot()];
+  const all = [labGuest('lab', 'mipsel'), labGuest('lab-be', 'mips'), teach, smp, ...debian('mipsel'), ...debian('mips64el'), ...debian('i386'), ...debian('amd64'), ...uboot()];
+  return all.map((session) => ({ ...session, counted: { icount: 1, ...session.counted } }));
 }

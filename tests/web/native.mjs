@@ -60,7 +60,7 @@ export function runNative(program, session, accel = 'jit') {
     if (config.ramMib) args.push('-m', `${config.ramMib}`);
     if (config.append) args.push('-append', config.append);
     if (session.exitOn) args.push('-x-exit-on', session.exitOn);
-    args.push('-icount', `shift=${config.icount ?? 1},sleep=off`, '-x-input', 'input', '-x-max-insns', `${session.mostInsns}`, '-x-stats', '-x-state-hash');
+    args.push('-icount', `shift=${config.icount},sleep=off`, '-x-input', 'input', '-x-max-insns', `${session.mostInsns}`, '-x-stats', '-x-state-hash');
     const run = spawnSync(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
     const line = String(run.stderr).split('\n').find((l) => l.startsWith('{'));
     if (run.status !== 0 || !line) throw new Error(`${args.join(' ')}: ${run.error ?? run.stderr}`);

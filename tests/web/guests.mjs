@@ -16,6 +16,7 @@ const read = (file) => fs.readFileSync(`${ROOT}/${file}`, 'utf8');
  * @property {Partial<import('../../www/protocol.js').BootConfig>} [config] what differs from the page's configuration
  * @property {Partial<import('../../www/protocol.js').BootConfig>} counted the same for runs whose time is counted, which need not know the date
  * @property {number} mostInsns a run of more instructions hangs
+ * @property {boolean} [short] over before a region need be compiled
  * @property {number} limitMs so does a boot in a browser that takes longer
  * @property {string} [exitOn] text that comes last, of a guest that does not switch itself off
  * @property {(transcript: string) => string} cut what is compared
@@ -86,7 +87,7 @@ export function sessions() {
   };
   /** @type {Told} */
   const smp = {
-    guest: 'smp', steps: 'tests/teach/teach.steps', golden: 'tests/smp/golden/smp-4.txt', mostInsns: 2e9, limitMs: 60_000,
+    guest: 'smp', steps: 'tests/teach/teach.steps', golden: 'tests/smp/golden/smp-4.txt', mostInsns: 2e9, short: true, limitMs: 60_000,
     cut: (text) => text.replaceAll('\r', '').trimEnd(),
   };
   /** @param {string} arch @returns {Told[]} */
@@ -104,7 +105,7 @@ export function sessions() {
   const uboot = () => {
     if (!fs.existsSync(`${ROOT}/build/guests/uboot/maltael.bin`)) return [];
     return [{
-      guest: 'uboot', steps: 'tests/guests/uboot.steps', golden: 'tests/guests/golden/maltael.txt', exitOn: 'END-115200',
+      guest: 'uboot', steps: 'tests/guests/uboot.steps', golden: 'tests/guests/golden/maltael.txt', exitOn: 'END-115200', short: true,
       cut: (text) => (text.replaceAll('\r', '').match(/^maltael # [^]*^END-115200/m) ?? [''])[0],
       mostInsns: 20e9, limitMs: 180_000,
     }];

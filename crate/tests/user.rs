@@ -18,9 +18,18 @@ fn run(arch: &str, options: &[&str], program: &str, args: &[&str]) -> Output {
 
 /// Runs a program and compares its output and status with what was recorded.
 fn check(program: &str, args: &[&str], status: i32) {
-    let all = ["mipsel", "mips", "mips64el", "i386", "x86_64"];
-    check_on(&all, program, args, status);
+    check_on(ALL, program, args, status);
 }
+
+const ALL: &[&str] = &[
+    "mipsel",
+    "mips",
+    "mips64el",
+    "mipsn32el",
+    "mipsn32",
+    "i386",
+    "x86_64",
+];
 
 fn check_on(archs: &[&str], program: &str, args: &[&str], status: i32) {
     for arch in archs {
@@ -82,6 +91,11 @@ fn terminals_message_queues_and_pidfds() {
 #[test]
 fn traps_flags_and_segments_of_x86() {
     check_on(&["i386", "x86_64"], "x86", &[], 0);
+}
+
+#[test]
+fn calls_of_i386_from_64_bit_code() {
+    check_on(&["x86_64"], "int80", &[], 0);
 }
 
 #[test]

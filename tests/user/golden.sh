@@ -6,12 +6,13 @@
 # For i386 and x86_64 on the Linux of an x86-64 computer itself (recorded with 6.18): it runs both. (QEMU 7.2's i386 dies in `signals`.)
 set -euo pipefail
 cd "$(dirname "$0")"
-for arch in ${*:-i386 x86_64 mipsel mips mips64el}; do
+for arch in ${*:-i386 x86_64 mipsel mips mips64el mipsn32el mipsn32}; do
   mkdir -p "golden/$arch"
   run=() names="start memory signals threads ipc terminals"
   case $arch in
     mips*) run=("qemu-$arch-static") ;;
-    *) names="$names x86" ;;
+    i386) names="$names x86" ;;
+    x86_64) names="$names x86 int80" ;;
   esac
   case $arch in mips*) names=${names% terminals} ;; esac
   for name in $names; do

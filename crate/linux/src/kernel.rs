@@ -24,7 +24,7 @@ use crate::file::{Fds, File, FileOps, Key, Wakes};
 use crate::guest::{Around, Event, Shared};
 use crate::mem::{FileCache, Frames, Space};
 use crate::strace;
-use crate::sys::{self, Desc};
+use crate::sys;
 use crate::task::{FsInfo, Group, Interval, Life, Queue, Run, Task, Wait};
 use crate::vfs::dev::Random;
 use crate::vfs::proc::Procs;
@@ -140,8 +140,9 @@ pub struct Kernel {
     pub tree: Tree,
     /// Keys that ring.
     pub wakes: Wakes,
-    table: Vec<Option<&'static Desc>>,
-    names: Vec<&'static str>,
+    table: sys::Table,
+    /// The table of [`Arch::other_abi`].
+    other_table: sys::Table,
     /// Host.
     pub host: Box<dyn Host>,
     /// Configuration.
@@ -221,7 +222,11 @@ impl Kernel {
         let engine = engine(&arena)?;
         let vcpu =
             Vcpu::new(guest, &arena, engine, config.tuning.clone()).map_err(|e| e.to_string())?;
-        let (table, names) = sys::table(config.arch.abi());
+        let table = sys::Table::new(config.arch.abi());
+        let other_table = config
+            .arch
+            .other_abi()
+            .map_or_else(sys::Table::default, sys::Table::new);
         let mut k = Kernel {
             vcpu,
             shared,
@@ -236,7 +241,7 @@ impl Kernel {
             tree: world.tree,
             wakes: world.wakes,
             table,
-            names,
+            other_table,
             host: world.host,
             fresh: Vec::new(),
             next_pid: 1000,
@@ -585,6 +590,8 @@ impl Kernel {
         argv: Vec<Vec<u8>>,
         envp: Vec<Vec<u8>>,
     ) -> Res<()> {
+        // Whatever call this is: the new program is of the first kind.
+        self.arch.use_other(false);
         let group = self.group();
         let fs = self.task().fs.clone();
         let (cwd, root) = (fs.borrow().cwd.clone(), fs.borrow().root.clone());
@@ -965,23 +972,20 @@ impl Kernel {
     /// Makes a system call, or makes it again after a wait.
     fn call(&mut self, event: &Event, number: u32, again: bool) {
         let tid = self.cur;
-        let abi_base = self.abi().syscall_base;
-        let mut desc = number
-            .checked_sub(abi_base)
-            .and_then(|i| self.table.get(i as usize))
-            .copied()
-            .flatten();
+        let other = self.arch.is_other(event);
+        self.arch.use_other(other);
+        let table = if other {
+            &self.other_table
+        } else {
+            &self.table
+        };
+        let mut desc = table.get(number);
         let mut shift = 0;
         // syscall(): the number is the first argument.
         if desc.is_some_and(|d| d.name == "syscall") {
             shift = 1;
             let inner = self.arch.arg(self.vcpu.state(), 0).unwrap_or(0) as u32;
-            desc = inner
-                .checked_sub(abi_base)
-                .and_then(|i| self.table.get(i as usize))
-                .copied()
-                .flatten()
-                .filter(|d| d.name != "syscall");
+            desc = table.get(inner).filter(|d| d.name != "syscall");
         }
         let mut args = sys::Args::new(self, shift);
         let result = match desc {
@@ -996,6 +1000,7 @@ impl Kernel {
                 Err(Stop::Err(ENOSYS))
             }
         };
+        self.arch.use_other(false);
         if self.cur != tid || !self.tasks.contains_key(&tid) {
             return;
         }
@@ -1053,13 +1058,7 @@ impl Kernel {
             return;
         }
         self.unknown.push(number);
-        let i = number.wrapping_sub(self.abi().syscall_base) as usize;
-        let name = self
-            .names
-            .get(i)
-            .copied()
-            .filter(|n| !n.is_empty())
-            .unwrap_or("?");
+        let name = self.table.name(number);
         self.host.log(&format!(
             "unsupported system call {number} ({name}) at {:#x}",
             self.vcpu.state().pc()

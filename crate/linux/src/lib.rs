@@ -12,7 +12,7 @@
 //! without the `host` feature nothing here knows an operating system.
 //!
 //! Missing: ptrace, inotify, namespaces, seccomp filters (accepted, not run), io_uring, a vDSO (programs make the calls), 16 KiB pages; x86's
-//! local descriptor tables, XSAVE in signal frames, i386 calls from 64-bit programs.
+//! local descriptor tables, XSAVE in signal frames.
 
 pub mod abi;
 pub mod arch;

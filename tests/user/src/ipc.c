@@ -1,7 +1,7 @@
 /* Unix sockets and System V IPC. */
 #include "sys.h"
 #include <linux/ipc.h>
-#ifndef __LP64__
+#if !defined __LP64__ && !(defined __mips__ && _MIPS_SIM == _ABIN32)
 static long semget_(long key, int n, int f) { return S(ipc, 2, key, n, f, 0, 0); }
 static long semop_(int id, void *ops, int n) { return S(ipc, 1, id, n, 0, ops, 0); }
 static long semctl_(int id, int n, int cmd, ul arg) { return S(ipc, 3, id, n, cmd, &arg, 0); }

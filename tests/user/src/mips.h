@@ -1,4 +1,11 @@
-/* MIPS: o32 and n64, both byte orders. */
+/* MIPS: o32, n64 and n32, both byte orders. */
+#if _MIPS_SIM == _ABI64
+#define LA "dla"
+#define ADD "daddiu"
+#else
+#define LA "la"
+#define ADD "addiu"
+#endif
 #define SET_BYTES 16
 /* Types of sockets. */
 #define STREAM 2
@@ -35,7 +42,7 @@ static inline long clone_thread(ul flags, ul *sp, volatile int *tid, long n)
                      : "+r"(v0), "+r"(a3) : "r"(a0), "r"(a1), "r"(a2), "r"(arg) : "memory", "$1", "$3", "$8", "$25", "$31");
 #else
     register ul a4 __asm__("$8") = (ul)tid, arg __asm__("$16") = n;
-    __asm__ volatile(".set push\n.set noreorder\n syscall\n bnez $2, 1f\n nop\n move $4, $16\n daddiu $29, -64\n dla $25, thread\n jalr $25\n nop\n1:\n.set pop"
+    __asm__ volatile(".set push\n.set noreorder\n syscall\n bnez $2, 1f\n nop\n move $4, $16\n " ADD " $29, -64\n " LA " $25, thread\n jalr $25\n nop\n1:\n.set pop"
                      : "+r"(v0), "+r"(a3), "+r"(a4) : "r"(a0), "r"(a1), "r"(a2), "r"(arg) : "memory", "$1", "$3", "$25", "$31");
 #endif
     return v0;
@@ -51,6 +58,6 @@ __asm__(".globl __start\n.set push\n.set noreorder\n__start:\n move $4, $29\n mo
 #if _MIPS_SIM == _ABIO32
         " addiu $29, -32\n la $25, start\n"
 #else
-        " dla $25, start\n"
+        " " LA " $25, start\n"
 #endif
         " jalr $25\n nop\n.set pop\n");

@@ -56,6 +56,16 @@ pub struct Restored {
 pub trait Arch {
     /// The ABI.
     fn abi(&self) -> &Abi;
+    /// The ABI of its other table of system calls: i386's from 64-bit programs.
+    fn other_abi(&self) -> Option<&Abi> {
+        None
+    }
+    /// Whether an event is a call by the other table.
+    fn is_other(&self, _event: &Event) -> bool {
+        false
+    }
+    /// [`Arch::abi`] and the arguments are the other ABI's from now on, or no more.
+    fn use_other(&self, _on: bool) {}
     /// Whether an ELF file is for it: machine and flags of its header, its class (64-bit) and byte order.
     fn accepts(&self, machine: u16, flags: u32, wide: bool, big_endian: bool) -> bool;
     /// Number of the system call.

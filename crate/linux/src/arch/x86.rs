@@ -35,6 +35,10 @@ const UC_SS: u64 = 6;
 /// x86 with an ABI.
 pub struct X86Arch {
     abi: Abi,
+    /// i386's, for its system calls from 64-bit code.
+    compat_abi: Abi,
+    /// Such a call is under way.
+    compat: Cell<bool>,
     wide: bool,
     cpu: Rc<RefCell<X86>>,
     regs: Rc<Regs>,
@@ -51,6 +55,11 @@ impl X86Arch {
         };
         X86Arch {
             abi: x86::abi(wide, hwcap as u64),
+            compat_abi: Abi {
+                machine: "x86_64",
+                ..x86::abi(false, hwcap as u64)
+            },
+            compat: Cell::new(false),
             wide,
             cpu: cpu.clone(),
             regs,
@@ -331,7 +340,23 @@ impl X86Arch {
 
 impl Arch for X86Arch {
     fn abi(&self) -> &Abi {
-        &self.abi
+        if self.compat.get() {
+            &self.compat_abi
+        } else {
+            &self.abi
+        }
+    }
+
+    fn other_abi(&self) -> Option<&Abi> {
+        self.wide.then_some(&self.compat_abi)
+    }
+
+    fn is_other(&self, event: &Event) -> bool {
+        self.wide && event.fault.code & fault::SYSCALL == 0
+    }
+
+    fn use_other(&self, on: bool) {
+        self.compat.set(on && self.wide);
     }
 
     fn accepts(&self, machine: u16, _flags: u32, wide: bool, big_endian: bool) -> bool {
@@ -345,12 +370,13 @@ impl Arch for X86Arch {
     }
 
     fn arg(&self, st: &State, n: usize) -> Result<u64, u64> {
-        let list = if self.wide {
+        let list = if self.wide && !self.compat.get() {
             [DI, SI, DX, 10, 8, 9]
         } else {
             [BX, CX, DX, SI, DI, BP]
         };
-        Ok(list.get(n).map_or(0, |&r| self.x(st, r)))
+        let v = list.get(n).map_or(0, |&r| self.x(st, r));
+        Ok(self.abi().ptr(v))
     }
 
     fn set_result(&self, st: &State, result: Res<u64>) {
@@ -365,7 +391,7 @@ impl Arch for X86Arch {
 
     fn skip_syscall(&self, st: &State, event: &Event) {
         let next = self.abi.ptr(event.fault.va);
-        if self.wide {
+        if self.wide && !self.is_other(event) {
             let f = self.cpu.borrow().eflags(st);
             self.set_x(st, CX, next);
             self.set_x(st, 11, f as u64);
@@ -388,7 +414,7 @@ impl Arch for X86Arch {
         if f.code & fault::SOFT != 0 {
             let vector = fault::vector(f.code);
             match vector {
-                0x80 if !self.wide => return Meaning::Syscall,
+                0x80 => return Meaning::Syscall,
                 3 | 4 => {
                     st.set_pc(self.abi.ptr(f.va));
                     self.last.set((vector, 0, self.last.get().2));
@@ -483,7 +509,7 @@ impl Arch for X86Arch {
     }
 
     fn set_clone_tls(&self, st: &State, space: &mut Space, v: u64) -> Res<()> {
-        if self.wide {
+        if self.wide && !self.compat.get() {
             self.set_tls(st, v);
             return Ok(());
         }

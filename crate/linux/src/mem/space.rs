@@ -571,6 +571,14 @@ impl Space {
     /// # Errors
     /// ENOMEM.
     pub fn find(&self, hint: u64, bytes: u64, align: u64) -> Res<u64> {
+        self.find_below(self.mmap_top, hint, bytes, align)
+    }
+
+    /// As `find`, but not above `limit` unless the hint says so.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn find_below(&self, limit: u64, hint: u64, bytes: u64, align: u64) -> Res<u64> {
         let hint = hint & !(PAGE - 1);
         if hint >= 0x10000
             && hint
@@ -579,13 +587,14 @@ impl Space {
         {
             return Ok(hint);
         }
-        let mut top = self.mmap_top;
+        let limit = limit.min(self.mmap_top);
+        let mut top = limit;
         let fits = |top: u64| {
             top.checked_sub(bytes)
                 .map(|s| s & !(align - 1))
                 .filter(|&s| s >= 0x10000)
         };
-        for (&start, v) in self.vmas.range(..self.mmap_top).rev() {
+        for (&start, v) in self.vmas.range(..limit).rev() {
             let s = fits(top).ok_or(ENOMEM)?;
             if v.end <= s {
                 return Ok(s);

@@ -203,6 +203,7 @@ pub(super) fn shmat(k: &mut Kernel, id: i32, at: u64, flags: u32) -> Sys {
         let s = find(&mut k.ipc.shm, id)?;
         (s.body.set.clone(), page_up(s.body.bytes))
     };
+    let limit = k.abi().task_size;
     let mm = k.mm();
     let mut mm = mm.borrow_mut();
     mm.may_grow(bytes)?;
@@ -212,7 +213,7 @@ pub(super) fn shmat(k: &mut Kernel, id: i32, at: u64, flags: u32) -> Sys {
         at
     };
     let start = if at == 0 {
-        mm.find(0, bytes, PAGE)?
+        mm.find_below(limit, 0, bytes, PAGE)?
     } else {
         let (start, end) = mm.range(at, bytes).map_err(|_| EINVAL)?;
         if flags & REMAP == 0 && !mm.is_free(start, end) {

@@ -14,6 +14,7 @@ mod map {
     pub const PRIVATE: u32 = 2;
     pub const FIXED: u32 = 0x10;
     pub const ANON: u32 = 0x20;
+    pub const LOW: u32 = 0x40;
     pub const FIXED_NOREPLACE: u32 = 0x10_0000;
 }
 
@@ -115,6 +116,12 @@ fn do_mmap(
             };
         }
     }
+    // MAP_32BIT is of x86-64 alone.
+    let limit = if flags & map::LOW != 0 {
+        1 << 31
+    } else {
+        k.abi().task_size
+    };
     let mut mm = mm.borrow_mut();
     mm.may_grow(bytes)?;
     let start = if fixed {
@@ -127,7 +134,7 @@ fn do_mmap(
         }
         start
     } else {
-        mm.find(at, bytes, PAGE)?
+        mm.find_below(limit, at, bytes, PAGE)?
     };
     vma.end = start + bytes;
     mm.map(start, vma);
@@ -173,6 +180,7 @@ pub(super) fn mremap(k: &mut Kernel, at: u64, old: u64, new: u64, flags: u32, to
     {
         return Err(EINVAL.into());
     }
+    let limit = k.abi().task_size;
     let mm = k.mm();
     let mut mm = mm.borrow_mut();
     let (start, end) = mm.range(at, old)?;
@@ -222,7 +230,7 @@ pub(super) fn mremap(k: &mut Kernel, at: u64, old: u64, new: u64, flags: u32, to
     {
         set.bytes.set(set.bytes.get() + new - old);
     }
-    let t = mm.find(0, new, PAGE)?;
+    let t = mm.find_below(limit, 0, new, PAGE)?;
     mm.relocate(start, old, t, new)?;
     Ok(t)
 }

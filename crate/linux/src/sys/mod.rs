@@ -506,22 +506,47 @@ syscalls! {
     }
 }
 
-/// The table of an ABI: declarations by number, and names by number.
-pub fn table(abi: &Abi) -> (Vec<Option<&'static Desc>>, Vec<&'static str>) {
-    let by_name: HashMap<&str, &'static Desc> = TABLE.iter().map(|d| (d.name, d)).collect();
-    let mut table = Vec::new();
-    let mut names = Vec::new();
-    for line in abi.syscalls.lines() {
-        let Some((n, name)) = line.split_once(' ') else {
-            continue;
+/// The system calls of an ABI by number.
+#[derive(Default)]
+pub struct Table {
+    base: u32,
+    list: Vec<Option<&'static Desc>>,
+    names: Vec<&'static str>,
+}
+
+impl Table {
+    /// From the ABI's numbers and the declarations above.
+    pub fn new(abi: &Abi) -> Table {
+        let by_name: HashMap<&str, &'static Desc> = TABLE.iter().map(|d| (d.name, d)).collect();
+        let mut t = Table {
+            base: abi.syscall_base,
+            ..Table::default()
         };
-        let Ok(n) = n.parse::<usize>() else { continue };
-        if table.len() <= n {
-            table.resize(n + 1, None);
-            names.resize(n + 1, "");
+        for line in abi.syscalls.lines() {
+            let Some((n, name)) = line.split_once(' ') else {
+                continue;
+            };
+            let Ok(n) = n.parse::<usize>() else { continue };
+            if t.list.len() <= n {
+                t.list.resize(n + 1, None);
+                t.names.resize(n + 1, "");
+            }
+            t.list[n] = by_name.get(name).copied();
+            t.names[n] = name;
         }
-        table[n] = by_name.get(name).copied();
-        names[n] = name;
+        t
     }
-    (table, names)
+
+    /// The call of a number.
+    pub fn get(&self, number: u32) -> Option<&'static Desc> {
+        let i = number.checked_sub(self.base)?;
+        self.list.get(i as usize).copied().flatten()
+    }
+
+    /// Its name, done or not; `?` if there is none.
+    pub fn name(&self, number: u32) -> &'static str {
+        let i = number.wrapping_sub(self.base) as usize;
+        let name = self.names.get(i).copied();
+        name.filter(|n| !n.is_empty()).unwrap_or("?")
+    }
 }

@@ -1,22 +1,31 @@
 //! System calls. [`TABLE`] declares each once: its name (by which the ABIs' number tables find it), its arguments with their kinds (which strace
 //! prints and which say how wide they are), and thereby the function that does it. The functions lie in the files by subject.
 
+mod attr;
+mod dir;
 pub mod fd;
 pub mod futex;
+mod ids;
+mod io;
 pub mod ipc;
 pub mod lock;
 pub mod mm;
 pub mod mqueue;
+mod names;
 pub mod net;
 mod old;
+mod open;
 pub mod path;
 mod pidfd;
 pub mod poll;
 pub mod process;
+mod sched;
 pub mod signals;
+mod stat;
 pub mod time;
 pub mod tty;
 pub mod uname;
+mod wait;
 
 use std::collections::HashMap;
 
@@ -135,6 +144,21 @@ macro_rules! syscalls {
 
 syscalls! {
     fd: {
+        close(fd Fd);
+        close_range(first Uint, last Uint, flags Flags);
+        dup(fd Fd);
+        dup2(fd Fd, to Fd);
+        dup3(fd Fd, to Fd, flags Flags);
+        fcntl(fd Fd, cmd Uint, arg Long);
+        fcntl64(fd Fd, cmd Uint, arg Long);
+        pipe(fds Ptr);
+        pipe2(fds Ptr, flags Flags);
+        flock(fd Fd, how Flags);
+        eventfd(count Uint);
+        eventfd2(count Uint, flags Flags);
+        memfd_create(name Path, flags Flags);
+    }
+    io: {
         read(fd Fd, buf Ptr, count Size);
         write(fd Fd, buf Ptr, count Size);
         readv(fd Fd, iov Ptr, count Uint);
@@ -145,25 +169,14 @@ syscalls! {
         pwritev(fd Fd, iov Ptr, count Uint, low Long, high Long);
         preadv2(fd Fd, iov Ptr, count Uint, low Long, high Long, flags Flags);
         pwritev2(fd Fd, iov Ptr, count Uint, low Long, high Long, flags Flags);
-        close(fd Fd);
-        close_range(first Uint, last Uint, flags Flags);
         lseek(fd Fd, to Long, whence Uint);
         _llseek(fd Fd, high Long, low Long, result Ptr, whence Uint);
-        dup(fd Fd);
-        dup2(fd Fd, to Fd);
-        dup3(fd Fd, to Fd, flags Flags);
-        fcntl(fd Fd, cmd Uint, arg Long);
-        fcntl64(fd Fd, cmd Uint, arg Long);
-        pipe(fds Ptr);
-        pipe2(fds Ptr, flags Flags);
         ftruncate(fd Fd, size Long);
         ftruncate64(fd Fd, size Off);
         fsync(fd Fd);
         fdatasync(fd Fd);
         sync();
         syncfs(fd Fd);
-        getdents(fd Fd, buf Ptr, bytes Size);
-        getdents64(fd Fd, buf Ptr, bytes Size);
         sendfile(out Fd, input Fd, at Ptr, count Size);
         sendfile64(out Fd, input Fd, at Ptr, count Size);
         copy_file_range(input Fd, at Ptr, out Fd, to Ptr, count Size, flags Flags);
@@ -172,16 +185,25 @@ syscalls! {
         readahead(fd Fd, at Off, bytes Size);
         fallocate(fd Fd, how Flags, at Off, bytes Off);
         sync_file_range(fd Fd, at Off, bytes Off, flags Flags);
-        flock(fd Fd, how Flags);
-        eventfd(count Uint);
-        eventfd2(count Uint, flags Flags);
-        memfd_create(name Path, flags Flags);
+    }
+    dir: {
+        getdents(fd Fd, buf Ptr, bytes Size);
+        getdents64(fd Fd, buf Ptr, bytes Size);
     }
     path: {
+        chdir(path Path);
+        fchdir(fd Fd);
+        chroot(path Path);
+        getcwd(buf Ptr, bytes Size);
+        umask(mode Mode);
+    }
+    open: {
         open(path Path, flags Flags, mode Mode);
         openat(dir Fd, path Path, flags Flags, mode Mode);
         openat2(dir Fd, path Path, how Ptr, size Size);
         creat(path Path, mode Mode);
+    }
+    stat: {
         stat(path Path, to Ptr);
         lstat(path Path, to Ptr);
         fstat(fd Fd, to Ptr);
@@ -196,6 +218,12 @@ syscalls! {
         faccessat2(dir Fd, path Path, want Mode, flags Flags);
         readlink(path Path, to Ptr, bytes Size);
         readlinkat(dir Fd, path Path, to Ptr, bytes Size);
+        statfs(path Path, to Ptr);
+        fstatfs(fd Fd, to Ptr);
+        statfs64(path Path, size Size, to Ptr);
+        fstatfs64(fd Fd, size Size, to Ptr);
+    }
+    names: {
         mkdir(path Path, mode Mode);
         mkdirat(dir Fd, path Path, mode Mode);
         rmdir(path Path);
@@ -210,6 +238,8 @@ syscalls! {
         symlinkat(target Path, dir Fd, path Path);
         mknod(path Path, mode Mode, dev Uint);
         mknodat(dir Fd, path Path, mode Mode, dev Uint);
+    }
+    attr: {
         chmod(path Path, mode Mode);
         fchmod(fd Fd, mode Mode);
         fchmodat(dir Fd, path Path, mode Mode);
@@ -224,15 +254,6 @@ syscalls! {
         futimesat(dir Fd, path Path, times Ptr);
         utimensat(dir Fd, path Path, times Ptr, flags Flags);
         utimensat_time64(dir Fd, path Path, times Ptr, flags Flags);
-        chdir(path Path);
-        fchdir(fd Fd);
-        chroot(path Path);
-        getcwd(buf Ptr, bytes Size);
-        umask(mode Mode);
-        statfs(path Path, to Ptr);
-        fstatfs(fd Fd, to Ptr);
-        statfs64(path Path, size Size, to Ptr);
-        fstatfs64(fd Fd, size Size, to Ptr);
         getxattr(path Path, name Path, to Ptr, size Size);
         lgetxattr(path Path, name Path, to Ptr, size Size);
         fgetxattr(fd Fd, name Path, to Ptr, size Size);
@@ -271,9 +292,6 @@ syscalls! {
         clone3(args Ptr, size Size);
         execve(path Path, argv Ptr, envp Ptr);
         execveat(dir Fd, path Path, argv Ptr, envp Ptr, flags Flags);
-        wait4(pid Pid, status Ptr, options Flags, usage Ptr);
-        waitpid(pid Pid, status Ptr, options Flags);
-        waitid(which Uint, id Pid, info Ptr, options Flags, usage Ptr);
         getpid();
         gettid();
         getppid();
@@ -282,6 +300,25 @@ syscalls! {
         setpgid(pid Pid, pgid Pid);
         getsid(pid Pid);
         setsid();
+        set_tid_address(at Ptr);
+        set_robust_list(head Ptr, size Size);
+        get_robust_list(pid Pid, head Ptr, size Ptr);
+        prctl(option Int, a Size, b Size, c Size, d Size);
+        personality(persona Uint);
+        set_thread_area(at Ptr);
+        seccomp(op Uint, flags Flags, args Ptr);
+        unshare(flags Flags);
+        sysmips(cmd Long, a Long, b Long);
+        acct(path Path);
+        vhangup();
+    }
+    wait: {
+        wait4(pid Pid, status Ptr, options Flags, usage Ptr);
+        waitpid(pid Pid, status Ptr, options Flags);
+        waitid(which Uint, id Pid, info Ptr, options Flags, usage Ptr);
+        getrusage(who Int, to Ptr);
+    }
+    ids: {
         getuid();
         geteuid();
         getgid();
@@ -298,19 +335,16 @@ syscalls! {
         setfsgid(id Uint);
         getgroups(count Int, list Ptr);
         setgroups(count Int, list Ptr);
-        set_tid_address(at Ptr);
-        set_robust_list(head Ptr, size Size);
-        get_robust_list(pid Pid, head Ptr, size Ptr);
+        capget(head Ptr, data Ptr);
+        capset(head Ptr, data Ptr);
+    }
+    sched: {
         getrlimit(which Uint, to Ptr);
         setrlimit(which Uint, from Ptr);
         prlimit64(pid Pid, which Uint, new Ptr, old Ptr);
-        getrusage(who Int, to Ptr);
         getpriority(which Int, who Int);
         setpriority(which Int, who Int, value Int);
         nice(inc Int);
-        prctl(option Int, a Size, b Size, c Size, d Size);
-        personality(persona Uint);
-        set_thread_area(at Ptr);
         sched_yield();
         sched_getaffinity(pid Pid, size Size, mask Ptr);
         sched_setaffinity(pid Pid, size Size, mask Ptr);
@@ -322,15 +356,8 @@ syscalls! {
         sched_get_priority_min(policy Int);
         sched_rr_get_interval(pid Pid, to Ptr);
         getcpu(cpu Ptr, node Ptr, cache Ptr);
-        capget(head Ptr, data Ptr);
-        capset(head Ptr, data Ptr);
-        seccomp(op Uint, flags Flags, args Ptr);
         ioprio_get(which Int, who Int);
         ioprio_set(which Int, who Int, value Int);
-        unshare(flags Flags);
-        sysmips(cmd Long, a Long, b Long);
-        acct(path Path);
-        vhangup();
     }
     signals: {
         rt_sigaction(sig Sig, new Ptr, old Ptr, size Size);

@@ -1,6 +1,6 @@
 //! Calls that only some ABIs have: older forms with their arguments in a structure, numbers of 16 bits, and x86's own.
 
-use super::{fd, mm, net, poll, process, signals};
+use super::{mm, net, poll, signals};
 use crate::abi::layout::{In, Out};
 use crate::errno::{EINVAL, ENOSYS, EPERM, Res};
 use crate::kernel::{Kernel, Sys};
@@ -96,7 +96,7 @@ pub(super) fn ssetmask(k: &mut Kernel, mask: u32) -> Sys {
 }
 
 pub(super) fn fadvise64_32(k: &mut Kernel, fd: i32, at: i64, bytes: u64, advice: i32) -> Sys {
-    fd::fadvise64(k, fd, at, bytes as i64, advice)
+    super::io::fadvise64(k, fd, at, bytes as i64, advice)
 }
 
 /// A 16-bit number; 0xffff is -1.
@@ -108,31 +108,31 @@ fn wide(v: u32) -> i32 {
 }
 
 pub(super) fn chown16(k: &mut Kernel, path: u64, uid: u32, gid: u32) -> Sys {
-    super::path::chown(k, path, wide(uid), wide(gid))
+    super::attr::chown(k, path, wide(uid), wide(gid))
 }
 
 pub(super) fn lchown16(k: &mut Kernel, path: u64, uid: u32, gid: u32) -> Sys {
-    super::path::lchown(k, path, wide(uid), wide(gid))
+    super::attr::lchown(k, path, wide(uid), wide(gid))
 }
 
 pub(super) fn fchown16(k: &mut Kernel, fd: i32, uid: u32, gid: u32) -> Sys {
-    super::path::fchown(k, fd, wide(uid), wide(gid))
+    super::attr::fchown(k, fd, wide(uid), wide(gid))
 }
 
 pub(super) fn setreuid16(k: &mut Kernel, r: u32, e: u32) -> Sys {
-    process::setreuid(k, wide(r), wide(e))
+    super::ids::setreuid(k, wide(r), wide(e))
 }
 
 pub(super) fn setregid16(k: &mut Kernel, r: u32, e: u32) -> Sys {
-    process::setregid(k, wide(r), wide(e))
+    super::ids::setregid(k, wide(r), wide(e))
 }
 
 pub(super) fn setresuid16(k: &mut Kernel, r: u32, e: u32, s: u32) -> Sys {
-    process::setresuid(k, wide(r), wide(e), wide(s))
+    super::ids::setresuid(k, wide(r), wide(e), wide(s))
 }
 
 pub(super) fn setresgid16(k: &mut Kernel, r: u32, e: u32, s: u32) -> Sys {
-    process::setresgid(k, wide(r), wide(e), wide(s))
+    super::ids::setresgid(k, wide(r), wide(e), wide(s))
 }
 
 fn put16(k: &mut Kernel, at: u64, v: u32) -> Res<()> {
@@ -169,7 +169,7 @@ pub(super) fn getgroups16(k: &mut Kernel, count: i32, list: u64) -> Sys {
 }
 
 pub(super) fn setgroups16(k: &mut Kernel, count: i32, list: u64) -> Sys {
-    process::setgroups(k, count, list)
+    super::ids::setgroups(k, count, list)
 }
 
 pub(super) fn get_thread_area(k: &mut Kernel, at: u64) -> Sys {

@@ -1,0 +1,178 @@
+//! Waiting for children; what they used.
+
+use std::rc::Rc;
+
+use super::process::chld;
+use crate::abi::layout::Out;
+use crate::errno::{ECHILD, EINVAL, Res};
+use crate::file::Key;
+use crate::kernel::{Kernel, Sys, wait_for};
+use crate::task::{Group, Life};
+
+/// Options of wait.
+mod opt {
+    pub const NOHANG: u32 = 1;
+    pub const UNTRACED: u32 = 2;
+    pub const EXITED: u32 = 4;
+    pub const CONTINUED: u32 = 8;
+    pub const NOWAIT: u32 = 0x0100_0000;
+}
+
+/// A child that changed: itself and its status. `None`: none yet.
+pub(super) fn changed(k: &mut Kernel, pid: i32, options: u32) -> Res<Option<(Rc<Group>, u32)>> {
+    let me = k.group();
+    let fits = |g: &Group| match pid {
+        -1 => true,
+        0 => g.pgid.get() == me.pgid.get(),
+        p if p < -1 => g.pgid.get() == p.wrapping_neg(),
+        p => g.pid == p,
+    };
+    let children: Vec<Rc<Group>> = k
+        .procs
+        .groups
+        .borrow()
+        .values()
+        .filter(|g| g.ppid.get() == me.pid && fits(g))
+        .cloned()
+        .collect();
+    if children.is_empty() {
+        return Err(ECHILD);
+    }
+    for g in children {
+        if let Life::Zombie(status) = g.life.get()
+            && options & opt::EXITED != 0
+        {
+            return Ok(Some((g, status)));
+        }
+        if let Some(news) = g.news.get() {
+            let wanted = if news == 0xffff {
+                opt::CONTINUED
+            } else {
+                opt::UNTRACED
+            };
+            if options & wanted != 0 {
+                return Ok(Some((g, news)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn take(k: &mut Kernel, g: &Rc<Group>, options: u32) {
+    if options & opt::NOWAIT != 0 {
+        return;
+    }
+    if let Life::Zombie(_) = g.life.get() {
+        let me = k.group();
+        me.child_insns
+            .set(me.child_insns.get() + g.insns.get() + g.child_insns.get());
+        k.procs.groups.borrow_mut().remove(&g.pid);
+    } else {
+        g.news.set(None);
+    }
+}
+
+fn usage(k: &Kernel, own: u64) -> Vec<u8> {
+    let us = own / 1000;
+    let mut o = Out::new(k.abi());
+    o.long(us / 1_000_000)
+        .long(us % 1_000_000)
+        .long(0)
+        .long(0)
+        .long(4096);
+    o.pad(13 * k.abi().long as usize);
+    o.done()
+}
+
+pub(super) fn wait4(k: &mut Kernel, pid: i32, status: u64, options: u32, to: u64) -> Sys {
+    let Some((g, value)) = changed(k, pid, options & 0xff | opt::EXITED)? else {
+        if options & opt::NOHANG != 0 {
+            return Ok(0);
+        }
+        let me = k.group().pid;
+        return Err(wait_for(vec![Key::Child(me)], None));
+    };
+    if status != 0 {
+        k.put_u32(status, value)?;
+    }
+    if to != 0 {
+        let b = usage(k, g.insns.get() + g.child_insns.get());
+        k.put(to, &b)?;
+    }
+    take(k, &g, options);
+    Ok(g.pid as u64)
+}
+
+pub(super) fn waitpid(k: &mut Kernel, pid: i32, status: u64, options: u32) -> Sys {
+    wait4(k, pid, status, options, 0)
+}
+
+pub(super) fn waitid(k: &mut Kernel, which: u32, id: i32, info: u64, options: u32, to: u64) -> Sys {
+    let pid = match which {
+        0 => -1,
+        1 => id,
+        2 if id == 0 => 0,
+        2 => id.wrapping_neg(),
+        // P_PIDFD.
+        3 => super::pidfd::process(k, id)?.pid,
+        _ => return Err(EINVAL.into()),
+    };
+    if options & (opt::EXITED | opt::UNTRACED | opt::CONTINUED) == 0 {
+        return Err(EINVAL.into());
+    }
+    let Some((g, status)) = changed(k, pid, options)? else {
+        if options & opt::NOHANG != 0 {
+            if info != 0 {
+                k.put(info, &[0; 128])?;
+            }
+            return Ok(0);
+        }
+        let me = k.group().pid;
+        return Err(wait_for(vec![Key::Child(me)], None));
+    };
+    if info != 0 {
+        let (code, value) = match status {
+            0xffff => (6, k.abi().signal(crate::abi::signals::Sig::Cont)),
+            s if s & 0xff == 0x7f => (5, s >> 8),
+            s if s & 0x7f == 0 => (1, s >> 8),
+            s if s & 0x80 != 0 => (3, s & 0x7f),
+            s => (2, s & 0x7f),
+        };
+        let detail = crate::task::Detail::Child {
+            pid: g.pid,
+            uid: g.ids.get()[0],
+            status: value as i32,
+            utime: 0,
+            stime: 0,
+        };
+        let signal = chld(k);
+        let b = crate::signal::siginfo(
+            k.abi(),
+            &crate::task::Pending {
+                signal,
+                code,
+                detail,
+            },
+        );
+        k.put(info, &b)?;
+    }
+    if to != 0 {
+        let b = usage(k, g.insns.get() + g.child_insns.get());
+        k.put(to, &b)?;
+    }
+    take(k, &g, options);
+    Ok(0)
+}
+
+pub(super) fn getrusage(k: &mut Kernel, who: i32, to: u64) -> Sys {
+    let g = k.group();
+    let own = match who {
+        0 => g.insns.get(),
+        -1 => g.child_insns.get(),
+        1 => k.task().insns,
+        _ => return Err(EINVAL.into()),
+    };
+    let b = usage(k, own);
+    k.put(to, &b)?;
+    Ok(0)
+}

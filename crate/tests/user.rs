@@ -107,6 +107,16 @@ fn files_and_pipes() {
 }
 
 #[test]
+fn events_of_files_are_told_in_linux_order() {
+    let dir = std::env::temp_dir().join(format!("tinamou-inotify-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    check("inotify", &[dir.to_str().unwrap()], 0);
+    std::fs::remove_dir_all(&dir).unwrap();
+    // A tree in memory.
+    check("inotify", &["/dev/shm"], 0);
+}
+
+#[test]
 fn counted_runs_are_the_same_every_time() {
     let insns = || {
         let out = run("mipsel", &["-icount", "-x-stats"], "threads", &[]);

@@ -19,7 +19,9 @@ for arch in ${*:-i386 x86_64 mipsel mips mips64el mipsn32el mipsn32}; do
     env -i T=1 "${run[@]}" "images/$arch/$name" a 'b c' >"golden/$arch/$name.txt" 2>/dev/null || true
   done
   dir=$(mktemp -d)
-  "${run[@]}" "images/$arch/files" "$dir" >"golden/$arch/files.txt"
+  for name in files inotify; do
+    "${run[@]}" "images/$arch/$name" "$dir" >"golden/$arch/$name.txt"
+  done
   rm -rf "$dir"
   [ ${#run[@]} = 0 ] && continue
   sed 's/ -90$/ -97/' golden/i386/terminals.txt >"golden/$arch/terminals.txt"

@@ -5,6 +5,7 @@
 pub mod console;
 pub mod epoll;
 pub mod event;
+pub mod inotify;
 pub mod pipe;
 pub mod pty;
 pub mod socket;
@@ -239,6 +240,8 @@ pub struct File {
     pub owner: Cell<i32>,
     /// flock: 0 none, 1 shared, 2 exclusive.
     pub lock: Cell<u8>,
+    /// Who hears what is done with it.
+    pub teller: inotify::Teller,
 }
 
 impl File {
@@ -252,7 +255,13 @@ impl File {
             entries: RefCell::default(),
             owner: Cell::new(0),
             lock: Cell::new(0),
+            teller: inotify::Teller::default(),
         })
+    }
+
+    /// Tells those who watch it, or its directory.
+    pub fn tell(&self, mask: u32) {
+        self.teller.tell(self.place.as_ref(), mask);
     }
 
     /// Opened for reading.
@@ -269,6 +278,16 @@ impl File {
     /// O_NONBLOCK.
     pub fn nonblocking(&self) -> bool {
         self.flags.get() & open::NONBLOCK != 0
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.tell(if self.can_write() {
+            inotify::ev::CLOSE_WRITE
+        } else {
+            inotify::ev::CLOSE_NOWRITE
+        });
     }
 }
 

@@ -5,12 +5,29 @@ use std::rc::Rc;
 use super::path::{AT_FDCWD, NOFOLLOW};
 use crate::abi::layout::In;
 use crate::errno::{EFAULT, EINVAL, EISDIR, ENODATA, ERANGE, Res};
+use crate::file::inotify::ev;
 use crate::kernel::{Kernel, Sys};
-use crate::vfs::{Attr, Node, mode};
+use crate::vfs::{Attr, Node, Place, mode};
 
-pub(super) fn set(k: &mut Kernel, node: &Rc<dyn Node>, a: Attr) -> Sys {
+pub(super) fn set(k: &mut Kernel, place: &Place, a: Attr) -> Sys {
     k.realtime();
-    node.set_attr(&a)?;
+    place.node.set_attr(&a)?;
+    let mask = match a {
+        Attr { size: Some(_), .. } => ev::MODIFY,
+        Attr {
+            mode: None,
+            uid: None,
+            gid: None,
+            atime,
+            mtime,
+            ..
+        } if atime.is_none() || mtime.is_none() => {
+            (if atime.is_some() { ev::ACCESS } else { 0 })
+                | if mtime.is_some() { ev::MODIFY } else { 0 }
+        }
+        _ => ev::ATTRIB,
+    };
+    k.note(place, mask);
     Ok(0)
 }
 
@@ -19,10 +36,10 @@ pub(super) fn chmod(k: &mut Kernel, path: u64, bits: u32) -> Sys {
 }
 
 pub(super) fn fchmod(k: &mut Kernel, fd: i32, bits: u32) -> Sys {
-    let node = k.file(fd)?.ops.node().ok_or(EINVAL)?;
+    let place = k.fd_place(fd, EINVAL)?;
     set(
         k,
-        &node,
+        &place,
         Attr {
             mode: Some(bits & 0o7777),
             ..Attr::default()
@@ -31,10 +48,10 @@ pub(super) fn fchmod(k: &mut Kernel, fd: i32, bits: u32) -> Sys {
 }
 
 pub(super) fn fchmodat(k: &mut Kernel, dir: i32, path: u64, bits: u32) -> Sys {
-    let node = k.at(dir, path, true)?.node.clone();
+    let place = k.at(dir, path, true)?;
     set(
         k,
-        &node,
+        &place,
         Attr {
             mode: Some(bits & 0o7777),
             ..Attr::default()
@@ -60,13 +77,13 @@ pub(super) fn lchown(k: &mut Kernel, path: u64, uid: i32, gid: i32) -> Sys {
 }
 
 pub(super) fn fchown(k: &mut Kernel, fd: i32, uid: i32, gid: i32) -> Sys {
-    let node = k.file(fd)?.ops.node().ok_or(EINVAL)?;
-    set(k, &node, owner(uid, gid))
+    let place = k.fd_place(fd, EINVAL)?;
+    set(k, &place, owner(uid, gid))
 }
 
 pub(super) fn fchownat(k: &mut Kernel, dir: i32, path: u64, uid: i32, gid: i32, flags: u32) -> Sys {
-    let node = k.at_flags(dir, path, flags)?;
-    set(k, &node, owner(uid, gid))
+    let place = k.at_flags(dir, path, flags)?;
+    set(k, &place, owner(uid, gid))
 }
 
 pub(super) fn truncate(k: &mut Kernel, path: u64, size: i64) -> Sys {
@@ -75,14 +92,14 @@ pub(super) fn truncate(k: &mut Kernel, path: u64, size: i64) -> Sys {
 
 pub(super) fn truncate64(k: &mut Kernel, path: u64, size: i64) -> Sys {
     let size = u64::try_from(size).map_err(|_| EINVAL)?;
-    let node = k.at(AT_FDCWD, path, true)?.node.clone();
-    if node.stat()?.kind() == mode::DIR {
+    let place = k.at(AT_FDCWD, path, true)?;
+    if place.node.stat()?.kind() == mode::DIR {
         return Err(EISDIR.into());
     }
-    node.access(2)?;
+    place.node.access(2)?;
     set(
         k,
-        &node,
+        &place,
         Attr {
             size: Some(size),
             ..Attr::default()
@@ -97,10 +114,10 @@ fn now_pair(k: &mut Kernel) -> (i64, u32) {
     ((t / 1_000_000_000) as i64, (t % 1_000_000_000) as u32)
 }
 
-fn set_times(k: &mut Kernel, node: &Rc<dyn Node>, t: Times) -> Sys {
+fn set_times(k: &mut Kernel, place: &Place, t: Times) -> Sys {
     set(
         k,
-        node,
+        place,
         Attr {
             atime: t[0],
             mtime: t[1],
@@ -110,7 +127,7 @@ fn set_times(k: &mut Kernel, node: &Rc<dyn Node>, t: Times) -> Sys {
 }
 
 pub(super) fn utime(k: &mut Kernel, path: u64, times: u64) -> Sys {
-    let node = k.at(AT_FDCWD, path, true)?.node.clone();
+    let place = k.at(AT_FDCWD, path, true)?;
     let now = now_pair(k);
     let t = if times == 0 {
         [Some(now); 2]
@@ -119,7 +136,7 @@ pub(super) fn utime(k: &mut Kernel, path: u64, times: u64) -> Sys {
         let mut i = In::new(k.abi(), &b);
         [Some((i.slong()?, 0)), Some((i.slong()?, 0))]
     };
-    set_times(k, &node, t)
+    set_times(k, &place, t)
 }
 
 pub(super) fn utimes(k: &mut Kernel, path: u64, times: u64) -> Sys {
@@ -127,10 +144,10 @@ pub(super) fn utimes(k: &mut Kernel, path: u64, times: u64) -> Sys {
 }
 
 pub(super) fn futimesat(k: &mut Kernel, dir: i32, path: u64, times: u64) -> Sys {
-    let node = if path == 0 {
-        k.file(dir)?.ops.node().ok_or(EINVAL)?
+    let place = if path == 0 {
+        k.fd_place(dir, EINVAL)?
     } else {
-        k.at(dir, path, true)?.node.clone()
+        k.at(dir, path, true)?
     };
     let now = now_pair(k);
     let t = if times == 0 {
@@ -141,14 +158,14 @@ pub(super) fn futimesat(k: &mut Kernel, dir: i32, path: u64, times: u64) -> Sys 
         let mut one = || -> Res<_> { Ok(Some((i.slong()?, i.long()? as u32 % 1_000_000 * 1000))) };
         [one()?, one()?]
     };
-    set_times(k, &node, t)
+    set_times(k, &place, t)
 }
 
 fn utimens(k: &mut Kernel, dir: i32, path: u64, times: u64, flags: u32, wide: bool) -> Sys {
     const NOW: i64 = 0x3fff_ffff;
     const OMIT: i64 = 0x3fff_fffe;
-    let node = if path == 0 {
-        k.file(dir)?.ops.node().ok_or(EINVAL)?
+    let place = if path == 0 {
+        k.fd_place(dir, EINVAL)?
     } else {
         k.at_flags(dir, path, flags)?
     };
@@ -174,7 +191,7 @@ fn utimens(k: &mut Kernel, dir: i32, path: u64, times: u64, flags: u32, wide: bo
         };
         [one()?, one()?]
     };
-    set_times(k, &node, t)
+    set_times(k, &place, t)
 }
 
 pub(super) fn utimensat(k: &mut Kernel, dir: i32, path: u64, times: u64, flags: u32) -> Sys {
@@ -213,13 +230,14 @@ pub(super) fn fgetxattr(k: &mut Kernel, fd: i32, name: u64, to: u64, size: u64) 
     read_xattr(k, &node, name, to, size)
 }
 
-fn write_xattr(k: &mut Kernel, node: &Rc<dyn Node>, name: u64, value: u64, size: u64) -> Sys {
+fn write_xattr(k: &mut Kernel, place: &Place, name: u64, value: u64, size: u64) -> Sys {
     let name = k.mm().borrow_mut().string(name, 256, ERANGE)?;
     if size > 65536 {
         return Err(ERANGE.into());
     }
     let v = k.get(value, size as usize)?;
-    node.set_xattr(&name, &v)?;
+    place.node.set_xattr(&name, &v)?;
+    k.note(place, ev::ATTRIB);
     Ok(0)
 }
 
@@ -231,8 +249,8 @@ pub(super) fn setxattr(
     size: u64,
     _flags: u32,
 ) -> Sys {
-    let node = k.at(AT_FDCWD, path, true)?.node.clone();
-    write_xattr(k, &node, name, value, size)
+    let place = k.at(AT_FDCWD, path, true)?;
+    write_xattr(k, &place, name, value, size)
 }
 
 pub(super) fn lsetxattr(
@@ -243,8 +261,8 @@ pub(super) fn lsetxattr(
     size: u64,
     _flags: u32,
 ) -> Sys {
-    let node = k.at(AT_FDCWD, path, false)?.node.clone();
-    write_xattr(k, &node, name, value, size)
+    let place = k.at(AT_FDCWD, path, false)?;
+    write_xattr(k, &place, name, value, size)
 }
 
 pub(super) fn fsetxattr(
@@ -255,8 +273,8 @@ pub(super) fn fsetxattr(
     size: u64,
     _flags: u32,
 ) -> Sys {
-    let node = k.file(fd)?.ops.node().ok_or(EFAULT)?;
-    write_xattr(k, &node, name, value, size)
+    let place = k.fd_place(fd, EFAULT)?;
+    write_xattr(k, &place, name, value, size)
 }
 
 pub(super) fn listxattr(k: &mut Kernel, path: u64, _list: u64, _size: u64) -> Sys {

@@ -84,6 +84,7 @@ pub(super) fn list(k: &mut Kernel, fd: i32, buf: u64, bytes: u64, wide: bool) ->
     }
     k.put(buf, &out)?;
     f.pos.set(at as u64);
+    f.tell(crate::file::inotify::ev::ACCESS);
     Ok(out.len() as u64)
 }
 

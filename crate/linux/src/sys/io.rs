@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::abi::layout::{In, Out};
 use crate::abi::signals::Sig;
 use crate::errno::{EAGAIN, EBADF, EINVAL, EISDIR, EPIPE, ESPIPE, Errno, Res};
+use crate::file::inotify::ev;
 use crate::file::{File, ready};
 use crate::kernel::{Kernel, Stop, Sys, wait_for};
 use crate::task::bit;
@@ -88,10 +89,18 @@ pub(super) fn foreground(k: &mut Kernel, f: &File, write: bool) -> Result<(), St
 /// Reads into pieces of memory; `at` is an offset, or the position.
 fn read_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -> Sys {
     let f = k.file(fd)?;
+    let r = read_into(k, &f, list, at);
+    if matches!(r, Ok(n) if n > 0) {
+        f.tell(ev::ACCESS);
+    }
+    r
+}
+
+fn read_into(k: &mut Kernel, f: &Rc<File>, list: &[(u64, u64)], at: Option<u64>) -> Sys {
     if !f.can_read() {
         return Err(EBADF.into());
     }
-    foreground(k, &f, false)?;
+    foreground(k, f, false)?;
     let mut done = 0u64;
     for &(va, n) in list {
         let mut left = n;
@@ -109,12 +118,12 @@ fn read_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) ->
             let mut buf = vec![0; want];
             let r = match at {
                 Some(at) => f.ops.read_at(at + done, &mut buf),
-                None => f.ops.read(&f, &mut buf),
+                None => f.ops.read(f, &mut buf),
             };
             let got = match r {
                 Ok(g) => g,
                 Err(_) if done > 0 => return Ok(done),
-                Err(e) => return Err(or_wait(&f, ready::IN, e)),
+                Err(e) => return Err(or_wait(f, ready::IN, e)),
             };
             k.put(to, &buf[..got])?;
             done += got as u64;
@@ -133,10 +142,18 @@ fn read_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) ->
 
 fn write_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -> Sys {
     let f = k.file(fd)?;
+    let r = write_from(k, &f, list, at);
+    if matches!(r, Ok(n) if n > 0) {
+        f.tell(ev::MODIFY);
+    }
+    r
+}
+
+fn write_from(k: &mut Kernel, f: &Rc<File>, list: &[(u64, u64)], at: Option<u64>) -> Sys {
     if !f.can_write() {
         return Err(EBADF.into());
     }
-    foreground(k, &f, true)?;
+    foreground(k, f, true)?;
     let limit = k.group().rlimits.borrow()[1].0;
     // A blocking write that was interrupted by a wait goes on where it was.
     let before = k.task().scratch;
@@ -177,7 +194,7 @@ fn write_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -
             let start = at.map_or(f.pos.get(), |a| a + done);
             let r = match at {
                 Some(_) => f.ops.write_at(start, &buf),
-                None => f.ops.write(&f, &buf),
+                None => f.ops.write(f, &buf),
             };
             let wrote = match r {
                 Ok(n) => n,
@@ -199,13 +216,13 @@ fn write_pieces(k: &mut Kernel, fd: i32, list: &[(u64, u64)], at: Option<u64>) -
                 }
                 Err(e) if e == EAGAIN && !f.nonblocking() => {
                     k.task().scratch = done;
-                    return Err(or_wait(&f, ready::OUT, e));
+                    return Err(or_wait(f, ready::OUT, e));
                 }
                 Err(_) if done > 0 => return Ok(done),
                 Err(e) => return Err(e.into()),
             };
             if k.cache.any_shared() && f.ops.seekable() {
-                patch_shared(k, &f, start, &buf[..wrote]);
+                patch_shared(k, f, start, &buf[..wrote]);
             }
             done += wrote as u64;
             left -= wrote as u64;
@@ -394,6 +411,7 @@ pub(super) fn resize(k: &mut Kernel, fd: i32, size: i64) -> Sys {
         size: Some(size as u64),
         ..Attr::default()
     })?;
+    f.tell(ev::MODIFY);
     Ok(0)
 }
 
@@ -493,6 +511,10 @@ fn copy(k: &mut Kernel, input: i32, at: u64, out: i32, to: u64, count: u64, wide
             k.put(va, &b)?;
         }
     }
+    if done > 0 {
+        i.tell(ev::ACCESS);
+        o.tell(ev::MODIFY);
+    }
     Ok(done)
 }
 
@@ -565,6 +587,7 @@ pub(super) fn fallocate(k: &mut Kernel, fd: i32, how: u32, at: i64, bytes: i64) 
             ..Attr::default()
         })?;
     }
+    f.tell(ev::MODIFY);
     Ok(0)
 }
 

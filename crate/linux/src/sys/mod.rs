@@ -6,6 +6,7 @@ mod dir;
 pub mod fd;
 pub mod futex;
 mod ids;
+mod inotify;
 mod io;
 pub mod ipc;
 pub mod lock;
@@ -222,6 +223,12 @@ syscalls! {
         fstatfs(fd Fd, to Ptr);
         statfs64(path Path, size Size, to Ptr);
         fstatfs64(fd Fd, size Size, to Ptr);
+    }
+    inotify: {
+        inotify_init();
+        inotify_init1(flags Flags);
+        inotify_add_watch(fd Fd, path Path, mask Flags);
+        inotify_rm_watch(fd Fd, wd Int);
     }
     names: {
         mkdir(path Path, mode Mode);

@@ -17,6 +17,7 @@ pub(super) fn mkdirat(k: &mut Kernel, dir: i32, path: u64, bits: u32) -> Sys {
     }
     let bits = k.masked(bits);
     last.dir.node.mkdir(&last.name, bits)?;
+    k.note_made(&last, true);
     Ok(0)
 }
 
@@ -55,7 +56,9 @@ pub(super) fn unlinkat(k: &mut Kernel, dir: i32, path: u64, flags: u32) -> Sys {
         .into());
     }
     // A socket's name goes with its file.
+    let before = k.note_before(&last);
     last.dir.node.unlink(&last.name, rmdir)?;
+    k.note_removed(&last, before);
     Ok(0)
 }
 
@@ -94,7 +97,13 @@ pub(super) fn renameat2(
     if a.dir.node.stat()?.dev != b.dir.node.stat()?.dev {
         return Err(EXDEV.into());
     }
+    const EXCHANGE: u32 = 2;
+    let replaced = k.note_before(&b).filter(|_| flags & EXCHANGE == 0);
     a.dir.node.rename(&a.name, &b.dir.node, &b.name, flags)?;
+    k.note_renamed(&a, &b, replaced);
+    if flags & EXCHANGE != 0 {
+        k.note_renamed(&b, &a, None);
+    }
     Ok(0)
 }
 
@@ -111,16 +120,21 @@ pub(super) fn linkat(
     flags: u32,
 ) -> Sys {
     k.realtime();
-    let node = k.at_flags(
-        from_dir,
-        from,
-        flags & EMPTY_PATH | if flags & FOLLOW == 0 { NOFOLLOW } else { 0 },
-    )?;
+    let node = k
+        .at_flags(
+            from_dir,
+            from,
+            flags & EMPTY_PATH | if flags & FOLLOW == 0 { NOFOLLOW } else { 0 },
+        )?
+        .node
+        .clone();
     let last = k.new_name(to_dir, to)?;
     if k.tree.entry(&last).is_ok() {
         return Err(EEXIST.into());
     }
     last.dir.node.link(&last.name, &node)?;
+    k.note_linked(&node);
+    k.note_made(&last, false);
     Ok(0)
 }
 
@@ -136,6 +150,7 @@ pub(super) fn symlinkat(k: &mut Kernel, target: u64, dir: i32, path: u64) -> Sys
     }
     let last = k.new_name(dir, path)?;
     last.dir.node.symlink(&last.name, &target)?;
+    k.note_made(&last, false);
     Ok(0)
 }
 
@@ -155,5 +170,6 @@ pub(super) fn mknodat(k: &mut Kernel, dir: i32, path: u64, bits: u32, dev: u32) 
     let rdev = (dev as u64 >> 8 & 0xfff) << 32 | dev as u64 & 0xff | dev as u64 >> 12 & 0xff_ff00;
     let bits = bits & mode::FMT | k.masked(bits);
     last.dir.node.create(&last.name, bits, rdev)?;
+    k.note_made(&last, false);
     Ok(0)
 }

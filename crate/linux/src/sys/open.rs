@@ -7,6 +7,7 @@ use crate::abi::Abi;
 use crate::abi::layout::In;
 use crate::errno::{EACCES, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR};
 use crate::file::File;
+use crate::file::inotify::ev;
 use crate::file::pipe::{Pipe, PipeEnd};
 use crate::kernel::{Kernel, Sys, wait_for};
 use crate::vfs::mem::MemNode;
@@ -74,6 +75,7 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
             };
             let bits = k.masked(bits);
             let node = last.dir.node.create(&last.name, mode::REG | bits, 0)?;
+            k.note_made(&last, false);
             let place = Rc::new(Place {
                 node,
                 parent: Some(last.dir.clone()),
@@ -114,6 +116,9 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
         return open_fifo(k, &place, flags);
     }
     let ops = place.node.open(flags)?;
+    if flags & (o::TRUNC | o::ACCMODE) > o::TRUNC {
+        k.note(&place, ev::MODIFY);
+    }
     if flags & o::TRUNC != 0
         && flags & o::ACCMODE != 0
         && let Some(set) = k.cache.shared(stat.dev, stat.ino)
@@ -134,7 +139,13 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
 
 pub(super) fn install(k: &mut Kernel, f: Rc<File>, flags: u32) -> Sys {
     let files = k.task().files.clone();
-    let fd = files.borrow_mut().add(f, flags & o::CLOEXEC != 0, 0)?;
+    let fd = files
+        .borrow_mut()
+        .add(f.clone(), flags & o::CLOEXEC != 0, 0)?;
+    if flags & o::PATH == 0 {
+        f.teller.set(&k.notify);
+        f.tell(ev::OPEN);
+    }
     Ok(fd as u64)
 }
 

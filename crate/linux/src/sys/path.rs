@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::errno::{EBADF, EEXIST, ENAMETOOLONG, ENOTDIR, ERANGE, Res};
+use crate::errno::{EBADF, EEXIST, ENAMETOOLONG, ENOTDIR, ERANGE, Errno, Res};
 use crate::kernel::{Kernel, Sys};
-use crate::vfs::{Last, Node, Place, mode};
+use crate::vfs::{Last, Place, mode};
 
 pub(super) const AT_FDCWD: i32 = -100;
 
@@ -52,7 +52,7 @@ impl Kernel {
     }
 
     /// As `at`; with AT_EMPTY_PATH and no path it is the descriptor's.
-    pub(super) fn at_flags(&mut self, dir: i32, path: u64, flags: u32) -> Res<Rc<dyn Node>> {
+    pub(super) fn at_flags(&mut self, dir: i32, path: u64, flags: u32) -> Res<Rc<Place>> {
         let name = if path == 0 && flags & EMPTY_PATH != 0 {
             Vec::new()
         } else {
@@ -60,16 +60,26 @@ impl Kernel {
         };
         if name.is_empty() && flags & EMPTY_PATH != 0 {
             if dir == AT_FDCWD {
-                return Ok(self.task().fs.borrow().cwd.node.clone());
+                return Ok(self.task().fs.borrow().cwd.clone());
             }
-            let f = self.file(dir)?;
-            return f.ops.node().ok_or(EBADF);
+            return self.fd_place(dir, EBADF);
         }
         let start = self.start(dir, &name)?;
-        Ok(self
-            .find(&start, &name, flags & NOFOLLOW == 0)?
-            .node
-            .clone())
+        self.find(&start, &name, flags & NOFOLLOW == 0)
+    }
+
+    /// Where a descriptor's file lies; `other` for what is no file of a tree.
+    pub(super) fn fd_place(&mut self, fd: i32, other: Errno) -> Res<Rc<Place>> {
+        let f = self.file(fd)?;
+        let node = f.ops.node().ok_or(other)?;
+        Ok(match &f.place {
+            Some(p) => Rc::new(Place {
+                node,
+                parent: p.parent.clone(),
+                name: p.name.clone(),
+            }),
+            None => Place::root(node),
+        })
     }
 
     pub(super) fn last(&mut self, dir: i32, path: u64) -> Res<Last> {

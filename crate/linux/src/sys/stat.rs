@@ -58,7 +58,7 @@ fn stat_at(k: &mut Kernel, dir: i32, path: u64, flags: u32) -> Res<Stat> {
     if flags & EMPTY_PATH != 0 && dir != AT_FDCWD && (path == 0 || k.path(path)?.is_empty()) {
         return fd_stat(k, dir);
     }
-    k.at_flags(dir, path, flags)?.stat()
+    k.at_flags(dir, path, flags)?.node.stat()
 }
 
 pub(super) fn fstatat64(k: &mut Kernel, dir: i32, path: u64, to: u64, flags: u32) -> Sys {
@@ -108,7 +108,7 @@ pub(super) fn faccessat2(k: &mut Kernel, dir: i32, path: u64, want: u32, flags: 
     if want & !7 != 0 {
         return Err(EINVAL.into());
     }
-    k.at_flags(dir, path, flags & !EACCESS)?.access(want)?;
+    k.at_flags(dir, path, flags & !EACCESS)?.node.access(want)?;
     Ok(0)
 }
 

@@ -32,46 +32,11 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 out=${GUESTS_DIR:-$top/build/guests}
-apt=$out/apt
 
 die() { echo "fetch.sh: $*" >&2; exit 1; }
+. "$here/apt.sh"
 need() { command -v "$1" >/dev/null || die "needs $1: apt-get install $2"; }
 for pair in apt-get:apt dpkg-deb:dpkg cpio:cpio gzip:gzip perl:perl-base python3:python3; do need "${pair%%:*}" "${pair##*:}"; done
-
-# apt_for ARCH TOOL ARGS...: an apt tool that sees only ARCH and keeps its state below build/guests/apt/ARCH.
-apt_for() {
-  local arch=$1 tool=$2 d=$apt/$1
-  shift 2
-  "$tool" -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
-    -o Dir::State::Lists="$d/lists" -o Dir::State::status="$d/status" -o Dir::Cache="$d/cache" \
-    -o Dir::Log="$d" -o Acquire::Languages=none -o APT::Sandbox::User= \
-    -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
-    -o Acquire::IndexTargets::deb::CNF::DefaultEnabled=false "$@"
-}
-
-lists() { # ARCH: its package lists, fetched once
-  local d=$apt/$1
-  [ -n "${FRESH:-}" ] || [ ! -e "$d/done" ] || return 0
-  mkdir -p "$d/lists/partial" "$d/cache/archives/partial"
-  : >"$d/status"
-  # One source of several may be out of order: what the others list will do.
-  apt_for "$1" apt-get -q update >"$d/update.log" 2>&1 || ls "$d/lists" | grep -q _Packages ||
-    die "no package lists for $1: $(tail -1 "$d/update.log")"
-  touch "$d/done"
-}
-
-deb() { # ARCH PACKAGE: prints the path of the downloaded .deb
-  local arch=$1 pkg=$2 dir=$apt/$1/debs file
-  mkdir -p "$dir"
-  file=$(find "$dir" -name "${pkg}_*.deb" | sort -V | tail -1)
-  if [ -z "$file" ] || [ -n "${FRESH:-}" ]; then
-    lists "$arch"
-    (cd "$dir" && apt_for "$arch" apt-get -q download "$pkg" >download.log 2>&1) ||
-      die "cannot download $pkg for $arch: $(tail -1 "$dir/download.log")"
-    file=$(find "$dir" -name "${pkg}_*.deb" | sort -V | tail -1)
-  fi
-  echo "$file"
-}
 
 # The meta package (linux-image-4kc-malta) depends on the newest real one.
 kernel_package() { # ARCH FLAVOUR

@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # Runs Debian's programs of the userlands in build/guests (userland.sh fetches them) in the user mode, beside what they print natively:
-# busybox, bash, coreutils, grep, sed, perl and python3 with scripts that compute, fork, wait and talk. Needs `cargo build -p tinamou`; TINAMOU names
-# another program. The last line is `N passed, N failed`.
+# busybox, bash, coreutils, grep, sed, perl and python3 with scripts that compute, fork, wait and talk; a Go and a Rust program with threads,
+# compiled here (Go for three architectures, where `userland.sh go` was; Rust where this computer is an x86-64 one). Needs `cargo build -p tinamou`;
+# TINAMOU names another program. The last line is `N passed, N failed`.
 #
 #   tests/guests/programs.sh [ARCH...]        (no argument: those that were fetched of mipsel, mips64el, i386, amd64)
-#   tests/guests/programs.sh --golden         records programs/*.txt, as root on x86-64, with amd64's userland under Linux itself
+#   tests/guests/programs.sh --applications [ARCH...]
+#                                             large ones, of `userland.sh ARCH/applications`: python's own tests, git, gcc, make, stress-ng, openssl,
+#                                             sqlite3, packers, QEMU's user mode and this program itself inside. Some ten minutes each
+#   tests/guests/programs.sh --quick          fetches, and runs what takes a minute or two
+#   tests/guests/programs.sh --golden         records {programs,applications}/*.txt, as root on x86-64, with amd64's under Linux itself
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 program=${TINAMOU:-${CARGO_TARGET_DIR:-$top/target}/debug/tinamou}
 guests=${GUESTS_DIR:-$top/build/guests}
-environment=(LC_ALL=C PATH=/usr/bin:/bin HOME=/root PYTHONHASHSEED=0)
+environment=(LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/root PYTHONHASHSEED=0)
 
 # words SCRIPT: the command that runs it.
 words() {
@@ -19,41 +24,119 @@ words() {
     *.bash) echo /bin/bash -c ;;
     *.pl) echo /usr/bin/perl -e ;;
     *.py) echo /usr/bin/python3.11 -c ;;
+    *) echo "/tmp/$(basename "${1%.*}")" ;;
   esac
 }
 
-if [ "${1:-}" = --golden ]; then
-  root=$guests/amd64/userland
+# compile SOURCE ARCH ROOT: a program of ours, into the root's /tmp. Fails where there is no compiler for it.
+compile() {
+  local to=$guests/compiled/$2/$(basename "${1%.*}") arch=${2/i386/386}
+  if [ ! "$to" -nt "$1" ]; then
+    mkdir -p "$guests/compiled/$2"
+    case $1 in
+      *.go)
+        [ -e "$guests/go/.done" ] || return 1
+        env GOROOT="$guests/go" GOCACHE="$guests/go/cache" GO111MODULE=off GOFLAGS= CGO_ENABLED=0 GOARCH="${arch/mips*el/${arch%el}le}" \
+          "$guests/go/bin/go" build -ldflags=-s -o "$to" "$1" || return 1
+        ;;
+      *.rs)
+        [ "$2 $(rustc -vV 2>/dev/null | sed -n 's/^host: //p')" = 'amd64 x86_64-unknown-linux-gnu' ] || return 1
+        rustc --edition 2024 -O -C target-feature=+crt-static "$1" -o "$to" || return 1
+        ;;
+    esac
+  fi
+  cp "$to" "$3/tmp/"
+}
+
+# golden ROOT SCRIPT...: records what the scripts print under Linux itself.
+golden() {
+  local root=$1 script
+  shift
   mkdir -p "$root/dev" "$root/proc"
   mount --bind /dev "$root/dev"
   mount -t proc proc "$root/proc"
-  for script in "$here"/programs/*.{sh,bash,pl,py}; do
+  for script in "$@"; do
+    case $script in *.go | *.rs) compile "$script" amd64 "$root" || continue ;; esac
     # shellcheck disable=SC2046
-    env -i "${environment[@]}" timeout 60 "$(command -v chroot)" "$root" $(words "$script") "$(cat "$script")" </dev/null >"${script%.*}.txt" 2>/dev/null
+    env -i "${environment[@]}" timeout 600 "$(command -v chroot)" "$root" $(words "$script") "$(cat "$script")" </dev/null >"${script%.*}.txt" 2>/dev/null
   done
   umount "$root/proc" "$root/dev"
-  exit
-fi
+}
 
 passed=0 failed=0
-[ $# -gt 0 ] || set -- mipsel mips64el i386 amd64
-for arch in "$@"; do
-  root=$guests/$arch/userland
-  [ -e "$root/.done" ] || continue
-  target=${arch/amd64/x86_64}
-  for script in "$here"/programs/*.{sh,bash,pl,py}; do
-    name=$arch/$(basename "${script%.*}")
+
+# result NAME GOLDEN COMMAND...: compares what the command prints.
+result() {
+  local name=$1 golden=$2 difference
+  shift 2
+  if difference=$("$@" </dev/null 2>/dev/null | diff "$golden" - 2>&1); then
+    echo "ok      $name"
+    passed=$((passed + 1))
+  else
+    echo "FAILED  $name"
+    printf '%s\n' "$difference" | head -20
+    failed=$((failed + 1))
+  fi
+}
+
+# play ARCH ROOT SCRIPT...
+play() {
+  local arch=$1 root=$2 script text
+  shift 2
+  for script in "$@"; do
+    case $script in
+      *.go | *.rs) compile "$script" "$arch" "$root" || continue ;;
+      */qemu.bash) [ -e "$root/usr/bin/qemu-mipsel-static" ] || continue ;;
+    esac
+    # What i386 computes with the x87 has a file of its own.
+    text=${script%.*}.$arch.txt
+    [ -e "$text" ] || text=${script%.*}.txt
     # shellcheck disable=SC2046
-    if difference=$(env -i "${environment[@]}" timeout 120 "$program" "$target" -root "$root" $(words "$script") "$(cat "$script")" \
-      </dev/null 2>/dev/null | diff "${script%.*}.txt" - 2>&1); then
-      echo "ok      $name"
-      passed=$((passed + 1))
-    else
-      echo "FAILED  $name"
-      printf '%s\n' "$difference" | head -20
-      failed=$((failed + 1))
-    fi
+    result "$arch/$(basename "${script%.*}")" "$text" \
+      env -i "${environment[@]}" timeout "${TIMEOUT:-240}" "$program" "${arch/amd64/x86_64}" -root "$root" $(words "$script") "$(cat "$script")"
   done
-done
+}
+
+# The program itself inside itself, as it runs outside.
+inside() {
+  local root=$guests/amd64/applications words=(mipsel /opt/busybox sh -c 'echo $((6 * 7)); uname -m; seq 1 300 | md5sum')
+  cp "$program" "$root/tmp/tinamou"
+  result amd64/inside <("$program" "${words[0]}" -root "$root" "${words[@]:1}" 2>/dev/null) \
+    env -i "${environment[@]}" timeout "${TIMEOUT:-240}" "$program" x86_64 -root "$root" /tmp/tinamou "${words[@]}"
+  rm "$root/tmp/tinamou"
+}
+
+scripts=("$here"/programs/*.{sh,bash,pl,py,go,rs})
+case ${1:-} in
+  --golden)
+    golden "$guests/amd64/userland" "${scripts[@]}"
+    [ ! -e "$guests/amd64/applications" ] || golden "$guests/amd64/applications" "$here"/applications/*.bash
+    exit
+    ;;
+  --quick)
+    "$here/userland.sh" go mipsel i386 amd64 || { echo 'programs.sh: no programs from Debian: left out'; exit 0; }
+    play mipsel "$guests/mipsel/userland" "$here"/programs/{busybox.sh,bash.bash,goroutines.go}
+    play i386 "$guests/i386/userland" "$here"/programs/{coreutils.bash,perl.pl,python.py}
+    play amd64 "$guests/amd64/userland" "$here"/programs/{bash.bash,python.py,goroutines.go,threads.rs}
+    ;;
+  --applications)
+    shift
+    [ $# -gt 0 ] || set -- mipsel mips64el i386 amd64
+    for arch in "$@"; do
+      root=$guests/$arch/applications
+      [ -e "$root/.done" ] || continue
+      TIMEOUT=${TIMEOUT:-3600} play "$arch" "$root" "$here"/applications/*.bash
+      [ "$arch" != amd64 ] || inside
+    done
+    ;;
+  *)
+    [ $# -gt 0 ] || set -- mipsel mips64el i386 amd64
+    for arch in "$@"; do
+      root=$guests/$arch/userland
+      [ -e "$root/.done" ] || continue
+      play "$arch" "$root" "${scripts[@]}"
+    done
+    ;;
+esac
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

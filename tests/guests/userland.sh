@@ -1,38 +1,74 @@
 #!/usr/bin/env bash
-# Fetches Debian programs of another architecture and unpacks them into build/guests/ARCH/userland, for the user mode:
-# busybox-static, bash, coreutils, grep, sed, perl-base, python3-minimal, and the libraries they need.
+# Fetches Debian programs of another architecture and unpacks them, for the user mode, into build/guests/ARCH/userland: busybox-static,
+# bash, coreutils, grep, sed, perl-base, python3-minimal, and the libraries they need.
 #
-#   tests/guests/userland.sh [mipsel] [mips64el]      (no argument: mipsel)
+#   tests/guests/userland.sh [mipsel] [mips64el] [i386] [amd64]      (no argument: mipsel)
+#   tests/guests/userland.sh ARCH/applications       (large: git, gcc, make, stress-ng, python3's own tests, QEMU's user mode, into build/guests/ARCH/applications)
+#   tests/guests/userland.sh go                      (Go's compiler, for this computer, into build/guests/go)
 #
 # As fetch.sh: through apt with private directories, no root, nothing of the system's touched.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 out=${GUESTS_DIR:-$top/build/guests}
+die() { echo "userland.sh: $*" >&2; exit 1; }
+. "$here/apt.sh"
 packages="busybox-static bash coreutils grep sed perl-base python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libtinfo6 libselinux1
   libpcre2-8-0 libacl1 libattr1 libgmp10 libcrypt1 zlib1g libexpat1 libgcc-s1 libstdc++6 libsqlite3-0 libssl3 openssl xz-utils liblzma5"
+applications="busybox-static bash coreutils dash grep sed gawk findutils diffutils tar gzip bzip2 xz-utils perl python3.11 libpython3.11-testsuite git
+  gcc libc6-dev make stress-ng openssl sqlite3"
+go=1.19
 
-apt_for() { # ARCH TOOL ARGS...
-  local arch=$1 tool=$2 d=$out/apt/$1
-  shift 2
-  "$tool" -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::State::Lists="$d/lists" -o Dir::State::status="$d/status" \
-    -o Dir::Cache="$d/cache" -o Dir::Log="$d" -o Acquire::Languages=none -o APT::Sandbox::User= "$@"
+userland() { # ARCH
+  local arch=$1 root=$out/$1/userland p
+  [ "$(cat "$root/.done" 2>/dev/null)" != "$packages" ] || return 0
+  rm -rf "$root"
+  mkdir -p "$root"/{tmp,root,etc}
+  for p in $packages; do dpkg-deb -x "$(deb "$arch" "$p")" "$root"; done
+  echo "$packages" >"$root/.done"
+  echo "guests: $arch/userland $(du -sm "$root" | cut -f1) MiB"
+}
+
+applications() { # ARCH
+  local arch=$1 root=$out/$1/applications d=$apt/$1 list=$applications file
+  case $arch in i386 | amd64) list+=" qemu-user-static" ;; esac
+  [ "$(cat "$root/.done" 2>/dev/null)" != "$list" ] || return 0
+  lists "$arch"
+  # shellcheck disable=SC2086
+  apt_for "$arch" apt-get -q -y -d --no-install-recommends install $list >"$d/download.log" 2>&1 || die "cannot download: $(tail -1 "$d/download.log")"
+  rm -rf "$root"
+  mkdir -p "$root"/{tmp,root,etc,opt,dev,proc}
+  for file in "$d"/cache/archives/*.deb; do dpkg-deb -x "$file" "$root"; done
+  rm -rf "$root"/usr/share/{doc,man,locale,info}
+  echo root:x:0:0:root:/root:/bin/bash >"$root/etc/passwd"
+  echo root:x:0: >"$root/etc/group"
+  # What QEMU runs inside.
+  dpkg-deb --fsys-tarfile "$(deb mipsel busybox-static)" | tar -xO ./bin/busybox >"$root/opt/busybox"
+  chmod 755 "$root/opt/busybox"
+  echo "$list" >"$root/.done"
+  echo "guests: $arch/applications $(du -sm "$root" | cut -f1) MiB"
+}
+
+compiler() {
+  local root=$out/go arch p
+  [ ! -e "$root/.done" ] || return 0
+  arch=$(dpkg --print-architecture)
+  rm -rf "$root"
+  mkdir -p "$root"
+  for p in golang-$go-go golang-$go-src; do dpkg-deb -x "$(deb "$arch" $p)" "$root/x"; done
+  # Links lead to where packages are installed.
+  find "$root/x" -type l -delete
+  cp -al "$root/x/usr/share/go-$go/." "$root/x/usr/lib/go-$go/." "$root/"
+  rm -rf "$root/x"
+  touch "$root/.done"
+  echo "guests: go $(du -sm "$root" | cut -f1) MiB"
 }
 
 [ $# -gt 0 ] || set -- mipsel
-for arch in "$@"; do
-  root=$out/$arch/userland d=$out/apt/$arch
-  [ ! -e "$root/.done" ] || continue
-  mkdir -p "$d/lists/partial" "$d/cache/archives/partial" "$d/debs"
-  [ -e "$d/done" ] || { : >"$d/status"; apt_for "$arch" apt-get -q update >"$d/update.log" 2>&1; touch "$d/done"; }
-  rm -rf "$root"
-  mkdir -p "$root"
-  # shellcheck disable=SC2086
-  (cd "$d/debs" && apt_for "$arch" apt-get -q download $packages >download.log 2>&1) || { tail -1 "$d/debs/download.log" >&2; exit 1; }
-  for p in $packages; do
-    dpkg-deb -x "$(find "$d/debs" -name "${p}_*.deb" | sort -V | tail -1)" "$root"
-  done
-  mkdir -p "$root/tmp" "$root/root" "$root/etc"
-  touch "$root/.done"
-  echo "guests: $arch/userland $(du -sm "$root" | cut -f1) MiB"
+for what in "$@"; do
+  case $what in
+    go) compiler ;;
+    */applications) applications "${what%/*}" ;;
+    *) userland "$what" ;;
+  esac
 done

@@ -59,6 +59,13 @@ impl Kernel {
         if self.tasks.len() + zombies >= self.config.max_tasks {
             return Err(EAGAIN);
         }
+        let tls = if flags & clone::SETTLS != 0 {
+            let mm = self.mm();
+            let tls = self.arch.clone_tls(&mut mm.borrow_mut(), tls)?;
+            Some(tls)
+        } else {
+            None
+        };
         let tid = self.new_pid();
         let start_ns = self.now();
         let (regs, pc) = self.registers();
@@ -157,7 +164,7 @@ impl Kernel {
             robust: 0,
             birth: Some(Birth {
                 sp,
-                tls: (flags & clone::SETTLS != 0).then_some(tls),
+                tls,
                 set_tid: if flags & clone::CHILD_SETTID != 0 {
                     ctid
                 } else {
@@ -201,11 +208,7 @@ impl Kernel {
             self.arch.set_sp(self.vcpu.state(), b.sp);
         }
         if let Some(tls) = b.tls {
-            let mm = self.mm();
-            // A descriptor that cannot be read leaves the maker's.
-            let _ = self
-                .arch
-                .set_clone_tls(self.vcpu.state(), &mut mm.borrow_mut(), tls);
+            self.arch.set_clone_tls(self.vcpu.state(), tls);
         }
         if b.set_tid != 0 {
             let _ = self.put_u32(b.set_tid, tid);

@@ -331,10 +331,10 @@ impl Kernel {
                 .copied()
                 .unwrap_or_default();
             if self.config.strace {
+                let pc = self.vcpu.state().pc();
                 let more = match p.detail {
-                    Detail::Fault { addr } => {
-                        format!(", si_addr={addr:#x}, pc={:#x}", self.vcpu.state().pc())
-                    }
+                    Detail::Fault { addr } => format!(", si_addr={addr:#x}, pc={pc:#x}"),
+                    _ if p.code == SI_KERNEL => format!(", pc={pc:#x}"),
                     _ => String::new(),
                 };
                 self.host.log(&format!(

@@ -251,8 +251,8 @@ pub enum Run {
 pub struct Birth {
     /// Stack pointer; 0 keeps.
     pub sp: u64,
-    /// Thread pointer.
-    pub tls: Option<u64>,
+    /// Thread pointer, as [`crate::arch::Arch::clone_tls`] gave it.
+    pub tls: Option<(u64, Option<u64>)>,
     /// Where its number is stored in its memory.
     pub set_tid: u64,
 }

@@ -90,13 +90,16 @@ pub trait Arch {
     fn start(&self, st: &State, pc: u64, sp: u64);
     /// Sets the thread pointer.
     fn set_tls(&self, st: &State, v: u64);
-    /// Sets the thread pointer as clone's argument says it.
+    /// What clone's argument says of the thread pointer, for [`Arch::set_clone_tls`]: read with the call, as its maker's stack goes on changing.
     ///
     /// # Errors
     /// EFAULT, EINVAL, where the argument is a structure in memory.
-    fn set_clone_tls(&self, st: &State, _space: &mut Space, v: u64) -> Res<()> {
-        self.set_tls(st, v);
-        Ok(())
+    fn clone_tls(&self, _space: &mut Space, v: u64) -> Res<(u64, Option<u64>)> {
+        Ok((v, None))
+    }
+    /// Sets a new thread's pointer.
+    fn set_clone_tls(&self, st: &State, tls: (u64, Option<u64>)) {
+        self.set_tls(st, tls.0);
     }
     /// set_thread_area, or get_thread_area if `get`.
     ///

@@ -276,30 +276,38 @@ impl X86Arch {
         lo as u64 | (hi as u64) << 32
     }
 
-    /// Sets a thread's descriptor; with entry -1 a free one is taken and told, where that is allowed.
-    fn set_area(&self, st: &State, space: &mut Space, at: u64, allocate: bool) -> Res<()> {
+    /// Reads a `struct user_desc`: number of its entry, and the descriptor.
+    fn area(&self, space: &mut Space, at: u64) -> Res<(u32, u64)> {
         let mut b = [0; 16];
         space.read(at, &mut b)?;
         let mut i = In::new(&self.abi, &b);
         let (entry, base, limit, f) = (i.u32()?, i.u32()?, i.u32()?, i.u32()?);
-        let mut cpu = self.cpu.borrow_mut();
-        let Some(user) = &cpu.user else {
-            return Err(EINVAL);
-        };
-        let first = user.tls_first;
-        let n = if entry == u32::MAX && allocate {
-            let free = (first..first + 3).find(|&n| user.gdt[n] == 0);
-            free.ok_or(crate::errno::ESRCH)?
-        } else {
-            entry as usize
-        };
-        if !(first..first + 3).contains(&n) {
-            return Err(EINVAL);
-        }
+        Ok((entry, X86Arch::descriptor(base, limit, f)))
+    }
+
+    /// Whether an entry is a thread's own.
+    fn is_area(&self, entry: u32) -> bool {
+        let cpu = self.cpu.borrow();
+        let first = cpu.user.as_ref().map_or(usize::MAX - 3, |u| u.tls_first);
+        (first..first + 3).contains(&(entry as usize))
+    }
+
+    /// Sets a thread's descriptor; with entry -1 a free one is taken and told.
+    fn set_area(&self, st: &State, space: &mut Space, at: u64) -> Res<()> {
+        let (mut entry, descriptor) = self.area(space, at)?;
         if entry == u32::MAX {
-            space.write(at, &(n as u32).to_le_bytes())?;
+            let cpu = self.cpu.borrow();
+            let user = cpu.user.as_ref().ok_or(EINVAL)?;
+            let first = user.tls_first;
+            let free = (first..first + 3).find(|&n| user.gdt[n] == 0);
+            entry = free.ok_or(crate::errno::ESRCH)? as u32;
+            space.write(at, &entry.to_le_bytes())?;
         }
-        cpu.set_thread_descriptor(st, n, X86Arch::descriptor(base, limit, f));
+        if !self.is_area(entry) {
+            return Err(EINVAL);
+        }
+        let mut cpu = self.cpu.borrow_mut();
+        cpu.set_thread_descriptor(st, entry as usize, descriptor);
         Ok(())
     }
 
@@ -508,19 +516,30 @@ impl Arch for X86Arch {
         st.set_slot(&self.regs.table, self.regs.base[FS], v);
     }
 
-    fn set_clone_tls(&self, st: &State, space: &mut Space, v: u64) -> Res<()> {
+    fn clone_tls(&self, space: &mut Space, v: u64) -> Res<(u64, Option<u64>)> {
         if self.wide && !self.compat.get() {
-            self.set_tls(st, v);
-            return Ok(());
+            return Ok((v, None));
         }
-        self.set_area(st, space, v, false)
+        let (entry, descriptor) = self.area(space, v)?;
+        if !self.is_area(entry) {
+            return Err(EINVAL);
+        }
+        Ok((entry as u64, Some(descriptor)))
+    }
+
+    fn set_clone_tls(&self, st: &State, (v, descriptor): (u64, Option<u64>)) {
+        let Some(descriptor) = descriptor else {
+            return self.set_tls(st, v);
+        };
+        let mut cpu = self.cpu.borrow_mut();
+        cpu.set_thread_descriptor(st, v as usize, descriptor);
     }
 
     fn thread_area(&self, st: &State, space: &mut Space, at: u64, get: bool) -> Res<()> {
         if get {
             return self.get_area(space, at);
         }
-        self.set_area(st, space, at, true)
+        self.set_area(st, space, at)
     }
 
     fn segment_base(&self, st: &State, gs: bool, set: Option<u64>) -> Option<u64> {

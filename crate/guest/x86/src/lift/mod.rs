@@ -382,6 +382,8 @@ impl Lifter<'_> {
             Nop | Pause | Endbr32 | Endbr64 | Prefetchnta | Prefetcht0 | Prefetcht1
             | Prefetcht2 | Prefetch | Prefetchw | Prefetchwt1 | Lfence | Mfence | Sfence
             | Reservednop => {}
+            // Shadow stacks are never on (SDM 2B, RDSSP): unwinders read 0 by that.
+            Rdsspd | Rdsspq | Cldemote => {}
             Ud0 | Ud1 | Ud2 => self.ud(),
             _ if avx::lift(self, m)
                 || system::lift(self, m)

@@ -32,8 +32,13 @@ const ALL: &[&str] = &[
 ];
 
 fn check_on(archs: &[&str], program: &str, args: &[&str], status: i32) {
+    check_with(archs, &[], program, args, status);
+}
+
+fn check_with(archs: &[&str], more: &[&str], program: &str, args: &[&str], status: i32) {
     for arch in archs {
         for options in [&[][..], &["-interp", "-icount"]] {
+            let options = &[options, more].concat()[..];
             let golden = std::fs::read_to_string(
                 top()
                     .join("golden")
@@ -114,6 +119,16 @@ fn events_of_files_are_told_in_linux_order() {
     std::fs::remove_dir_all(&dir).unwrap();
     // A tree in memory.
     check("inotify", &["/dev/shm"], 0);
+}
+
+#[test]
+fn avx_in_signal_frames() {
+    check_with(&["i386", "x86_64"], &["-cpu", "Haswell"], "avx", &[], 0);
+}
+
+#[test]
+fn tracing_a_child() {
+    check("ptrace", &[], 0);
 }
 
 #[test]

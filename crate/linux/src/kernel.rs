@@ -172,6 +172,8 @@ pub struct Kernel {
     pub trace_line: String,
     /// See `trace_line`.
     pub trace_tid: i32,
+    /// Traced threads that ended: tracer, number, status; until waited for.
+    pub dead_tracees: Vec<(i32, i32, u32)>,
     /// Who watches files.
     pub notify: Rc<crate::file::inotify::Notify>,
     /// Host name.
@@ -259,6 +261,7 @@ impl Kernel {
             epolls: Vec::new(),
             trace_line: String::new(),
             trace_tid: 0,
+            dead_tracees: Vec::new(),
             notify: Rc::default(),
             hostname: b"tinamou".to_vec(),
             config,
@@ -504,6 +507,8 @@ impl Kernel {
             start_ns,
             dumpable: Cell::new(true),
             nice: Cell::new(0),
+            tracer: Cell::new(0),
+            held: Cell::new(false),
         });
         if let Some(t) = tty.as_ref().and_then(|t| t.tty()) {
             t.foreground().set(pid);
@@ -538,6 +543,7 @@ impl Kernel {
             insns: 0,
             futex: None,
             futex_index: 0,
+            trace: None,
         };
         self.procs.groups.borrow_mut().insert(pid, group);
         self.tasks.insert(pid, task);
@@ -618,6 +624,7 @@ impl Kernel {
         // From here on the old program is gone.
         let tid = self.cur;
         self.kill_other_threads(tid);
+        let old_tid = tid;
         let tid = self.cur;
         let mm = Rc::new(RefCell::new(space));
         self.task().mm = mm.clone();
@@ -659,6 +666,7 @@ impl Kernel {
         self.arch.start(self.vcpu.state(), program.pc, program.sp);
         self.set_trampoline(trampoline);
         self.release_vfork(tid);
+        self.trace_exec(old_tid);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Rooms: [`abi`] (what differs between ABIs: numbers and layouts, as data), [`arch`] (registers, faults, signal frames), [`guest`] (the vCPU's
 //! guest object in user mode), [`mem`] (frames and address spaces), [`exec`] (ELF, scripts, the first stack), [`kernel`] (what there is, and the first
-//! program), [`sched`] (whose turn it is, and the way of a system call), [`sys`] (the system calls, each declared once), [`signal`], [`life`] (beginning and end of processes), [`task`],
+//! program), [`sched`] (whose turn it is, and the way of a system call), [`sys`] (the system calls, each declared once), [`signal`], [`trace`] (ptrace's stops), [`life`] (beginning and end of processes), [`task`],
 //! [`file`] (open files), [`vfs`] (trees of files), [`strace`].
 //!
 //! All processes and threads run inside the one emulator, in turn, over one vCPU: the same natively and in a browser. A further guest adds an
@@ -11,8 +11,8 @@
 //! Invariants: nothing blocks (a call that must wait is parked and made again); guest input never panics; a path never leads out of the root;
 //! without the `host` feature nothing here knows an operating system.
 //!
-//! Missing: ptrace, fanotify, namespaces, seccomp filters (accepted, not run), io_uring, a vDSO (programs make the calls), 16 KiB pages; x86's
-//! local descriptor tables, XSAVE in signal frames.
+//! Missing: fanotify, namespaces, seccomp filters (accepted, not run), io_uring, a vDSO (programs make the calls), 16 KiB pages; x86's
+//! local descriptor tables.
 
 pub mod abi;
 pub mod arch;
@@ -29,6 +29,7 @@ pub mod strace;
 pub mod sys;
 pub mod target;
 pub mod task;
+pub mod trace;
 pub mod vfs;
 
 pub use kernel::{ClockSource, Config, End, Host, Kernel, World};

@@ -129,6 +129,8 @@ impl Kernel {
                 start_ns,
                 dumpable: old.dumpable.clone(),
                 nice: old.nice.clone(),
+                tracer: Cell::new(0),
+                held: Cell::new(false),
             });
             self.procs.groups.borrow_mut().insert(tid, g.clone());
             g
@@ -178,12 +180,15 @@ impl Kernel {
             insns: 0,
             futex: None,
             futex_index: 0,
+            trace: None,
         };
         if flags & clone::PARENT_SETTID != 0 {
             // As Linux: an unwritable address is not an error.
             let _ = self.put_u32(ptid, tid as u32);
         }
         self.tasks.insert(tid, child);
+        let is_process = flags & clone::THREAD == 0 && signal == self.abi().signal(Sig::Chld);
+        self.trace_child(tid, flags & clone::VFORK != 0, is_process);
         self.ready(tid);
         Ok(tid)
     }
@@ -236,7 +241,7 @@ impl Kernel {
             .filter(|&t| t != keep)
             .collect();
         for tid in others {
-            self.end_thread(tid);
+            self.end_thread(tid, 0);
         }
         if keep != g.pid
             && let Some(mut t) = self.tasks.remove(&keep)
@@ -252,8 +257,9 @@ impl Kernel {
     }
 
     /// One thread is over.
-    fn end_thread(&mut self, tid: i32) {
+    fn end_thread(&mut self, tid: i32, status: u32) {
         self.release_vfork(tid);
+        self.tracee_ended(tid, status);
         let Some(t) = self.tasks.get_mut(&tid) else {
             return;
         };
@@ -276,16 +282,22 @@ impl Kernel {
 
     /// exit: the running thread is over.
     pub fn exit_thread(&mut self, status: u32) {
+        if self.stop_at_exit(status, false) {
+            return;
+        }
         let g = self.group();
         let tid = self.cur;
         if g.threads.borrow().len() == 1 {
             return self.exit_group(status);
         }
-        self.end_thread(tid);
+        self.end_thread(tid, status);
     }
 
     /// exit_group, or a deadly signal: the running process is over.
     pub fn exit_group(&mut self, status: u32) {
+        if self.stop_at_exit(status, true) {
+            return;
+        }
         let g = self.group();
         self.end_group(&g, status);
     }
@@ -297,7 +309,7 @@ impl Kernel {
                 .log(&format!("+++ killed by signal {} +++", status & 0x7f));
         }
         for tid in threads {
-            self.end_thread(tid);
+            self.end_thread(tid, status);
         }
         *g.mm.borrow_mut() = None;
         let files = g.files.borrow_mut().take();
@@ -309,6 +321,7 @@ impl Kernel {
         }
 
         self.release_ipc(g.pid);
+        self.tracer_ended(g.pid);
         g.life.set(Life::Zombie(status));
         self.wakes.ring(Key::Exit(g.pid));
         g.timers.borrow_mut().clear();

@@ -72,7 +72,7 @@ impl Kernel {
     /// Lets a thread run again.
     pub fn ready(&mut self, tid: i32) {
         if let Some(t) = self.tasks.get_mut(&tid) {
-            if t.run == Run::Stopped {
+            if matches!(t.run, Run::Stopped | Run::Traced) {
                 return;
             }
             t.run = Run::Ready;
@@ -263,6 +263,15 @@ impl Kernel {
             if self.cur != tid || self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready) {
                 break;
             }
+            if self.task().trace.is_some() {
+                if self.trace_first() {
+                    break;
+                }
+                if let Some((event, number)) = self.held_call() {
+                    self.traced_call(&event, number);
+                    continue;
+                }
+            }
             // Woken, perhaps by what its own call rang: the call is made again before anything else.
             if let Some((event, number)) = self.task().syscall {
                 self.call(&event, number, true);
@@ -298,6 +307,9 @@ impl Kernel {
                     calls += 1;
                     let number = self.arch.syscall_number(self.vcpu.state());
                     self.arch.skip_syscall(self.vcpu.state(), &event);
+                    if self.task().trace.is_some() && self.stop_at_entry(&event, number) {
+                        break;
+                    }
                     self.call(&event, number, false);
                     if self.wakes.any() {
                         self.settle();
@@ -356,11 +368,14 @@ impl Kernel {
             Err(Stop::Wait(wait)) => {
                 if self.has_signal() {
                     self.interrupt(event, number, &wait);
-                } else {
-                    let task = self.task();
-                    task.run = Run::Waiting;
-                    task.wait = Some(wait);
-                    task.syscall = Some((*event, number));
+                    return;
+                }
+                let task = self.task();
+                task.wait = Some(wait);
+                task.syscall = Some((*event, number));
+                // An event its tracer hears of before the wait is over.
+                if task.trace.is_none() || !self.trace_first() {
+                    self.task().run = Run::Waiting;
                 }
                 return;
             }
@@ -377,6 +392,24 @@ impl Kernel {
         if let Some(r) = result {
             self.arch.set_result(self.vcpu.state(), r);
         }
+        if self.task().trace.is_some() {
+            let value = match result {
+                Some(Ok(v)) if self.abi().long == 4 => v as i32 as i64,
+                Some(Ok(v)) => v as i64,
+                Some(Err(e)) => -((self.abi().errno)(e) as i64),
+                None => 0,
+            };
+            self.stop_after_call(value);
+        }
+    }
+
+    /// A system call its tracer held at the entry: made, unless its number is none.
+    fn traced_call(&mut self, event: &Event, number: u32) {
+        if number == u32::MAX {
+            let value = -((self.abi().errno)(ENOSYS) as i64);
+            return self.stop_after_call(value);
+        }
+        self.call(event, number, false);
     }
 
     fn finish_call(&mut self) {
@@ -398,6 +431,15 @@ impl Kernel {
             self.arch.restart_syscall(self.vcpu.state(), event, number);
         } else {
             self.arch.set_result(self.vcpu.state(), Err(EINTR));
+        }
+        if self.task().trace.is_some() {
+            // ERESTARTSYS, which tracers alone see.
+            let value = if restart {
+                -512
+            } else {
+                -((self.abi().errno)(EINTR) as i64)
+            };
+            self.stop_after_call(value);
         }
     }
 

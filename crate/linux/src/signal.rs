@@ -9,6 +9,7 @@ use crate::arch::Frame;
 use crate::file::Key;
 use crate::kernel::Kernel;
 use crate::task::{Action, Detail, Group, Life, Pending, Run, bit, killed};
+use crate::trace::Stop;
 
 /// si_code of kill().
 pub const SI_USER: i32 = 0;
@@ -71,6 +72,10 @@ impl Kernel {
     }
 
     fn ignored(&self, tid: i32, n: u32) -> bool {
+        if self.tasks.get(&tid).is_some_and(|t| t.trace.is_some()) {
+            // Its tracer decides.
+            return false;
+        }
         let a = self.action_of(tid, n);
         a.handler == 1 || a.handler == 0 && matches!(self.abi().meaning(n).default(), Act::Ignore)
     }
@@ -169,12 +174,19 @@ impl Kernel {
                     }
                 }
                 for tid in threads {
-                    if let Some(t) = self.tasks.get_mut(&tid)
-                        && t.run == Run::Stopped
-                    {
-                        t.run = Run::Waiting;
-                        self.ready(tid);
+                    let run = self.tasks.get(&tid).map(|t| t.run.clone());
+                    match run {
+                        Some(Run::Traced) if sig == Sig::Cont => {
+                            self.trace_continued(tid);
+                            continue;
+                        }
+                        Some(Run::Stopped | Run::Traced) => {}
+                        _ => continue,
                     }
+                    if let Some(t) = self.tasks.get_mut(&tid) {
+                        t.run = Run::Waiting;
+                    }
+                    self.ready(tid);
                 }
             }
             _ if stops & bit(n) != 0 => {
@@ -247,6 +259,7 @@ impl Kernel {
         };
         (t.pending.set() | t.group.pending.borrow().set()) & !t.blocked != 0
             || t.group.life.get() == Life::Stopped
+            || t.trace.as_ref().is_some_and(|t| t.inject.is_some())
     }
 
     /// Whether a system call interrupted by the next signal is made again. Signals without a handler that would do nothing count too.
@@ -316,14 +329,26 @@ impl Kernel {
             let kill =
                 bit(self.arch.abi().signal(Sig::Kill)) | bit(self.arch.abi().signal(Sig::Stop));
             let blocked = t.blocked & !kill;
-            let Some(p) = t
-                .pending
-                .take(blocked)
-                .or_else(|| g.pending.borrow_mut().take(blocked))
-            else {
-                return self.restore_mask();
+            // What its tracer has seen already, or may see before anything comes of it.
+            let inject = t.trace.as_mut().and_then(|t| t.inject.take());
+            let (p, seen) = match inject {
+                Some(p) => (p, true),
+                None => {
+                    let next = t
+                        .pending
+                        .take(blocked)
+                        .or_else(|| g.pending.borrow_mut().take(blocked));
+                    let Some(p) = next else {
+                        return self.restore_mask();
+                    };
+                    (p, t.trace.is_none())
+                }
             };
             let sig = self.arch.abi().meaning(p.signal);
+            if !seen && sig != Sig::Kill {
+                return self.enter_stop(tid, Stop::Signal(p));
+            }
+            let t = self.task();
             let action = t
                 .actions
                 .borrow()
@@ -395,15 +420,24 @@ impl Kernel {
     fn stop(&mut self, g: &Rc<Group>, n: u32) {
         g.life.set(Life::Stopped);
         let status = n << 8 | 0x7f;
-        g.news.set(Some(status));
-        for tid in g.threads.borrow().iter() {
-            if let Some(t) = self.tasks.get_mut(tid)
-                && (t.run == Run::Ready || *tid == self.cur)
-            {
-                t.run = Run::Stopped;
+        let threads = g.threads.borrow().clone();
+        for tid in threads {
+            let Some(t) = self.tasks.get_mut(&tid) else {
+                continue;
+            };
+            let here = t.run == Run::Ready || tid == self.cur;
+            match (&t.trace, here) {
+                (Some(_), true) => self.enter_stop(tid, Stop::Group(n)),
+                (Some(_), false) => self.queue_stop(tid, Stop::Group(n)),
+                (None, true) => t.run = Run::Stopped,
+                (None, false) => {}
             }
         }
-        self.tell_parent(g, 5, status);
+        // A tracer that is the parent has heard of it.
+        if g.tracer.get() != g.ppid.get() {
+            g.news.set(Some(status));
+            self.tell_parent(g, 5, status);
+        }
     }
 
     fn enter_handler(&mut self, p: &Pending, a: &Action) {
@@ -464,7 +498,20 @@ impl Kernel {
             let n = self.abi().signal(Sig::Segv);
             return self.exit_group(killed(n, false));
         }
+        let trap = self.abi().signal(Sig::Trap);
+        let pc = self.state().pc();
         let t = self.task();
+        if t.trace
+            .as_ref()
+            .is_some_and(|t| t.resume == crate::trace::Resume::Step)
+        {
+            // A step into the handler ends before its first instruction.
+            t.pending.list.push_front(Pending {
+                signal: trap,
+                code: 1,
+                detail: Detail::Fault { addr: pc },
+            });
+        }
         t.blocked |= a.mask
             | if a.flags & nodefer == 0 {
                 bit(p.signal)

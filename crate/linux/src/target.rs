@@ -116,8 +116,6 @@ fn mips(flavour: Flavour, big: bool, cpu: &str) -> Result<(Rc<dyn Arch>, MakeCpu
 
 fn x86(wide: bool, cpu: &str) -> Result<(Rc<dyn Arch>, MakeCpu), String> {
     let mut model = tinamou_x86::CpuModel::parse(cpu)?;
-    // Signal frames have no room for the upper halves of YMM registers.
-    model.without_xsave();
     if wide && !model.wide() {
         return Err(format!("the CPU model '{cpu}' has no 64-bit mode"));
     }

@@ -222,6 +222,10 @@ pub struct Group {
     pub dumpable: Cell<bool>,
     /// setpriority.
     pub nice: Cell<i32>,
+    /// Process number of its tracer; 0 for none.
+    pub tracer: Cell<i32>,
+    /// Its first thread is stopped for the tracer.
+    pub held: Cell<bool>,
 }
 
 /// What a parked task waits for.
@@ -244,6 +248,8 @@ pub enum Run {
     Waiting,
     /// Stopped by a signal.
     Stopped,
+    /// Stopped for its tracer.
+    Traced,
 }
 
 /// What a new thread changes in the registers copied from its maker.
@@ -313,6 +319,8 @@ pub struct Task {
     pub futex: Option<(Vec<(u64, u64)>, u32)>,
     /// Which futex of several woke it.
     pub futex_index: usize,
+    /// Its tracer, and how it runs for it.
+    pub trace: Option<Box<crate::trace::Trace>>,
 }
 
 /// Status of an exit by code.

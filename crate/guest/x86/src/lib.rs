@@ -51,7 +51,7 @@ mod string;
 pub mod sys;
 mod task;
 pub mod user;
-mod xsave;
+pub mod xsave;
 
 #[cfg(test)]
 mod tests;

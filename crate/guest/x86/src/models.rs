@@ -304,13 +304,6 @@ impl CpuModel {
         }
     }
 
-    /// The same without XSAVE and AVX.
-    pub fn without_xsave(&mut self) {
-        for f in [XSAVE, AVX, AVX2, FMA, F16C, XSAVEOPT, XSAVEC] {
-            self.bits[f as usize / 32] &= !(1 << (f % 32));
-        }
-    }
-
     /// EFER exists.
     pub fn has_efer(&self) -> bool {
         self.has(SYSCALL) || self.has(LM) || self.has(NX)

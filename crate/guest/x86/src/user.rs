@@ -99,6 +99,10 @@ impl X86 {
         if self.wide {
             wanted |= cr4::PAE;
         }
+        if self.model.has(feature::XSAVE) {
+            wanted |= cr4::OSXSAVE;
+            self.sys.xcr0 = self.xcr0_bits();
+        }
         self.sys.cr4 = wanted & self.cr4_bits();
         for slot in self.regs.gpr {
             self.set(state, slot, 0);

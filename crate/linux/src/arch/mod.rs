@@ -52,6 +52,21 @@ pub struct Restored {
     pub altstack: Option<(u64, u32, u64)>,
 }
 
+/// A set of registers, as debuggers ask for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegSet {
+    /// PTRACE_GETREGS.
+    General,
+    /// NT_PRSTATUS: those of core files.
+    Core,
+    /// Floating point.
+    Fp,
+    /// x86's FXSAVE image.
+    Fx,
+    /// x86's XSAVE image.
+    Extended,
+}
+
 /// An instruction set with an ABI.
 pub trait Arch {
     /// The ABI.
@@ -126,6 +141,40 @@ pub trait Arch {
     fn clear_exclusive(&self, st: &State);
     /// The code that signal handlers return to.
     fn trampoline(&self) -> Vec<u8>;
+    /// Registers of a traced thread; `orig` is the number of its system call.
+    ///
+    /// # Errors
+    /// EINVAL for a set there is not.
+    fn registers(&self, st: &State, set: RegSet, orig: u64) -> Res<Vec<u8>>;
+    /// Sets registers of a traced thread.
+    ///
+    /// # Errors
+    /// EINVAL, EFAULT for too few bytes.
+    fn set_registers(&self, st: &State, set: RegSet, b: &[u8], orig: &mut u64) -> Res<()>;
+    /// PTRACE_PEEKUSR, and PTRACE_POKEUSR with a value to `set`.
+    ///
+    /// # Errors
+    /// EIO, EINVAL.
+    fn user_word(&self, st: &State, at: u64, orig: &mut u64, set: Option<u64>) -> Res<u64>;
+    /// Its AUDIT_ARCH_ number.
+    fn audit(&self) -> u32;
+    /// PTRACE_GET_THREAD_AREA.
+    ///
+    /// # Errors
+    /// EINVAL.
+    fn traced_area(&self, st: &State, n: u64) -> Res<Vec<u8>>;
+    /// It has single steps.
+    fn can_step(&self) -> bool {
+        false
+    }
+    /// Traps after each instruction from now on, or no more.
+    fn set_step(&self, _st: &State, _on: bool) {}
+    /// The registers as a tracer sees them at the entry of a system call.
+    fn at_entry(&self, _st: &State) {}
+    /// The number of the system call a tracer held.
+    fn entered_number(&self, st: &State, _orig: u64) -> u32 {
+        self.syscall_number(st)
+    }
     /// Builds the frame and enters the handler.
     ///
     /// # Errors

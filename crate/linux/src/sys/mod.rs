@@ -20,6 +20,7 @@ pub mod path;
 mod pidfd;
 pub mod poll;
 pub mod process;
+mod ptrace;
 mod sched;
 pub mod signals;
 mod stat;
@@ -489,6 +490,9 @@ syscalls! {
         mq_timedreceive_time64(queue Fd, at Ptr, bytes Size, priority Ptr, timeout Ptr);
         mq_notify(queue Fd, event Ptr);
         mq_getsetattr(queue Fd, new Ptr, old Ptr);
+    }
+    ptrace: {
+        ptrace(request Long, tid Pid, addr Ptr, data Ptr);
     }
     pidfd: {
         pidfd_open(pid Pid, flags Flags);

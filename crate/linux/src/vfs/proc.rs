@@ -230,6 +230,7 @@ fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
     let mm = g.mm.borrow().clone();
     let mut out = String::new();
     let state = match g.life.get() {
+        Life::Alive | Life::Stopped if g.held.get() => 't',
         Life::Alive => 'R',
         Life::Stopped => 'T',
         Life::Zombie(_) => 'Z',
@@ -322,12 +323,13 @@ fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
             let state = match state {
                 'R' => "R (running)",
                 'T' => "T (stopped)",
+                't' => "t (tracing stop)",
                 _ => "Z (zombie)",
             };
             let umask = g.fs.borrow().borrow().umask;
             let _ = write!(
                 out,
-                "Name:\t{comm_text}\nUmask:\t{umask:04o}\nState:\t{state}\nTgid:\t{0}\nNgid:\t0\nPid:\t{0}\nPPid:\t{1}\nTracerPid:\t0\nUid:\t{2}\t{3}\t{4}\t{3}\nGid:\t{5}\t{6}\t{7}\t{6}\nFDSize:\t64\nGroups:\t\nVmPeak:\t{size:8} kB\nVmSize:\t{size:8} kB\nVmRSS:\t{resident:8} kB\nThreads:\t{8}\nSigQ:\t0/1024\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
+                "Name:\t{comm_text}\nUmask:\t{umask:04o}\nState:\t{state}\nTgid:\t{0}\nNgid:\t0\nPid:\t{0}\nPPid:\t{1}\nTracerPid:\t{9}\nUid:\t{2}\t{3}\t{4}\t{3}\nGid:\t{5}\t{6}\t{7}\t{6}\nFDSize:\t64\nGroups:\t\nVmPeak:\t{size:8} kB\nVmSize:\t{size:8} kB\nVmRSS:\t{resident:8} kB\nThreads:\t{8}\nSigQ:\t0/1024\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
                 g.pid,
                 g.ppid.get(),
                 i[0],
@@ -336,7 +338,8 @@ fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
                 i[3],
                 i[4],
                 i[5],
-                g.threads.borrow().len()
+                g.threads.borrow().len(),
+                g.tracer.get()
             );
         }
         "limits" => out.push_str(

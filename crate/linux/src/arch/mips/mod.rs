@@ -1,5 +1,7 @@
 //! MIPS: o32, n32 and n64. Frames as linux/arch/mips/kernel/signal*.c and uapi/asm/{sigcontext,ucontext}.h lay them out.
 
+mod trace;
+
 use std::rc::Rc;
 
 use tinamou_ir::guest::{Fault, State};
@@ -8,7 +10,7 @@ use tinamou_mips::fpu::state::View;
 use tinamou_mips::regs::Regs;
 use tinamou_mips::{Mips, fault, helpers};
 
-use super::{Arch, Frame, Meaning, Restored};
+use super::{Arch, Frame, Meaning, RegSet, Restored};
 use crate::abi::layout::{In, Out};
 use crate::abi::mips::Flavour;
 use crate::abi::signals::Sig;
@@ -394,6 +396,33 @@ impl Arch for MipsArch {
             o.u32(0x2402_0000 | n).u32(0x0000_000c);
         }
         o.done()
+    }
+
+    fn registers(&self, st: &State, set: RegSet, _orig: u64) -> Res<Vec<u8>> {
+        self.traced_set(st, set)
+    }
+
+    fn set_registers(&self, st: &State, set: RegSet, b: &[u8], _orig: &mut u64) -> Res<()> {
+        self.set_traced_set(st, set, b)
+    }
+
+    fn user_word(&self, st: &State, at: u64, _orig: &mut u64, set: Option<u64>) -> Res<u64> {
+        self.traced_word(st, at, set)
+    }
+
+    fn audit(&self) -> u32 {
+        let order = if self.abi.big_endian { 0 } else { 0x4000_0000 };
+        order
+            | match self.flavour {
+                Flavour::O32 => 8,
+                Flavour::N64 => 0x8000_0008,
+                Flavour::N32 => 0xa000_0008,
+            }
+    }
+
+    fn traced_area(&self, st: &State, _n: u64) -> Res<Vec<u8>> {
+        let tls = self.get(st, self.regs.userlocal);
+        Ok(Out::new(&self.abi).long(tls).done())
     }
 
     fn push_signal(&self, st: &State, space: &mut Space, f: &Frame<'_>) -> Res<()> {

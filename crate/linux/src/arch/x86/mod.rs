@@ -1,17 +1,19 @@
 //! x86: i386 and x86-64. Frames as linux/arch/x86/kernel/signal*.c and uapi/asm/{sigcontext,ucontext}.h lay them out, with the FXSAVE image as
-//! the FPU's state (no XSAVE header). There is no vDSO.
+//! the FPU's state, or the XSAVE image where the CPU model has it. There is no vDSO.
+
+mod fpu;
+mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tinamou_ir::guest::{Fault, State};
 use tinamou_ir::{HelperId, Slot};
-use tinamou_softfloat::F80;
 use tinamou_x86::regs::{AX, BP, BX, CS, CX, DI, DS, DX, ES, FS, GS, Regs, SI, SP, SS};
 use tinamou_x86::user::{CODE32, CODE64, DATA};
 use tinamou_x86::{X86, fault, flags};
 
-use super::{Arch, Frame, Meaning, Restored};
+use super::{Arch, Frame, Meaning, RegSet, Restored};
 use crate::abi::layout::{In, Out};
 use crate::abi::signals::Sig;
 use crate::abi::{Abi, x86};
@@ -29,7 +31,7 @@ const FSAVE: usize = 112;
 const RESTORED: u32 = flags::ARITH | flags::AC | flags::DF | flags::TF | flags::RF;
 /// Order of registers in a 64-bit sigcontext.
 const ORDER64: [usize; 16] = [8, 9, 10, 11, 12, 13, 14, 15, DI, SI, BP, BX, DX, AX, CX, SP];
-/// uc_flags: SS is there and is to be taken as it is.
+/// uc_flags: SS is there and is to be taken as it is. Bit 0: the FPU's state is an XSAVE image.
 const UC_SS: u64 = 6;
 
 /// x86 with an ABI.
@@ -77,79 +79,6 @@ impl X86Arch {
 
     fn set_x(&self, st: &State, n: usize, v: u64) {
         st.set_slot(&self.regs.table, self.regs.gpr[n], self.abi.ptr(v));
-    }
-
-    /// The FXSAVE image.
-    fn fx(&self, st: &State) -> Vec<u8> {
-        let mut b = self.cpu.borrow().fpu.to_fx();
-        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }]
-            .iter()
-            .flatten()
-        {
-            b.extend_from_slice(&self.get(st, *slot).to_le_bytes());
-        }
-        b.resize(FX, 0);
-        b
-    }
-
-    fn set_fx(&self, st: &State, b: &[u8]) -> Res<()> {
-        let head = b.get(..160).ok_or(EFAULT)?;
-        self.cpu.borrow_mut().fpu.from_fx(head, true);
-        let mut i = In::new(&self.abi, b);
-        i.skip(160);
-        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }]
-            .iter()
-            .flatten()
-        {
-            st.set_slot(&self.regs.table, *slot, i.u64()?);
-        }
-        Ok(())
-    }
-
-    /// The older image: environment, registers, status, and the mark that says an FXSAVE image follows.
-    fn fsave(&self) -> Vec<u8> {
-        let cpu = self.cpu.borrow();
-        let f = &cpu.fpu;
-        let mut o = Out::new(&self.abi);
-        for w in [f.cw, f.status(), f.tag_word()] {
-            o.u32(0xffff_0000 | w as u32);
-        }
-        o.u32(0).u32(0).u32(0).u32(0xffff_0000);
-        for i in 0..8 {
-            let r = f.regs[(f.top as usize + i) & 7];
-            o.bytes(&r.mantissa.to_le_bytes())
-                .bytes(&r.sign_exp.to_le_bytes());
-        }
-        o.bytes(&f.status().to_le_bytes()).bytes(&[0, 0]);
-        o.done()
-    }
-
-    fn set_fsave(&self, b: &[u8]) -> Res<()> {
-        let word = |at: usize| {
-            b.get(at..at + 2)
-                .map(|w| u16::from_le_bytes([w[0], w[1]]))
-                .ok_or(EFAULT)
-        };
-        let f = &mut self.cpu.borrow_mut().fpu;
-        f.cw = word(0)? & 0x1f7f | 0x40;
-        let status = word(4)?;
-        f.top = (status >> 11 & 7) as u8;
-        f.sw = status & !0x3800;
-        f.set_tag_word(word(8)?);
-        for i in 0..8 {
-            let at = 28 + 10 * i;
-            let mut mantissa = 0;
-            for n in 0..4 {
-                mantissa |= (word(at + 2 * n)? as u64) << (16 * n);
-            }
-            let n = (f.top as usize + i) & 7;
-            f.regs[n] = F80 {
-                sign_exp: word(at + 8)?,
-                mantissa,
-            };
-        }
-        f.summarise();
-        Ok(())
     }
 
     /// SIGFPE's code for exceptions that are not masked.
@@ -240,21 +169,6 @@ impl X86Arch {
         Ok((fp, i.u32()? as u64))
     }
 
-    fn restore_fpu(&self, st: &State, space: &mut Space, at: u64) -> Res<()> {
-        if at == 0 {
-            self.cpu.borrow_mut().clear_fpu(st);
-            return Ok(());
-        }
-        let head = if self.wide { 0 } else { FSAVE };
-        let mut b = vec![0; head + FX];
-        space.read(at, &mut b)?;
-        self.set_fx(st, &b[head..])?;
-        if head != 0 {
-            self.set_fsave(&b)?;
-        }
-        Ok(())
-    }
-
     /// A descriptor from `struct user_desc`: number of its entry, base, limit, flags. `None`: an empty one.
     fn descriptor(base: u32, limit: u32, f: u32) -> u64 {
         // Of the flags: 32-bit, contents (2), read-execute only, limit in pages, not present, usable.
@@ -314,7 +228,12 @@ impl X86Arch {
     fn get_area(&self, space: &mut Space, at: u64) -> Res<()> {
         let mut b = [0; 4];
         space.read(at, &mut b)?;
-        let n = u32::from_le_bytes(b) as usize;
+        let b = self.area(u32::from_le_bytes(b) as usize)?;
+        space.write(at, &b)
+    }
+
+    /// `struct user_desc` of a thread's descriptor.
+    fn area(&self, n: usize) -> Res<Vec<u8>> {
         let cpu = self.cpu.borrow();
         let Some(user) = &cpu.user else {
             return Err(EINVAL);
@@ -336,13 +255,12 @@ impl X86Arch {
         };
         let base = lo >> 16 | (hi & 0xff) << 16 | hi & 0xff00_0000;
         let limit = lo & 0xffff | hi & 0xf_0000;
-        let b = Out::new(&self.abi)
+        Ok(Out::new(&self.abi)
             .u32(n as u32)
             .u32(base)
             .u32(limit)
             .u32(f)
-            .done();
-        space.write(at, &b)
+            .done())
     }
 }
 
@@ -594,6 +512,42 @@ impl Arch for X86Arch {
         code
     }
 
+    fn registers(&self, st: &State, set: RegSet, orig: u64) -> Res<Vec<u8>> {
+        self.traced_set(st, set, orig)
+    }
+
+    fn set_registers(&self, st: &State, set: RegSet, b: &[u8], orig: &mut u64) -> Res<()> {
+        self.set_traced_set(st, set, b, orig)
+    }
+
+    fn user_word(&self, st: &State, at: u64, orig: &mut u64, set: Option<u64>) -> Res<u64> {
+        self.traced_word(st, at, orig, set)
+    }
+
+    fn audit(&self) -> u32 {
+        if self.wide { 0xc000_003e } else { 0x4000_0003 }
+    }
+
+    fn traced_area(&self, _st: &State, n: u64) -> Res<Vec<u8>> {
+        self.area(n as usize)
+    }
+
+    fn can_step(&self) -> bool {
+        true
+    }
+
+    fn set_step(&self, st: &State, on: bool) {
+        self.step(st, on);
+    }
+
+    fn at_entry(&self, st: &State) {
+        self.enter_traced_call(st);
+    }
+
+    fn entered_number(&self, _st: &State, orig: u64) -> u32 {
+        orig as u32
+    }
+
     fn push_signal(&self, st: &State, space: &mut Space, f: &Frame<'_>) -> Res<()> {
         let on_stack = self.x(st, SP) == f.sp;
         let mut sp = f.sp;
@@ -601,8 +555,8 @@ impl Arch for X86Arch {
             // The red zone.
             sp = sp.wrapping_sub(128);
         }
-        let mut fp = sp.wrapping_sub(FX as u64) & !63;
-        let mut image = self.fx(st);
+        let mut image = self.frame_fpu(st);
+        let mut fp = sp.wrapping_sub(image.len() as u64) & !63;
         if !self.wide {
             fp = self.abi.ptr(fp.wrapping_sub(FSAVE as u64));
             image.splice(0..0, self.fsave());
@@ -615,7 +569,9 @@ impl Arch for X86Arch {
             if f.restorer == 0 {
                 return Err(EFAULT);
             }
-            o.u64(f.restorer).u64(UC_SS).u64(0);
+            o.u64(f.restorer)
+                .u64(UC_SS | self.has_xsave() as u64)
+                .u64(0);
             o.u64(f.altstack.0)
                 .u32(f.altstack.1)
                 .u32(0)
@@ -634,7 +590,7 @@ impl Arch for X86Arch {
                 (info, context) = (16, 16 + 128);
                 // Both addresses are known once the frame's is.
                 o.u32(0).u32(0).bytes(f.info).pad_to(context);
-                o.u32(0).u32(0);
+                o.u32(self.has_xsave() as u32).u32(0);
                 o.u32(f.altstack.0 as u32)
                     .u32(f.altstack.1)
                     .u32(f.altstack.2 as u32);

@@ -507,6 +507,7 @@ impl Kernel {
             start_ns,
             dumpable: Cell::new(true),
             nice: Cell::new(0),
+            persona: Cell::new(0),
             tracer: Cell::new(0),
             held: Cell::new(false),
         });

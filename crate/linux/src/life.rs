@@ -129,6 +129,7 @@ impl Kernel {
                 start_ns,
                 dumpable: old.dumpable.clone(),
                 nice: old.nice.clone(),
+                persona: old.persona.clone(),
                 tracer: Cell::new(0),
                 held: Cell::new(false),
             });

@@ -222,6 +222,8 @@ pub struct Group {
     pub dumpable: Cell<bool>,
     /// setpriority.
     pub nice: Cell<i32>,
+    /// personality(): kept, and without effect.
+    pub persona: Cell<u32>,
     /// Process number of its tracer; 0 for none.
     pub tracer: Cell<i32>,
     /// Its first thread is stopped for the tracer.

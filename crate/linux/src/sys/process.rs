@@ -376,8 +376,13 @@ pub(super) fn prctl(k: &mut Kernel, option: i32, a: u64, b: u64, _c: u64, _d: u6
     })
 }
 
-pub(super) fn personality(_k: &mut Kernel, _persona: u32) -> Sys {
-    Ok(0)
+pub(super) fn personality(k: &mut Kernel, persona: u32) -> Sys {
+    let g = k.group();
+    let old = g.persona.get();
+    if persona != u32::MAX {
+        g.persona.set(persona);
+    }
+    Ok(old as u64)
 }
 
 pub(super) fn set_thread_area(k: &mut Kernel, at: u64) -> Sys {

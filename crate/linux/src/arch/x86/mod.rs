@@ -228,12 +228,12 @@ impl X86Arch {
     fn get_area(&self, space: &mut Space, at: u64) -> Res<()> {
         let mut b = [0; 4];
         space.read(at, &mut b)?;
-        let b = self.area(u32::from_le_bytes(b) as usize)?;
+        let b = self.user_desc(u32::from_le_bytes(b) as usize)?;
         space.write(at, &b)
     }
 
     /// `struct user_desc` of a thread's descriptor.
-    fn area(&self, n: usize) -> Res<Vec<u8>> {
+    fn user_desc(&self, n: usize) -> Res<Vec<u8>> {
         let cpu = self.cpu.borrow();
         let Some(user) = &cpu.user else {
             return Err(EINVAL);
@@ -529,7 +529,7 @@ impl Arch for X86Arch {
     }
 
     fn traced_area(&self, _st: &State, n: u64) -> Res<Vec<u8>> {
-        self.area(n as usize)
+        self.user_desc(n as usize)
     }
 
     fn can_step(&self) -> bool {

@@ -1,5 +1,7 @@
 //! /proc: what programs look at there, made from the processes here; the rest is the host's, where there is one.
 
+mod memory;
+
 use core::cell::{Cell, RefCell};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -374,6 +376,8 @@ impl Node for ProcNode {
                 mode::REG
                     | if matches!(*n, "comm" | "oom_score_adj") {
                         0o644
+                    } else if *n == "mem" {
+                        0o600
                     } else {
                         0o444
                     },
@@ -411,6 +415,9 @@ impl Node for ProcNode {
         super::check_open(&self.stat()?, flags)?;
         if self.stat()?.kind() == mode::DIR {
             return Ok(Rc::new(NodeFile(Rc::new(self.clone()))));
+        }
+        if let What::File(pid, "mem") = self.what {
+            return memory::open(&self.procs, pid, self.clone());
         }
         Ok(Rc::new(Text {
             bytes: self.text()?,

@@ -16,14 +16,16 @@
  * @property {ArrayBuffer} [initrd] transferred
  * @property {ArrayBuffer} [bios] transferred
  * @property {ArrayBuffer} [vgaBios] transferred; firmware of the PC's display adapter
- * @property {Blob | ArrayBuffer} [hda] disk image, raw or qcow2; what is written stays in memory
- * @property {Blob | ArrayBuffer} [hdb]
- * @property {Blob | ArrayBuffer} [cdrom]
- * @property {Blob | ArrayBuffer} [hdd]
- * @property {Blob | ArrayBuffer} [fda] floppy
- * @property {Blob | ArrayBuffer} [fdb]
- * @property {Blob | ArrayBuffer} [virtio0] virtio disk of a PC
- * @property {Blob | ArrayBuffer} [virtio1]
+ * @property {Blob | ArrayBuffer | RemoteDisk} [hda] disk image, raw or qcow2; what is written stays in memory
+ * @property {Blob | ArrayBuffer | RemoteDisk} [hdb]
+ * @property {Blob | ArrayBuffer | RemoteDisk} [cdrom]
+ * @property {Blob | ArrayBuffer | RemoteDisk} [hdd]
+ * @property {'user' | 'none' | MessagePort} [net] what the network interface leads to: a network of its own without a way out (default), nothing,
+ * or a port (transferred) that carries frames as `Uint8Array`s both ways
+ * @property {Blob | ArrayBuffer | RemoteDisk} [fda] floppy
+ * @property {Blob | ArrayBuffer | RemoteDisk} [fdb]
+ * @property {Blob | ArrayBuffer | RemoteDisk} [virtio0] virtio disk of a PC
+ * @property {Blob | ArrayBuffer | RemoteDisk} [virtio1]
  * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD
  * @property {string} [append] kernel command line
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
@@ -35,6 +37,11 @@
  * @property {boolean} [paused] do not start running: QMP's `cont` does
  * @property {boolean} [preconfig] do not make the machine yet: QMP's `x-machine-set` changes what is asked for here, `x-exit-preconfig` makes it
  * @property {MessagePort} [monitor] transferred; a QMP session from the machine's first moment
+ */
+
+/**
+ * A raw disk behind a port (transferred), which carries `DiskQuestion`s from the worker and `DiskAnswer`s to it (`backends.js`).
+ * @typedef {{ size: number, writable: boolean, port: MessagePort }} RemoteDisk
  */
 
 /**
@@ -69,7 +76,7 @@
  * @property {{ in: { code: number, down: boolean }, out: void }} key a key goes down or up: its number of `send-key`
  * @property {{ in: { dx: number, dy: number, dz: number, buttons: number }, out: void }} mouse it moves by so much; buttons 1 left, 2 right, 4 middle
  * @property {{ in: { display: boolean, background: boolean, errors?: boolean }, out: void }} watch whether pictures are wanted, whether nobody looks at the page, and whether guest errors are wanted
- * @property {{ in: { name: string, data: Blob | ArrayBuffer }, out: void }} putDrive something that a drive can hold: `x-machine-set` names it before the machine is made, `blockdev-change-medium` afterwards
+ * @property {{ in: { name: string, data: Blob | ArrayBuffer | RemoteDisk }, out: void }} putDrive something that a drive can hold: `x-machine-set` names it before the machine is made, `blockdev-change-medium` afterwards
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
  * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none

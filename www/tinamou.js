@@ -10,14 +10,18 @@
  */
 
 import { ConfigError, EmulatorError, GoneError, ImageError, LabError, TinamouError } from './errors.js';
+import { attachConsole, blockPort, isBlockBackend, lan, netPort, remoteDisk } from './backends.js';
 import { CallError, Client } from './protocol.js';
 import { Machine, QmpError, QmpEvent } from './machine.js';
 import { SerialPort } from './serial.js';
 import { bytesOf, mebibytes } from './sources.js';
 
-export { ConfigError, EmulatorError, GoneError, ImageError, LabError, QmpError, QmpEvent, SerialPort, TinamouError };
+export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpError, QmpEvent, remoteDisk, SerialPort, TinamouError };
 
 /** @typedef {import('./sources.js').Source} Source */
+/** @typedef {import('./backends.js').NetBackend} NetBackend */
+/** @typedef {import('./backends.js').BlockBackend} BlockBackend */
+/** @typedef {import('./backends.js').ConsoleBackend} ConsoleBackend */
 /** @typedef {import('./protocol.js').BootConfig} BootConfig */
 /** @typedef {import('./protocol.js').LabReport} LabReport */
 /** @typedef {import('./qmp-types.js').QmpCommands} QmpCommands */
@@ -37,7 +41,10 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, QmpError, 
  * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD
  * @property {Source | Promise<Source>} [snapshot] a saved machine to go on from; it says all that is left out here
  * @property {string} [append] the kernel's command line
- * @property {Record<string, Source | Promise<Source>>} [disks] what is in the drives, by their names on the command line: `hda`, `cdrom`, …
+ * @property {Record<string, Source | BlockBackend | Promise<Source | BlockBackend>>} [disks] what is in the drives, by their names on the command line:
+ * `hda`, `cdrom`, …
+ * @property {'user' | 'none' | NetBackend} [net] what the network interface leads to: a network of its own without a way out, nothing, or an object
+ * @property {(ConsoleBackend | undefined)[]} [consoles] what the serial ports lead to, besides `serial`
  * @property {number} [icount] count time in instructions, of 2 to the power of this nanoseconds each: runs are the same everywhere
  * @property {'jit' | 'interp'} [accel]
  * @property {'wait' | 'warp'} [idle] what an idle guest does: wait in real time, or jump to its next timer
@@ -94,6 +101,8 @@ export class TinamouMachine extends EventTarget {
   serial;
   /** Settled when it is gone. @type {Promise<{ reason: 'shutdown' | 'failed' | 'closed', message: string }>} */
   closed;
+  #gone = new AbortController();
+  #inserted = 0;
   /** The version of the emulator, and what generated code uses of this browser. @type {import('./protocol.js').MachineInfo} */
   info = { version: '', features: [] };
 
@@ -125,6 +134,21 @@ export class TinamouMachine extends EventTarget {
   /** It is gone. */
   get isClosed() {
     return this.#over;
+  }
+
+  /** Aborted when it is gone. */
+  get gone() {
+    return this.#gone.signal;
+  }
+
+  /** Ties consoles to its serial ports. @param {(ConsoleBackend | undefined)[]} consoles */
+  attach(consoles) {
+    for (const [port, backend] of consoles.entries()) {
+      const serial = this.serial[port];
+      if (!serial) throw new ConfigError(`there is no serial port ${port}`);
+      const failed = (/** @type {unknown} */ why) => this.dispatchEvent(new CustomEvent('consoleerror', { detail: { port, why } }));
+      if (backend) attachConsole(serial, backend, this.gone, failed);
+    }
   }
 
   /**
@@ -178,6 +202,20 @@ export class TinamouMachine extends EventTarget {
   /** Types a text at the first serial port. @param {string} text */
   async type(text) {
     await this.serial[0]?.write(text);
+  }
+
+  /**
+   * Changes what is in a drive whose medium can be changed; QMP's `eject` empties it.
+   * @param {string} device QMP's name of it, such as `ide1-cd0` or `floppy0`
+   * @param {Source | BlockBackend} medium
+   * @param {{ signal?: AbortSignal | undefined }} [options]
+   */
+  async insert(device, medium, { signal } = {}) {
+    const name = `${device}-${++this.#inserted}`;
+    const disk = isBlockBackend(medium) ? remote(name, medium, this.gone) : null;
+    const data = disk ?? (medium instanceof Blob ? medium : (await bytesOf(medium, { signal, name })).buffer);
+    await this.#guard(this.#machine.client.call('putDrive', { name, data }, disk ? [disk.port] : []), signal);
+    await this.qmp('blockdev-change-medium', { device, filename: name }, { signal });
   }
 
   /** Saves the machine, which goes on then. `Tinamou.create({ snapshot })` takes it up, in any tab or program. @returns {Promise<Blob>} */
@@ -243,6 +281,7 @@ export class TinamouMachine extends EventTarget {
   #end(reason, message) {
     if (this.#over) return;
     this.#over = true;
+    this.#gone.abort(new GoneError(`the machine is gone: ${message}`));
     this.#resolveClosed({ reason, message });
     this.#machine.end(message);
     const gone = new GoneError(`the machine is gone: ${message}`);
@@ -252,12 +291,25 @@ export class TinamouMachine extends EventTarget {
 }
 
 /**
+ * A disk as the worker wants it.
+ * @param {string} name
+ * @param {BlockBackend} disk
+ * @param {AbortSignal} gone aborted when the machine is gone
+ * @returns {import('./protocol.js').RemoteDisk}
+ */
+function remote(name, disk, gone) {
+  if (disk.size % 512) throw new RangeError(`${name}: its size is no multiple of 512`);
+  return { size: disk.size, writable: !!disk.write, port: blockPort(disk, gone) };
+}
+
+/**
  * The boot configuration of options, and what of it can be transferred.
  * @param {MachineOptions} options
+ * @param {AbortSignal} gone aborted when the machine is gone
  * @returns {Promise<{ config: BootConfig, transfer: Transferable[] }>}
  */
-async function configure(options) {
-  const { arch, board, memory, kernel, initrd, bios, vgaBios, snapshot, disks = {}, signal, ...same } = options;
+async function configure(options, gone) {
+  const { arch, board, memory, kernel, initrd, bios, vgaBios, snapshot, disks = {}, net, consoles: _, signal, ...same } = options;
   /** @type {any} */
   const config = { ...same };
   if (arch !== undefined || !snapshot) config.target = arch ?? 'mipsel';
@@ -281,25 +333,34 @@ async function configure(options) {
     }),
     ...Object.entries(disks).map(async ([name, source]) => {
       const from = await source;
+      if (isBlockBackend(from)) {
+        config[name] = remote(name, from, gone);
+        transfer.push(config[name].port);
+        return;
+      }
       // A Blob is read piece by piece where it is needed.
       config[name] = from instanceof Blob ? from : (await bytesOf(from, { signal, name })).buffer;
     }),
   ]);
+  if (typeof net === 'object') transfer.push((config.net = netPort(net, gone)));
+  else if (net !== undefined) config.net = net;
   return { config, transfer };
 }
 
 /** @param {MachineOptions} [options] @returns {Promise<TinamouMachine>} */
 async function create(options = {}) {
   options.signal?.throwIfAborted();
+  const machine = new TinamouMachine(workers.machine(), options.signal);
   let made;
   try {
-    made = await configure(options);
+    made = await configure(options, machine.gone);
+    machine.attach(options.consoles ?? []);
   } catch (e) {
+    machine.close();
     options.signal?.throwIfAborted();
     if (e instanceof RangeError || e instanceof TypeError) throw new ConfigError(e.message, { cause: e });
     throw e;
   }
-  const machine = new TinamouMachine(workers.machine(), options.signal);
   await machine.boot(made.config, made.transfer);
   return machine;
 }

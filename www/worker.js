@@ -42,6 +42,10 @@ let machine = null;
 let state = 'off';
 /** QMP sessions: their ports, by the machine's number for them. @type {Map<number, MessagePort>} */
 const monitors = new Map();
+/** Ports of disks outside, by the names of their images. @type {Map<string, MessagePort>} */
+const disks = new Map();
+/** The port of a network outside. @type {MessagePort | null} */
+let network = null;
 /** A debugger's port. @type {MessagePort | null} */
 let debuggerPort = null;
 /** @type {'wait' | 'warp'} */
@@ -104,8 +108,9 @@ const emit = serve(/** @type {any} */ (self), {
     await load(target);
   },
   async boot(config) {
-    const { idle: whenIdle, monitor, ...options } = config;
+    const { idle: whenIdle, monitor, ...rest } = config;
     discard();
+    const options = withoutPorts(rest);
     const { Machine, features, version } = await load(config.target ?? (await targetOf(config.incoming))).catch((e) => {
       if (monitor) closePort(monitor);
       throw e;
@@ -121,6 +126,7 @@ const emit = serve(/** @type {any} */ (self), {
     busyMs = longestSliceMs = 0;
     const made = machine;
     bringMemory(made, config.incoming);
+    listenToBackends(made);
     if (monitor) openMonitor(made, monitor);
     state = /** @type {import('./protocol.js').RunState} */ (made.status);
     schedule();
@@ -173,7 +179,9 @@ const emit = serve(/** @type {any} */ (self), {
     inBackground = background;
   },
   putDrive({ name, data }) {
-    present().putDrive(name, data);
+    const to = present();
+    to.putDrive(name, withoutPort(name, data));
+    listenToDisk(to, name);
   },
   putFile({ name, data }) {
     present().putFile(name, new Uint8Array(data));
@@ -231,6 +239,73 @@ function discard() {
   monitors.clear();
   if (debuggerPort) closePort(debuggerPort);
   debuggerPort = null;
+  for (const port of disks.values()) port.close();
+  disks.clear();
+  network?.close();
+  network = null;
+}
+
+/**
+ * Keeps the ports of back ends outside, and tells the emulator that they are there.
+ * @param {Omit<import('./protocol.js').BootConfig, 'idle' | 'monitor'>} config
+ * @returns {import('./pkg/mips/tinamou_web.js').MachineOptions}
+ */
+function withoutPorts(config) {
+  const { net, ...rest } = config;
+  /** @type {any} */
+  const options = {};
+  for (const [name, value] of Object.entries(rest)) options[name] = withoutPort(name, value);
+  if (net instanceof MessagePort) network = net;
+  if (net) options.net = net instanceof MessagePort ? 'frames' : net;
+  return options;
+}
+
+/**
+ * Keeps the port of a disk outside; what is left of the disk is for the emulator.
+ * @param {string} name of the image
+ * @param {any} value anything
+ */
+function withoutPort(name, value) {
+  if (!(value?.port instanceof MessagePort)) return value;
+  disks.get(name)?.close();
+  disks.set(name, value.port);
+  return { size: value.size, writable: value.writable };
+}
+
+/** What comes by a port goes to the machine. @param {Machine} of @param {MessagePort | null | undefined} port @param {(message: any) => void} give */
+function listen(of, port, give) {
+  if (!port) return;
+  port.onmessage = (ev) => {
+    if (machine !== of) return;
+    try {
+      wake();
+      give(ev.data);
+      schedule();
+    } catch (e) {
+      fail(e);
+    }
+  };
+}
+
+/** @param {Machine} of @param {string} name */
+function listenToDisk(of, name) {
+  listen(of, disks.get(name), ({ number, data, error }) => of.answerDisk(name, number, data, error));
+}
+
+/** What comes from back ends outside goes to the machine. @param {Machine} of */
+function listenToBackends(of) {
+  for (const name of disks.keys()) listenToDisk(of, name);
+  listen(of, network, (frame) => of.netInput(frame));
+}
+
+/** What the machine asks of back ends outside, and sends to them. @param {Machine} from */
+function askBackends(from) {
+  if (network) for (const frame of from.takeFrames()) network.postMessage(frame, [frame.buffer]);
+  if (!disks.size) return;
+  for (const { disk, data, ...question } of from.takeDiskQuestions()) {
+    if (data) disks.get(disk)?.postMessage({ ...question, data }, [data.buffer]);
+    else disks.get(disk)?.postMessage(question);
+  }
 }
 
 /** @param {Machine} of @param {MessagePort} port */
@@ -342,6 +417,7 @@ function sendReplies(from) {
  */
 function settle(of) {
   sendOutput(of);
+  askBackends(of);
   for (const name of of.takeWritten()) emit('file', { name });
   sendReplies(of);
   sendToDebugger(of);
@@ -415,6 +491,8 @@ function turn() {
     }
     if (!settle(machine)) return;
     sendStats();
+    // A disk outside wakes the machine when it answers.
+    if (end.kind === 'waiting' && machine.waitsForDisk) return;
     if (end.kind !== 'halted') {
       schedule();
     } else if (idle === 'wait') {

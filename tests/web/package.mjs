@@ -77,6 +77,34 @@ export async function packageTests({ Tinamou, ConfigError, GoneError, ImageError
     equal(await m.closed, { reason: 'shutdown', message: 'The guest switched itself off.' });
     equal(m.isClosed, true);
   });
+  await it('consoles are objects', async () => {
+    let said = '';
+    let busy = 0;
+    const typed = ['info\r', new TextEncoder().encode('timer 1\r'), null];
+    /** @type {AbortSignal | undefined} */
+    let gone;
+    const console = {
+      /** @param {Uint8Array} data @param {{ signal: AbortSignal }} options */
+      async write(data, { signal }) {
+        gone = signal;
+        equal(busy++, 0);
+        await new Promise((resolve) => setTimeout(resolve));
+        said += new TextDecoder().decode(data);
+        busy--;
+      },
+      read: async () => typed.shift() ?? null,
+    };
+    const m = await make({ consoles: [console] });
+    await m.waitFor('timer 1');
+    await m.waitFor('lab>');
+    for (const end = Date.now() + 10_000; !/endian[^]*timer 1/.test(said) && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (!/little-endian[^]*timer 1/.test(said)) throw new Error(said);
+    equal(typed.length, 0);
+    m.close();
+    equal(gone?.aborted, true);
+    await refused(make({ consoles: [undefined, undefined, undefined, console] }), ConfigError, /serial port 3/);
+    await refused(make({ disks: { hda: { size: 100, read: async () => new Uint8Array() } } }), ConfigError, /multiple of 512/);
+  });
   await it('what cannot be made', async () => {
     await refused(make({ cpu: 'none' }), ConfigError, /CPU model/);
     await refused(make({ memory: 'much' }), ConfigError, /much/);

@@ -30,6 +30,7 @@ suite types types
 if node build-suite.mjs; then
   suite node node run-node.mjs
   suite package node run-package.mjs
+  suite backends node run-backends.mjs
   suite chromium node run-chromium.mjs
   suite embed node run-embed.mjs
   suite firefox node run-firefox.mjs

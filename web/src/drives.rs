@@ -1,6 +1,9 @@
-//! Disk images that the page gave: buffers, and files of the user's computer, which are read piece by piece. What a guest writes stays in memory.
+//! Disk images that the page gave: buffers, files of the user's computer, which are read piece by piece, and disks outside. What a guest
+//! writes stays in memory, unless a disk outside takes it.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use std::rc::Rc;
+
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use tinamou_core::{BlockBackend, BlockError};
 use tinamou_hw::block::qcow2;
 use tinamou_hw::block::raw::{BlockFile, Immediate, MemFile};
@@ -8,6 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::bays::CD_SLOT;
+use crate::remote::{Drive, RemoteDisk};
 
 /// Drives by the option that names them, and their slots on the board.
 pub const DRIVES: [(&str, u32); 8] = [
@@ -49,10 +53,12 @@ pub enum Source {
     Bytes(Vec<u8>),
     /// A file.
     File(JsValue),
+    /// A disk outside.
+    Remote(RemoteDisk),
 }
 
 impl Source {
-    /// A buffer or a file.
+    /// A buffer, a file, or an object with `size` and `writable`.
     pub fn from_js(value: &JsValue) -> Option<Source> {
         if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
             Some(Source::Bytes(bytes.to_vec()))
@@ -61,7 +67,21 @@ impl Source {
         } else if is_file(value) {
             Some(Source::File(value.clone()))
         } else {
-            None
+            let field = |name: &str| Reflect::get(value, &name.into()).ok();
+            let bytes = field("size")?.as_f64().filter(|n| *n >= 0.0)?;
+            Some(Source::Remote(RemoteDisk {
+                bytes: bytes as u64,
+                writable: field("writable")?.is_truthy(),
+                talk: Rc::default(),
+            }))
+        }
+    }
+
+    /// A disk outside, if it is one.
+    pub fn remote(&self) -> Option<RemoteDisk> {
+        match self {
+            Source::Remote(disk) => Some(disk.clone()),
+            _ => None,
         }
     }
 
@@ -70,6 +90,7 @@ impl Source {
         match self {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::File(blob) => UserFile(blob.clone().unchecked_into()).len(),
+            Source::Remote(disk) => disk.bytes,
         }
     }
 
@@ -82,6 +103,8 @@ impl Source {
             Source::File(blob) => {
                 let _ = UserFile(blob.clone().unchecked_into()).read_at(0, &mut head);
             }
+            // Disks outside are asked when the guest asks, not before.
+            Source::Remote(_) => {}
         }
         if head == QCOW2 { "qcow2" } else { "raw" }
     }
@@ -133,6 +156,7 @@ pub fn open(slot: u32, source: Source) -> Result<Box<dyn BlockBackend>, String> 
     let file: Box<dyn BlockFile> = match source {
         Source::Bytes(bytes) => Box::new(MemFile(bytes)),
         Source::File(blob) => Box::new(UserFile::new(blob)),
+        Source::Remote(disk) => return Ok(Box::new(Drive::new(disk, slot == CD_SLOT))),
     };
     let mut alone = |name: &str| Err(BlockError::Unsupported(format!("backing file `{name}`")));
     let image = qcow2::open(file, slot != CD_SLOT, &mut alone).map_err(|e| e.to_string())?;

@@ -4,21 +4,24 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tinamou_control::driven::{self, Chardev, Medium, Open};
 use tinamou_control::setup::Setup;
-use tinamou_control::{Controller, Driven, Host};
-use tinamou_core::BlockBackend;
+use tinamou_control::{Controller, Driven, Host, net};
+use tinamou_core::{BlockBackend, NetBackend};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
 use tinamou_machine::snapshot::Source as StateSource;
 use tinamou_machine::{Accel, Arch, Config, Machine};
+use tinamou_net::Nowhere;
+use tinamou_net::user::{self, User};
 
 use crate::bays::{self, Bays};
 use crate::drives::{DRIVES, Source};
 use crate::error::sentence;
 use crate::incoming::Incoming;
-use crate::options::{INCOMING, Parsed, order};
+use crate::options::{INCOMING, JsNet, Parsed, order};
+use crate::remote::{PortNet, RemoteDisk};
 
 /// Options that are images, which is also what their files are called.
 const IMAGES: [&str; 4] = ["kernel", "initrd", "bios", "dtb"];
@@ -32,6 +35,10 @@ pub struct WebHost {
     pub machine: Option<Machine>,
     /// Its time is counted in instructions.
     pub counted: bool,
+    /// Disks outside, by the name of the image.
+    pub remote: BTreeMap<String, RemoteDisk>,
+    /// The network outside.
+    pub net: Option<PortNet>,
     config: Config,
     /// The state to begin with, if it is read while the machine runs.
     later: Option<Incoming>,
@@ -55,9 +62,17 @@ impl WebHost {
             files,
             drives,
             boot,
+            net,
             ..
         } = parsed;
+        let remote = drives
+            .iter()
+            .filter_map(|(name, source)| Some((name.clone(), source.remote()?)));
+        let remote = remote.collect();
         let setup = ctl.setup_mut();
+        if net != JsNet::User {
+            setup.put("net", "none".into());
+        }
         setup.put("machine", config.machine.as_str().into());
         if !config.cpu.is_empty() {
             setup.put("cpu", config.cpu.as_str().into());
@@ -85,6 +100,8 @@ impl WebHost {
         }
         WebHost {
             machine: None,
+            remote,
+            net: (net == JsNet::Frames).then(PortNet::default),
             counted,
             config,
             later,
@@ -189,6 +206,9 @@ fn file(uri: &str) -> Result<&str, String> {
 impl WebHost {
     /// Something that a drive can hold from now on.
     pub fn put_drive(&mut self, name: String, source: Source) {
+        if let Some(disk) = source.remote() {
+            self.remote.insert(name.clone(), disk);
+        }
         self.media.insert(name, source);
     }
 
@@ -236,6 +256,9 @@ impl Host for WebHost {
         if any {
             // The drives look at their disks on reset.
             machine.reset();
+        }
+        if let Some(net) = &self.net {
+            machine.bus_mut().set_net(0, Some(Box::new(net.clone())));
         }
         self.machine = Some(machine);
         self.counted = setup.get("icount").is_some();
@@ -300,6 +323,21 @@ impl Host for WebHost {
                 "Could not open '{path}': the page gave no such file"
             )),
         }
+    }
+
+    fn net_open(&mut self, with: &Map<String, Value>) -> Result<Box<dyn NetBackend>, String> {
+        let kind = with["type"].as_str().unwrap_or_default();
+        if kind != "user" {
+            return Err(format!(
+                "network backend '{kind}' is not supported in a page"
+            ));
+        }
+        let words = net::pairs(with);
+        let config = user::Config::new(words.iter().copied())?;
+        if !config.forwards.is_empty() {
+            return Err("a page has no ports to forward (hostfwd)".into());
+        }
+        Ok(Box::new(User::new(config, Nowhere)))
     }
 
     fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {

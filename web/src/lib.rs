@@ -7,6 +7,8 @@
 #![cfg(target_arch = "wasm32")]
 
 #[cfg(any(feature = "mips", feature = "x86"))]
+mod backends;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod bays;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod drives;
@@ -27,6 +29,8 @@ mod machine;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod options;
 mod panic;
+#[cfg(any(feature = "mips", feature = "x86"))]
+mod remote;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod screen;
 #[cfg(feature = "user")]

@@ -16,6 +16,9 @@ use crate::{error, options};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
+/** What a drive can hold. `size`: a disk outside, asked by `takeDiskQuestions`. */
+export type DriveSource = ArrayBuffer | Uint8Array | Blob | { size: number; writable: boolean };
+
 /** What `new Machine` takes: `BootConfig` of `www/protocol.js` without what concerns the worker alone. */
 export interface MachineOptions {
   /** May be left out with a snapshot as `incoming`. */
@@ -29,14 +32,16 @@ export interface MachineOptions {
   /** The PC's display adapter's. */
   vgaBios?: ArrayBuffer | Uint8Array;
   /** Disk images, raw or qcow2. Files are read piece by piece, in workers only; what is written stays in memory. */
-  hda?: ArrayBuffer | Uint8Array | Blob;
-  hdb?: ArrayBuffer | Uint8Array | Blob;
-  cdrom?: ArrayBuffer | Uint8Array | Blob;
-  hdd?: ArrayBuffer | Uint8Array | Blob;
-  fda?: ArrayBuffer | Uint8Array | Blob;
-  fdb?: ArrayBuffer | Uint8Array | Blob;
-  virtio0?: ArrayBuffer | Uint8Array | Blob;
-  virtio1?: ArrayBuffer | Uint8Array | Blob;
+  hda?: DriveSource;
+  hdb?: DriveSource;
+  cdrom?: DriveSource;
+  hdd?: DriveSource;
+  fda?: DriveSource;
+  fdb?: DriveSource;
+  virtio0?: DriveSource;
+  virtio1?: DriveSource;
+  /** What the board's network interface leads to: a network of its own without a way out (default), nothing, or frames that are carried by `takeFrames` and `netInput`. */
+  net?: 'user' | 'none' | 'frames';
   /** What the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD. */
   boot?: string;
   append?: string;
@@ -244,7 +249,7 @@ impl Machine {
         self.host.put_file(name, data);
     }
 
-    /// Something that a drive can hold: a buffer, or a file. `x-machine-set` of `cdrom` and the others names it before the machine is made,
+    /// Something that a drive can hold: a buffer, a file, or a disk outside. `x-machine-set` of `cdrom` and the others names it before the machine is made,
     /// `blockdev-change-medium` and its like afterwards.
     ///
     /// # Errors
@@ -253,7 +258,7 @@ impl Machine {
     pub fn put_drive(&mut self, name: String, data: &JsValue) -> Result<(), JsValue> {
         let source = Source::from_js(data);
         let source =
-            source.ok_or_else(|| js_sys::Error::new("a drive holds a buffer or a file"))?;
+            source.ok_or_else(|| js_sys::Error::new("a drive holds a buffer, a file or a disk"))?;
         self.host.put_drive(name, source);
         Ok(())
     }
@@ -363,7 +368,7 @@ fn slice_end(kind: &str, now: (u64, u64), until_ns: Option<u64>) -> JsSliceEnd {
     .unchecked_into()
 }
 
-fn object(fields: &[(&str, JsValue)]) -> JsValue {
+pub(crate) fn object(fields: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in fields {
         // Setting a field of a fresh plain object cannot fail.

@@ -41,7 +41,9 @@ pub enum OptionError {
     #[error("machine options: `{0}` must be an ArrayBuffer or a Uint8Array")]
     Image(&'static str),
     /// A drive that is neither.
-    #[error("machine options: `{0}` must be an ArrayBuffer, a Uint8Array or a Blob")]
+    #[error(
+        "machine options: `{0}` must be an ArrayBuffer, a Uint8Array, a Blob or a disk with a size"
+    )]
     Drive(&'static str),
     /// A boot order with other letters.
     #[error("machine options: `boot` has up to three of the letters a, c, d and n, not `{0}`")]
@@ -65,6 +67,7 @@ struct Options {
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     vga_bios: JsValue,
     boot: Option<String>,
+    net: Option<JsNet>,
     append: Option<String>,
     icount: Option<u32>,
     accel: Option<JsAccel>,
@@ -90,6 +93,8 @@ pub struct Parsed {
     pub later: Option<Incoming>,
     /// The images, by the option that named them, and the state.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What the network interface leads to.
+    pub net: JsNet,
     /// What is in the drives, by the option that named it.
     pub drives: BTreeMap<String, Source>,
     /// What the PC's firmware boots from, as letters.
@@ -116,6 +121,7 @@ const KNOWN: &[&str] = &[
     "virtio0",
     "virtio1",
     "boot",
+    "net",
     "append",
     "icount",
     "accel",
@@ -129,6 +135,19 @@ const KNOWN: &[&str] = &[
 enum JsAccel {
     Jit,
     Interp,
+}
+
+/// What the board's network interface leads to.
+#[derive(Deserialize, Clone, Copy, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum JsNet {
+    /// A network of its own.
+    #[default]
+    User,
+    /// Nothing.
+    None,
+    /// Frames that the page carries.
+    Frames,
 }
 
 /// Reads the options.
@@ -229,6 +248,7 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         preconfig: o.preconfig.unwrap_or(false),
         later,
         files,
+        net: o.net.unwrap_or_default(),
         drives,
         boot: o.boot,
     })

@@ -1,0 +1,121 @@
+// @ts-check
+/**
+ * Back ends that are objects of the page's, under Debian: a disk behind promises, two guests on one network of the page, consoles. Needs
+ * build/guests/mipsel (tests/guests/fetch.sh).
+ */
+
+import { same, test } from './report.mjs';
+
+/** @typedef {typeof import('../../www/tinamou.js')} Package */
+
+/** What the guest needs before its disk or its network is there. */
+const MODULES = {
+  disk: 'cd /devices; for m in ata_piix; do insmod $m.ko; done; cd /',
+  net: 'cd /net; for m in mii pcnet32; do insmod $m.ko; done; cd /; ifconfig eth0 up',
+};
+
+/** The disk's bytes. @param {number} n */
+const byte = (n) => (n * 31 + (n >> 9)) & 255;
+
+/**
+ * @param {Package} pack
+ * @param {{ kernel: Uint8Array, initrd: Uint8Array, sha256: (data: Uint8Array) => string, prefix: string }} files
+ */
+export async function backendTests({ Tinamou, lan }, { kernel, initrd, sha256, prefix }) {
+  /** A machine at its prompt; all begin where the first one was. @param {object} more */
+  const boot = async (more) => {
+    if (saved) return Tinamou.create({ snapshot: saved, disks: { hda: empty }, ...more });
+    const m = await Tinamou.create({ arch: 'mipsel', cpu: '24Kf', memory: 64, kernel, initrd, append: 'console=ttyS0 quiet', ...more });
+    await m.waitFor('guest# ');
+    saved = await m.snapshot();
+    return m;
+  };
+  /** @type {Blob | undefined} */
+  let saved;
+  const empty = { size: 1 << 20, read: async (/** @type {number} */ _, /** @type {number} */ length) => new Uint8Array(length) };
+  /** Runs a command of the guest's; what it printed. @param {Awaited<ReturnType<typeof boot>>} m @param {string} command */
+  const sh = async (m, command) => {
+    await m.type(`${command}; echo DO''NE\n`);
+    const [, text = ''] = await m.waitFor(/\r\n([^]*?)DONE\r/);
+    return text.replaceAll('\r', '');
+  };
+  /** @param {string} name @param {() => Promise<void>} body */
+  const it = (name, body) => test(`${prefix}backends: ${name}`, body);
+
+  await it('a disk behind promises', async () => {
+    const bytes = Uint8Array.from({ length: 1 << 20 }, (_, n) => byte(n));
+    let [asked, broken] = [0, false];
+    /** @type {AbortSignal | undefined} */
+    let gone;
+    const hda = {
+      size: bytes.length,
+      /** @param {number} offset @param {number} length @param {{ signal: AbortSignal }} options */
+      async read(offset, length, { signal }) {
+        gone = signal;
+        asked += length;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (broken) throw new Error('the line is dead');
+        return bytes.slice(offset, offset + length);
+      },
+    };
+    const m = await boot({ disks: { hda } });
+    await sh(m, MODULES.disk);
+    await sh(m, 'while [ ! -b /dev/sda ]; do sleep 0.1; done');
+    if (asked > bytes.length / 2) throw new Error(`${asked} bytes were read before anybody wanted them`);
+    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', sha256(bytes));
+    // What is written stays in the machine.
+    await sh(m, "printf 'hello' | dd of=/dev/sda bs=512 seek=100 conv=notrunc,sync; sync; echo 3 >/proc/sys/vm/drop_caches");
+    const changed = bytes.slice();
+    changed.fill(0, 51200, 51712);
+    changed.set(new TextEncoder().encode('hello'), 51200);
+    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', sha256(changed));
+    broken = true;
+    const failed = await sh(m, 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/sda of=/dev/null bs=64k 2>&1');
+    if (!failed.includes('Input/output error')) throw new Error(failed);
+    m.close();
+    same(String(gone?.aborted), 'true');
+  });
+  await it('a disk that keeps what is written', async () => {
+    const bytes = new Uint8Array(empty.size);
+    let flushed = 0;
+    const hda = {
+      size: bytes.length,
+      read: (/** @type {number} */ offset, /** @type {number} */ length) => bytes.slice(offset, offset + length),
+      async write(/** @type {number} */ offset, /** @type {Uint8Array} */ data) {
+        await Promise.resolve();
+        bytes.set(data, offset);
+      },
+      async flush() {
+        flushed++;
+      },
+    };
+    const m = await boot({ disks: { hda } });
+    await sh(m, MODULES.disk);
+    await sh(m, 'while [ ! -b /dev/sda ]; do sleep 0.1; done; echo kept | dd of=/dev/sda bs=512 seek=3 conv=sync,fsync');
+    same(new TextDecoder().decode(bytes.slice(1536, 1541)), 'kept\n');
+    if (!flushed) throw new Error('nothing was flushed');
+    m.close();
+  });
+  await it('two guests on one network', async () => {
+    const [a, b] = await Promise.all([boot({ net: lan('test') }), boot({ net: lan('test') })]);
+    await sh(a, `${MODULES.net} hw ether 52:54:00:00:00:01; ifconfig eth0 192.168.0.1`);
+    await sh(b, `${MODULES.net} hw ether 52:54:00:00:00:02; ifconfig eth0 192.168.0.2`);
+    const said = await sh(a, 'ping -c 3 192.168.0.2');
+    if (!said.includes('3 packets received')) throw new Error(said);
+    await b.type('nc -l -p 7 >/tmp/got; sha256sum /tmp/got\n');
+    await sh(a, 'sleep 1; seq 1 20000 >/tmp/give; nc 192.168.0.2 7 </tmp/give');
+    const [sum = ''] = await b.waitFor(/[0-9a-f]{64}/);
+    same(sum, (await sh(a, 'sha256sum /tmp/give')).split(' ')[0] ?? '');
+    a.close();
+    b.close();
+  });
+  await it("the machine's own network", async () => {
+    const m = await boot({});
+    await sh(m, MODULES.net);
+    const said = await sh(m, 'udhcpc -i eth0 -n -q -s /bin/lease.sh; cat /tmp/resolv; ping -c 1 10.0.2.2; wget http://10.0.2.2/ 2>&1');
+    for (const part of ['lease of 10.0.2.15', 'dns 10.0.2.3', '1 packets received', 'Connection refused']) {
+      if (!said.includes(part)) throw new Error(`${part}: ${said}`);
+    }
+    m.close();
+  });
+}

@@ -212,9 +212,17 @@ export class TinamouMachine extends EventTarget {
    */
   async insert(device, medium, { signal } = {}) {
     const name = `${device}-${++this.#inserted}`;
-    const disk = isBlockBackend(medium) ? remote(name, medium, this.gone) : null;
-    const data = disk ?? (medium instanceof Blob ? medium : (await bytesOf(medium, { signal, name })).buffer);
-    await this.#guard(this.#machine.client.call('putDrive', { name, data }, disk ? [disk.port] : []), signal);
+    /** @type {Blob | ArrayBuffer | import('./protocol.js').RemoteDisk} */
+    let data;
+    /** @type {Transferable[]} */
+    const transfer = [];
+    if (isBlockBackend(medium)) {
+      data = remote(name, medium, this.gone);
+      transfer.push(data.port);
+    } else {
+      data = medium instanceof Blob ? medium : (await bytesOf(medium, { signal, name })).buffer;
+    }
+    await this.#guard(this.#machine.client.call('putDrive', { name, data }, transfer), signal);
     await this.qmp('blockdev-change-medium', { device, filename: name }, { signal });
   }
 

@@ -11,6 +11,7 @@ import { same, test } from './report.mjs';
 /** What the guest needs before its disk or its network is there. */
 const MODULES = {
   disk: 'cd /devices; for m in ata_piix; do insmod $m.ko; done; cd /',
+  cd: 'cd /devices; for m in ata_piix cdrom sr_mod; do insmod $m.ko; done; cd /; while [ ! -b /dev/sr0 ]; do sleep 0.1; done',
   net: 'cd /net; for m in mii pcnet32; do insmod $m.ko; done; cd /; ifconfig eth0 up',
 };
 
@@ -19,14 +20,20 @@ const byte = (n) => (n * 31 + (n >> 9)) & 255;
 
 /**
  * @param {Package} pack
- * @param {{ kernel: Uint8Array, initrd: Uint8Array, sha256: (data: Uint8Array) => string, prefix: string }} files
+ * @param {{ kernel: Uint8Array, initrd: Uint8Array, url: string, sha256: (data: Uint8Array) => string | Promise<string>, prefix: string }} files
+ * `url` has the kernel, on a server that knows ranges
  */
-export async function backendTests({ Tinamou, lan }, { kernel, initrd, sha256, prefix }) {
-  /** A machine at its prompt; all begin where the first one was. @param {object} more */
-  const boot = async (more) => {
-    if (saved) return Tinamou.create({ snapshot: saved, disks: { hda: empty }, ...more });
+export async function backendTests({ Tinamou, lan, remoteDisk }, { kernel, initrd, url, sha256, prefix }) {
+  /** A machine at its prompt. @param {object} more */
+  const fresh = async (more) => {
     const m = await Tinamou.create({ arch: 'mipsel', cpu: '24Kf', memory: 64, kernel, initrd, append: 'console=ttyS0 quiet', ...more });
     await m.waitFor('guest# ');
+    return m;
+  };
+  /** The same; all begin where the first one was, whose disk has a MiB. @param {object} more */
+  const boot = async (more) => {
+    if (saved) return Tinamou.create({ snapshot: saved, disks: { hda: empty }, ...more });
+    const m = await fresh(more);
     saved = await m.snapshot();
     return m;
   };
@@ -62,13 +69,13 @@ export async function backendTests({ Tinamou, lan }, { kernel, initrd, sha256, p
     await sh(m, MODULES.disk);
     await sh(m, 'while [ ! -b /dev/sda ]; do sleep 0.1; done');
     if (asked > bytes.length / 2) throw new Error(`${asked} bytes were read before anybody wanted them`);
-    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', sha256(bytes));
+    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', await sha256(bytes));
     // What is written stays in the machine.
     await sh(m, "printf 'hello' | dd of=/dev/sda bs=512 seek=100 conv=notrunc,sync; sync; echo 3 >/proc/sys/vm/drop_caches");
     const changed = bytes.slice();
     changed.fill(0, 51200, 51712);
     changed.set(new TextEncoder().encode('hello'), 51200);
-    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', sha256(changed));
+    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', await sha256(changed));
     broken = true;
     const failed = await sh(m, 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/sda of=/dev/null bs=64k 2>&1');
     if (!failed.includes('Input/output error')) throw new Error(failed);
@@ -94,6 +101,27 @@ export async function backendTests({ Tinamou, lan }, { kernel, initrd, sha256, p
     await sh(m, 'while [ ! -b /dev/sda ]; do sleep 0.1; done; echo kept | dd of=/dev/sda bs=512 seek=3 conv=sync,fsync');
     same(new TextDecoder().decode(bytes.slice(1536, 1541)), 'kept\n');
     if (!flushed) throw new Error('nothing was flushed');
+    m.close();
+  });
+  await it('a disk on a server', async () => {
+    const hda = await remoteDisk(url, { pieceBytes: 100_000, pieces: 3 });
+    same(String(hda.size), String(kernel.length - (kernel.length % 512)));
+    const m = await fresh({ disks: { hda } });
+    await sh(m, MODULES.disk);
+    await sh(m, 'while [ ! -b /dev/sda ]; do sleep 0.1; done');
+    same((await sh(m, 'sha256sum </dev/sda')).split(' ')[0] ?? '', await sha256(kernel.slice(0, hda.size)));
+    m.close();
+  });
+  await it('a CD behind promises is put into a running machine', async () => {
+    const m = await boot({});
+    await sh(m, MODULES.cd);
+    for (const text of ['THE-FIRST', 'THE-SECOND']) {
+      const bytes = new Uint8Array(64 << 10);
+      bytes.set(new TextEncoder().encode(`${text}\n`), 40_000);
+      await m.insert('ide1-cd0', { size: bytes.length, read: async (offset, length) => bytes.slice(offset, offset + length) });
+      const said = await sh(m, `grep -c ${text} /dev/sr0`);
+      if (!/^1$/m.test(said)) throw new Error(said);
+    }
     m.close();
   });
   await it('two guests on one network', async () => {

@@ -9,7 +9,7 @@ const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
 const buttons = {
   run: button('run'), step: button('step'), reset: button('reset'), power: button('power'), quit: button('quit'), again: button('again'),
   snapshot: button('snapshot'), paste: button('paste'), cad: button('cad'), keys: button('keys'), mouse: button('mouse'), shot: button('shot'),
-  full: button('full'), edit: button('edit'),
+  full: button('full'), edit: button('edit'), sound: button('sound'),
 };
 const more = element('more', HTMLDetailsElement);
 
@@ -25,10 +25,11 @@ const more = element('more', HTMLDetailsElement);
  * @property {() => void} snapshot
  * @property {ReturnType<typeof import('./screens.js').makeScreens>} screens
  * @property {ReturnType<typeof import('./display.js').makeDisplay>} display
+ * @property {(on: boolean) => Promise<void>} sound
  */
 
 /** @param {Wires} wires */
-export function makeControls({ machine, state, title, strike, step, again, edit, snapshot, screens, display }) {
+export function makeControls({ machine, state, title, strike, step, again, edit, snapshot, screens, display, sound }) {
   /** @param {string} command */
   async function press(command) {
     try {
@@ -60,6 +61,16 @@ export function makeControls({ machine, state, title, strike, step, again, edit,
   });
   element('paste-cancel', HTMLButtonElement).addEventListener('click', () => dialog.close());
 
+  buttons.sound.addEventListener('click', async () => {
+    const on = buttons.sound.getAttribute('aria-pressed') !== 'true';
+    try {
+      await sound(on);
+      buttons.sound.setAttribute('aria-pressed', String(on));
+      buttons.sound.title = on ? 'Silence the loudspeaker' : 'Hear the loudspeaker';
+    } catch {
+      announce('The browser plays no sound.');
+    }
+  });
   buttons.cad.addEventListener('click', () => strike(chord('ControlLeft', 'AltLeft', 'Delete')));
   buttons.keys.addEventListener('click', () => {
     showKeys(buttons.keys.getAttribute('aria-pressed') !== 'true');

@@ -22,6 +22,7 @@ import { makeScreens } from './screens.js';
 import { makeSetup } from './setup-form.js';
 import { makeSnapshots } from './snapshots.js';
 import { driveImages, explained, fetchAll, prepare, takeWorker } from './start.js';
+import { Speaker } from './speaker.js';
 import { showStats } from './status.js';
 import { step } from './step.js';
 import * as store from './store.js';
@@ -88,6 +89,7 @@ function showState(now, text = now) {
   const alive = !['loading', 'off', 'failed'].includes(now);
   const made = alive && now !== 'preconfig';
   controls.show(made, now === 'running');
+  if (now !== 'running') speaker.hush();
   if (!alive && now !== 'loading') screens.wait(null);
 }
 
@@ -116,6 +118,7 @@ const screenKeys = makeScreenKeys(
   },
   () => (screens.current === 'display' ? softKeyboard.focus() : screens.focus()),
 );
+const speaker = new Speaker();
 /** A phone's keyboard needs a field to type into; what arrives there is typed at the display. */
 const softKeyboard = make('textarea', { id: 'soft-keyboard', className: 'visually-hidden', tabIndex: -1, 'aria-label': 'Keyboard', autocapitalize: 'off' });
 screens.displayFrame.append(softKeyboard);
@@ -138,7 +141,7 @@ function strike(strokes) {
 /** Tells the worker whether anybody looks. */
 function watch() {
   const hidden = document.hidden;
-  machine?.client.call('watch', { display: !hidden && screens.current === 'display', background: hidden, errors: log.open }).catch(() => {});
+  machine?.client.call('watch', { display: !hidden && screens.current === 'display', background: hidden, errors: log.open, sound: speaker.on && !hidden }).catch(() => {});
 }
 
 function endMachine() {
@@ -215,6 +218,7 @@ function newMachine(target) {
   };
   made.client.on('output', ({ port, data }) => screens.write(port, data));
   made.client.on('display', display.draw);
+  made.client.on('sounds', ({ sounds }) => machine === made && state === 'running' && speaker.play(sounds));
   made.client.on('guestErrors', (event) => log.add(event));
   made.client.on('stats', (stats) => {
     heardAt = performance.now();
@@ -325,8 +329,15 @@ const controls = makeControls({
   },
   screens,
   display,
+  sound: async (on) => {
+    await (on ? speaker.start() : speaker.stop());
+    watch();
+  },
 });
-document.addEventListener('visibilitychange', watch);
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) speaker.hush();
+  watch();
+});
 
 // ---- from view to view ----
 

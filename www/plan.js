@@ -7,7 +7,8 @@
 /** @typedef {import('./guests.js').Guest} Guest */
 /** @typedef {{ name: string, url?: string, blob?: Blob }} Source a file: fetched, or given by the user */
 /** @typedef {import('./protocol.js').BootConfig['target']} Target */
-/** @typedef {string | number | boolean | { driver: string }[]} Value of an option */
+/** @typedef {{ driver: string } & Record<string, string>} Card what `device_add` is told of it */
+/** @typedef {string | number | boolean | Card[]} Value of an option */
 /**
  * @typedef {object} Plan
  * @property {string} title
@@ -71,6 +72,22 @@ export const sizeText = (n) => (n % MIB ? `${n / 1024}k` : n % (1024 * MIB) ? `$
 /** @param {string} word */
 const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
+/** A card as `-device` has it. @param {Card} card */
+const cardText = ({ driver, ...properties }) => [driver, ...Object.entries(properties).map(([name, value]) => `${name}=${value}`)].join(',');
+
+/** Cards of a text that has each as `-device` has it, with commas between. @param {string} text */
+function cardsOf(text) {
+  /** @type {Card[]} */
+  const cards = [];
+  for (const part of text.split(',').filter(Boolean)) {
+    const [, name, value] = /^([\w-]+)=(.*)$/.exec(part) ?? [];
+    const last = cards.at(-1);
+    if (name === undefined || value === undefined) cards.push({ driver: part });
+    else if (last && name !== 'driver') last[name] = value;
+  }
+  return cards;
+}
+
 /** The same machine on a command line. @param {Plan} plan */
 export function commandLine({ target, options, files, boot, paused }) {
   const words = ['tinamou', `system-${target}`];
@@ -84,7 +101,7 @@ export function commandLine({ target, options, files, boot, paused }) {
   if (rtc !== undefined) words.push('-rtc', `base=${new Date(Number(rtc) * 1000).toISOString().slice(0, 19)}`);
   if (nic === false) words.push('-net', 'none');
   if (vga === false) words.push('-vga', 'none');
-  if (Array.isArray(devices)) for (const { driver } of devices) words.push('-device', driver);
+  if (Array.isArray(devices)) for (const card of devices) words.push('-device', cardText(card));
   for (const name of ['bios', 'kernel', 'initrd']) if (files[name]) words.push(`-${name}`, files[name].name);
   if (append) words.push('-append', String(append));
   if (files.dtb) words.push('-dtb', files.dtb.name);
@@ -110,7 +127,7 @@ export function query({ guest, target, options, boot, paused }, from) {
   else q.set('target', target);
   for (const [name, value] of Object.entries(options)) {
     if (from?.options[name] === value) continue;
-    if (Array.isArray(value)) q.set(name, value.map((card) => card.driver).join(','));
+    if (Array.isArray(value)) q.set(name, value.map(cardText).join(','));
     else q.set(name, name === 'm' ? sizeText(Number(value)) : String(value));
   }
   if (boot && boot !== from?.boot) q.set('boot', boot);
@@ -131,8 +148,8 @@ export function changed(plan, q) {
   const m = size(q.get('m') ?? '');
   if (m) options.m = m;
   for (const name of ['nic', 'vga']) if (q.has(name)) options[name] = q.get(name) !== 'false';
-  const cards = (q.get('devices') ?? '').split(',').filter(Boolean);
-  if (cards.length) options.devices = cards.map((driver) => ({ driver }));
+  const cards = cardsOf(q.get('devices') ?? '');
+  if (cards.length) options.devices = cards;
   return { ...plan, options, boot: q.get('boot') ?? plan.boot, paused: q.has('paused') || plan.paused };
 }
 

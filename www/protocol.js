@@ -75,7 +75,8 @@
  * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
  * @property {{ in: { code: number, down: boolean }, out: void }} key a key goes down or up: its number of `send-key`
  * @property {{ in: { dx: number, dy: number, dz: number, buttons: number }, out: void }} mouse it moves by so much; buttons 1 left, 2 right, 4 middle
- * @property {{ in: { display: boolean, background: boolean, errors?: boolean }, out: void }} watch whether pictures are wanted, whether nobody looks at the page, and whether guest errors are wanted
+ * @property {{ in: { display: boolean, background: boolean, errors?: boolean, sound?: boolean }, out: void }} watch whether pictures are wanted, whether nobody looks at
+ * the page, whether guest errors are wanted, and whether somebody listens
  * @property {{ in: { name: string, data: Blob | ArrayBuffer | RemoteDisk }, out: void }} putDrive something that a drive can hold: `x-machine-set` names it before the machine is made, `blockdev-change-medium` afterwards
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
@@ -138,6 +139,8 @@
  * @property {{ port: number, data: Uint8Array }} output bytes a serial port sent
  * @property {Picture} display rows that changed
  * @property {{ lines: string[] }} guestErrors what the guest did that its hardware's manuals forbid
+ * @property {{ sounds: number[] }} sounds what the loudspeaker got: in turn the virtual time in nanoseconds, and the frequency of a square wave in hertz, 0 for
+ * silence
  * @property {Stats} stats a few times a second while running
  * @property {{ name: string }} file a QMP command (`migrate`, `memsave`, …) wrote a file; it waits for `takeFile`
  * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine is gone

@@ -3,40 +3,74 @@
 
 import { make } from './dom.js';
 
+/** @typedef {import('./plan.js').Card} Card */
+
 /** Cards that need nothing else of the machine's. */
 const CARDS = /** @type {[string, string][]} */ ([
   ['e1000', 'Intel 82540EM network'], ['rtl8139', 'Realtek 8139 network'], ['ne2k_pci', 'NE2000 network'], ['pcnet', 'AMD PCnet network'],
   ['virtio-net-pci', 'virtio network'], ['virtio-rng-pci', 'virtio entropy'], ['virtio-balloon-pci', 'virtio memory balloon'],
+  ['i6300esb', 'Intel 6300ESB watchdog'], ['pvpanic-pci', 'Panic notifier'],
+]);
+const NETWORKS = ['e1000', 'rtl8139', 'ne2k_pci', 'pcnet', 'virtio-net-pci'];
+
+/** Properties of QMP's `device_add`: names for people, what they look like, and what is chosen without them. */
+const PROPERTIES = /** @type {{ name: string, title: string, looks: RegExp, wrong: string, usual: string, of?: string[] }[]} */ ([
+  { name: 'id', title: 'Name (id)', looks: /^[a-zA-Z][\w.-]*$/, wrong: 'A name has letters, digits and -._ alone.', usual: 'none' },
+  { name: 'addr', title: 'Slot (addr)', looks: /^(0x)?[0-9a-f]{1,2}(\.0)?$/i, wrong: 'A slot is a hexadecimal number up to 1f.', usual: 'the first that is free' },
+  { name: 'mac', title: 'Address (mac)', looks: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, wrong: 'An address has six pairs of hexadecimal digits with colons between.', usual: '52:54:00:12:34:…',
+    of: NETWORKS },
 ]);
 
 /**
- * A list of cards that grows and shrinks.
+ * A list of cards that grows and shrinks, each with its properties.
  * @param {{ id: string, name: string, 'aria-describedby': string }} described
- * @param {{ driver: string }[]} cards
- * @param {(cards: { driver: string }[]) => void} changed
+ * @param {Card[]} cards
+ * @param {(cards: Card[]) => void} changed
+ * @param {(why: string) => void} complain
  */
-export function cardList(described, cards, changed) {
+export function cardList(described, cards, changed, complain) {
   const list = make('ul', { className: 'cards-chosen' });
   const add = make('select', described, new Option('Add a card…', ''), ...CARDS.map(([driver, title]) => new Option(`${title} (${driver})`, driver)));
+  /** @param {Card} card @param {number} n */
+  const row = (card, n) => {
+    const title = CARDS.find(([d]) => d === card.driver)?.[1] ?? card.driver;
+    const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Remove', 'aria-label': `Remove ${title}`, onclick: () => put(cards.filter((_, m) => m !== n), add) });
+    /** @type {Record<string, string>} */
+    const given = card;
+    const fields = PROPERTIES.filter(({ of }) => of?.includes(card.driver) ?? true).map(({ name, title: label, looks, wrong, usual }) => {
+      const id = `${described.id}-${n}-${name}`;
+      const input = make('input', { id, type: 'text', value: given[name] ?? '', placeholder: usual, spellcheck: false });
+      input.addEventListener('change', () => {
+        const value = input.value.trim();
+        if (value && !looks.test(value)) return complain(wrong);
+        /** @type {Card} */
+        const next = { ...cards[n], driver: card.driver };
+        if (value) next[name] = value;
+        else delete next[name];
+        put(cards.map((c, m) => (m === n ? next : c)));
+      });
+      return make('div', { className: 'property' }, make('label', { htmlFor: id }, label), input);
+    });
+    return make('li', {}, title, ' ', remove, make('details', { open: Object.keys(card).length > 1 }, make('summary', {}, 'Properties'), ...fields));
+  };
   const show = () => {
-    list.replaceChildren(...cards.map(({ driver }, n) => {
-      const title = CARDS.find(([d]) => d === driver)?.[1] ?? driver;
-      const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Remove', 'aria-label': `Remove ${title}`, onclick: () => put(cards.filter((_, m) => m !== n)) });
-      return make('li', {}, title, ' ', remove);
-    }));
+    list.replaceChildren(...cards.map(row));
     list.hidden = !cards.length;
   };
-  /** @param {{ driver: string }[]} next */
-  const put = (next) => {
+  /** @param {Card[]} next @param {HTMLElement} [focus] what is used next; without it the fields stay as they are */
+  const put = (next, focus) => {
     cards = next;
-    show();
+    complain('');
+    if (focus) {
+      show();
+      focus.focus();
+    }
     changed(cards);
-    add.focus();
   };
   add.addEventListener('change', () => {
     const driver = add.value;
     add.value = '';
-    if (driver) put([...cards, { driver }]);
+    if (driver) put([...cards, { driver }], add);
   });
   show();
   return [list, add];

@@ -96,7 +96,7 @@ export function makeSetup(guests, page) {
       box.addEventListener('change', () => set(name, box.checked, note));
       control = [box];
     } else if (kind === 'devices') {
-      control = cardList(described, value ?? [], (cards) => set(name, cards.length ? cards : null, note));
+      control = cardList(described, value ?? [], (cards) => set(name, cards.length ? cards : null, note), (why) => (note.textContent = why));
     } else if (name === 'rtc') {
       control = dateInput(described, value, (seconds) => set(name, seconds, note));
     } else if (kind === 'file') {

@@ -65,6 +65,8 @@ let turnPosted = false;
 let inBackground = false;
 /** Guest errors are wanted. */
 let logging = false;
+/** What the loudspeaker gets is wanted. */
+let listening = false;
 /** @type {ReturnType<typeof setInterval> | null} */
 let drawing = null;
 /** Virtual time of the last drawing; null before the first. @type {number | null} */
@@ -172,8 +174,10 @@ const emit = serve(/** @type {any} */ (self), {
     to.mouse(dx, dy, dz, buttons);
     schedule();
   },
-  watch({ display, background, errors = false }) {
+  watch({ display, background, errors = false, sound = false }) {
     watch(display);
+    listening = sound;
+    machine?.listen(sound);
     logging = errors;
     machine?.logGuestErrors(errors);
     inBackground = background;
@@ -547,6 +551,8 @@ function wake() {
 
 /** @param {Machine} from */
 function sendOutput(from) {
+  const sounds = listening ? from.takeSounds() : [];
+  if (sounds.length) emit('sounds', { sounds: Array.from(sounds) });
   for (let port = 0; port < SERIAL_PORTS; port++) {
     const data = from.takeSerialOutput(port);
     if (data.length) emit('output', { port, data }, [data.buffer]);

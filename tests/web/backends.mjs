@@ -44,6 +44,8 @@ export async function backendTests({ Tinamou, lan, remoteDisk }, { kernel, initr
   const sh = async (m, command) => {
     await m.type(`${command}; echo DO''NE\n`);
     const [, text = ''] = await m.waitFor(/\r\n([^]*?)DONE\r/);
+    // What is typed before the shell asks for it is echoed twice.
+    await m.waitFor('guest# ');
     return text.replaceAll('\r', '');
   };
   /** @param {string} name @param {() => Promise<void>} body */

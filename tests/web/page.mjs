@@ -130,6 +130,16 @@ export async function pageTests(browser, only = '') {
       await page.getByLabel('PCI cards').selectOption('rtl8139');
       await says('-device rtl8139');
       await page.getByLabel('PCI cards').selectOption('virtio-rng-pci');
+      const properties = page.locator('.cards-chosen li', { hasText: 'Realtek' });
+      await properties.getByText('Properties').click();
+      await properties.getByLabel('Address (mac)').fill('52:54:00:00');
+      await properties.getByLabel('Address (mac)').blur();
+      await page.locator('#setup-devices-note').getByText('six pairs').waitFor();
+      await properties.getByLabel('Address (mac)').fill('52:54:00:00:00:07');
+      await properties.getByLabel('Slot (addr)').fill('0x9');
+      await properties.getByLabel('Slot (addr)').blur();
+      await says('-device rtl8139,mac=52:54:00:00:00:07,addr=0x9 -device virtio-rng-pci');
+      await page.getByRole('button', { name: 'Copy link' }).waitFor();
       await page.getByRole('button', { name: 'Remove Realtek' }).click();
       await page.getByLabel('Boot order').fill('dc');
       await page.getByLabel('Boot order').blur();
@@ -334,6 +344,37 @@ export async function pageTests(browser, only = '') {
     },
     { at: '?guest=seabios', hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } },
   );
+  await onPage('the loudspeaker is heard after a click, and can be silenced', async (page) => {
+    const sound = page.getByRole('button', { name: 'Sound' });
+    same(String(await sound.getAttribute('aria-pressed')), 'false');
+    /** Frequencies and volumes that the browser was told. */
+    const told = () => page.evaluate(() => /** @type {any} */ (window).told);
+    await page.evaluate(() => {
+      const told = /** @type {number[]} */ (/** @type {any} */ (window).told = []);
+      const original = AudioParam.prototype.setValueAtTime;
+      AudioParam.prototype.setValueAtTime = function (value, at) {
+        told.push(value);
+        return original.call(this, value, at);
+      };
+    });
+    await page.keyboard.type('beep\r');
+    await shows(page, 'you typed: beep');
+    same(JSON.stringify(await told()), '[]');
+    await sound.click();
+    same(String(await sound.getAttribute('aria-pressed')), 'true');
+    await page.locator('#console').click();
+    await page.keyboard.type('beep\r');
+    await page.waitForFunction(() => /** @type {any} */ (window).told.length >= 3);
+    const [hertz, loud, silent] = await told();
+    same(`${hertz} ${loud > 0} ${silent}`, '1000 true 0');
+    await sound.click();
+    same(String(await sound.getAttribute('aria-pressed')), 'false');
+    await page.evaluate(() => (/** @type {any} */ (window).told.length = 0));
+    await page.locator('#console').click();
+    await page.keyboard.type('beep\r');
+    await page.waitForFunction(() => (document.querySelector('.xterm-rows')?.textContent ?? '').match(/you typed: beep/g)?.length === 3);
+    same(JSON.stringify(await told()), '[]');
+  });
   await onPage('the log of guest errors', async (page) => {
     await page.locator('#tool-log').click();
     await page.locator('#log-lines').getByText('a write to nowhere').first().waitFor();

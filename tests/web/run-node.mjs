@@ -13,6 +13,7 @@ import { Machine, make, Program } from './node.mjs';
 import { programTests } from './programs.mjs';
 import { bindingTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
+import { soundTests } from './sound.mjs';
 import { splitTests } from './split.mjs';
 import { runSuite } from './suite.js';
 
@@ -70,6 +71,7 @@ await test('QMP console: lines and completion', () => {
 
 // Before anything else has brought the second parts.
 await splitTests();
+await soundTests();
 
 // Engine suite.
 const suite = await import(/** @type {any} */ (`${ROOT}/build/web-suite/tinamou_web_suite.js`));

@@ -33,6 +33,8 @@ mod panic;
 mod remote;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod screen;
+#[cfg(any(feature = "mips", feature = "x86"))]
+mod sound;
 #[cfg(feature = "user")]
 mod user;
 

@@ -231,6 +231,19 @@ pub struct Frame {
     pub dirty: (u32, u32),
 }
 
+/// What a loudspeaker is given, until the next one.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Sound {
+    /// A level that stays: nothing is heard.
+    #[default]
+    Still,
+    /// A square wave.
+    Square {
+        /// Its frequency in thousandths of a hertz.
+        millihertz: u64,
+    },
+}
+
 /// What a device may do during a call.
 pub trait DevCx {
     /// Virtual time.
@@ -273,6 +286,9 @@ pub trait DevCx {
 
     /// Tells whoever watches the machine.
     fn tell(&mut self, _news: News) {}
+
+    /// Gives the board's loudspeaker something else. The same again is nothing new.
+    fn sound(&mut self, _sound: Sound) {}
 
     /// Sends bytes to a console port.
     fn console_out(&mut self, port: u32, bytes: &[u8]);

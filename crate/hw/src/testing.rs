@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tinamou_core::{
     BlockBackend, BlockId, BlockRequest, DevCx, Device, Gpa, Input, IsaDma, Loader, MachineRequest,
-    News, Ns, RequestId, Saver,
+    News, Ns, RequestId, Saver, Sound,
 };
 
 /// The surroundings: memory of 1 MiB at 0, recorded pins, timers and requests.
@@ -25,6 +25,9 @@ pub struct TestCx {
     pub disks: Vec<Option<Box<dyn BlockBackend>>>,
     pub pending: Vec<(u32, RequestId, Ns)>,
     pub frames: Vec<Vec<u8>>,
+    /// What the loudspeaker got, without repetitions.
+    pub sounds: Vec<Sound>,
+    sound: Sound,
     pub errors: Vec<String>,
     pub remaps: u32,
     pub pci: BTreeMap<(u8, u8), u32>,
@@ -44,6 +47,11 @@ impl DevCx for TestCx {
     }
     fn cpu(&self) -> u32 {
         self.cpu
+    }
+    fn sound(&mut self, sound: Sound) {
+        if std::mem::replace(&mut self.sound, sound) != sound {
+            self.sounds.push(sound);
+        }
     }
     fn set_irq(&mut self, pin: u32, level: bool) {
         if (self.levels >> pin & 1 != 0) != level {

@@ -21,6 +21,7 @@ mod inspect;
 mod map;
 mod net;
 mod plug;
+mod speaker;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use map::{FlatRange, Target};
 use net::Net;
 pub(crate) use plug::Vacant;
 pub use plug::{Card, Place, PlugError};
+use speaker::Speaker;
 
 /// The arena as the bus sees it. Offsets are arena offsets.
 pub trait Ram {
@@ -158,6 +160,7 @@ pub struct Bus {
     /// What follows from failed reads and writes, by disk slot.
     error_actions: Vec<[ErrorAction; 2]>,
     news: Vec<News>,
+    speaker: Speaker,
     guest_errors: Vec<String>,
     log_guest_errors: bool,
     attention: bool,
@@ -233,6 +236,7 @@ impl Bus {
             images: Vec::new(),
             error_actions: vec![[ErrorAction::Report; 2]; board.disks as usize],
             news: Vec::new(),
+            speaker: Speaker::default(),
             guest_errors: Vec::new(),
             log_guest_errors: false,
             attention: false,
@@ -813,6 +817,7 @@ impl Bus {
         self.irq_queue.clear();
         self.request = None;
         self.forget_nets();
+        self.forget_sound();
         self.attention = true;
         self.rebuild_map();
         // Softmmu entries and code from before the load are void even if the map is the same.

@@ -5,7 +5,9 @@
 //! instruction counts have the same [`Machine::state_hash`] on every host and in every tier.
 
 use tinamou_arena::{Arena, ArenaFull};
-use tinamou_core::{BusError, Gpa, LoadError, Loader, MachineRequest, Ns, PhysBus, RamPage, Saver};
+use tinamou_core::{
+    BusError, Gpa, LoadError, Loader, MachineRequest, Ns, PhysBus, RamPage, Saver, Sound,
+};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::{Platform, SliceEnd as VcpuEnd, Tuning, Vcpu};
 
@@ -475,6 +477,16 @@ impl Machine {
     /// What the guest sent since the last call.
     pub fn take_serial_output(&mut self, port: u32) -> Vec<u8> {
         self.bus.take_console_output(port)
+    }
+
+    /// Whether the host listens to the board's loudspeaker.
+    pub fn listen(&mut self, on: bool) {
+        self.bus.listen(on);
+    }
+
+    /// What the loudspeaker got since the last call, and at which virtual time.
+    pub fn take_sounds(&mut self) -> Vec<(Ns, Sound)> {
+        self.bus.take_sounds()
     }
 
     /// Guest errors since the last call.

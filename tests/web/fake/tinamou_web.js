@@ -91,6 +91,20 @@ export class Machine {
 
   #logging = false;
 
+  #listening = false;
+  /** @type {number[]} */
+  #sounds = [];
+
+  /** @param {boolean} on */
+  listen(on) {
+    this.#listening = on;
+    this.#sounds = [];
+  }
+
+  takeSounds() {
+    return this.#sounds.splice(0);
+  }
+
   /** @param {boolean} on */
   logGuestErrors(on) {
     this.#logging = on;
@@ -256,6 +270,7 @@ export class Machine {
         continue;
       }
       this.#send(`\r\nyou typed: ${this.#line}\r\nlab> `);
+      if (this.#line === 'beep' && this.#listening) this.#sounds.push(this.#insns * 10, 1000, this.#insns * 10 + 1e8, 0);
       if (this.#line === 'fail') this.#next = 'fail';
       if (this.#line === 'off') this.#next = 'shutdown';
       this.#line = '';

@@ -2,9 +2,10 @@
 //! control").
 //!
 //! Modelled: all six modes, latches, read-back, byte order modes, BCD. The outputs are functions of the time since the last
-//! load; only counter 0's output is a pin. Not modelled: the one-clock delay between a write and its loading.
+//! load; only counter 0's output is a pin. Counter 2's square waves reach the loudspeaker while port 61h lets them. Not modelled: the one-clock
+//! delay between a write and its loading, and what programs make of the loudspeaker with single pulses (modes 0 and 1, port 61h's bit 1 alone).
 
-use tinamou_core::{DevCx, Device, LoadError, Loader, Ns, Saver};
+use tinamou_core::{DevCx, Device, LoadError, Loader, Ns, Saver, Sound};
 
 /// The input clock.
 pub const PIT_HZ: u64 = 1_193_182;
@@ -77,6 +78,16 @@ impl Counter {
             2 => t % n != n - 1,
             3 => t % n < n.div_ceil(2),
             _ => t != n,
+        }
+    }
+
+    /// What a loudspeaker makes of the output.
+    fn sound(&self) -> Sound {
+        match self.mode {
+            2 | 3 if self.running() && self.count > 1 => Sound::Square {
+                millihertz: PIT_HZ * 1000 / u64::from(self.count),
+            },
+            _ => Sound::Still,
         }
     }
 
@@ -235,6 +246,10 @@ impl I8254 {
         let now = cx.now();
         cx.set_irq(0, self.counters[0].out(now) && !self.replaced);
         cx.set_timer(0, self.counters[0].next_edge(now));
+        cx.sound(match self.speaker & 2 {
+            0 => Sound::Still,
+            _ => self.counters[2].sound(),
+        });
     }
 
     fn read_back(&mut self, v: u8, now: Ns) {
@@ -267,6 +282,7 @@ impl Device for I8254 {
         }
         cx.set_irq(0, false);
         cx.set_timer(0, None);
+        cx.sound(Sound::Still);
     }
 
     fn read(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, _size: u32) -> u64 {
@@ -377,6 +393,25 @@ mod tests {
             b.settle(Ns(100_000));
             b.save_and_load();
             assert_eq!(b.read(1, 0, 1) & 0x21, 0x21);
+        });
+    }
+
+    #[test]
+    fn loudspeaker() {
+        bench().twice(|b| {
+            b.cx.sounds.clear();
+            b.write(0, 3, 1, 0xb6); // counter 2, mode 3
+            b.write(0, 2, 1, 0xa9);
+            b.write(0, 2, 1, 0x04);
+            b.write(1, 0, 1, 2);
+            b.write(1, 0, 1, 1);
+            assert_eq!(b.cx.sounds, [], "gate and data");
+            b.write(1, 0, 1, 3);
+            b.write(0, 2, 1, 0x52);
+            b.write(0, 2, 1, 0x09); // 2386
+            b.write(1, 0, 1, 0);
+            let tone = |millihertz| Sound::Square { millihertz };
+            assert_eq!(b.cx.sounds, [tone(1_000_152), tone(500_076), Sound::Still]);
         });
     }
 

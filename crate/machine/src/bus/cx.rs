@@ -3,7 +3,7 @@
 use core::fmt;
 
 use tinamou_core::{
-    BlockId, BlockRequest, DevCx, Gpa, IsaDma, MachineRequest, News, Ns, RequestId,
+    BlockId, BlockRequest, DevCx, Gpa, IsaDma, MachineRequest, News, Ns, RequestId, Sound,
 };
 
 use super::Bus;
@@ -80,6 +80,11 @@ impl DevCx for Cx<'_> {
 
     fn tell(&mut self, news: News) {
         self.bus.tell(news);
+    }
+
+    fn sound(&mut self, sound: Sound) {
+        let now = self.bus.now;
+        self.bus.speaker.put(now, sound);
     }
 
     fn console_out(&mut self, port: u32, bytes: &[u8]) {

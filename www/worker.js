@@ -126,6 +126,7 @@ const emit = serve(/** @type {any} */ (self), {
     idle = whenIdle ?? 'wait';
     sliceInsns = FIRST_INSNS;
     busyMs = longestSliceMs = 0;
+    listening = false;
     const made = machine;
     bringMemory(made, config.incoming);
     listenToBackends(made);
@@ -176,8 +177,8 @@ const emit = serve(/** @type {any} */ (self), {
   },
   watch({ display, background, errors = false, sound = false }) {
     watch(display);
+    if (sound !== listening) machine?.listen(sound);
     listening = sound;
-    machine?.listen(sound);
     logging = errors;
     machine?.logGuestErrors(errors);
     inBackground = background;

@@ -7,19 +7,18 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use tinamou_control::driven::{self, Chardev, Medium, Open};
 use tinamou_control::setup::Setup;
-use tinamou_control::{Controller, Driven, Host, net};
+use tinamou_control::{Controller, Driven, Host};
 use tinamou_core::{BlockBackend, NetBackend};
 use tinamou_jit::engine::Engine;
 use tinamou_jit::engine::web::WebEngine;
 use tinamou_machine::snapshot::Source as StateSource;
 use tinamou_machine::{Accel, Arch, Config, Machine};
-use tinamou_net::Nowhere;
-use tinamou_net::user::{self, User};
 
 use crate::bays::{self, Bays};
 use crate::drives::{DRIVES, Source};
 use crate::error::sentence;
 use crate::incoming::Incoming;
+use crate::network;
 use crate::options::{INCOMING, JsNet, Parsed, order};
 use crate::remote::{PortNet, RemoteDisk};
 
@@ -326,18 +325,7 @@ impl Host for WebHost {
     }
 
     fn net_open(&mut self, with: &Map<String, Value>) -> Result<Box<dyn NetBackend>, String> {
-        let kind = with["type"].as_str().unwrap_or_default();
-        if kind != "user" {
-            return Err(format!(
-                "network backend '{kind}' is not supported in a page"
-            ));
-        }
-        let words = net::pairs(with);
-        let config = user::Config::new(words.iter().copied())?;
-        if !config.forwards.is_empty() {
-            return Err("a page has no ports to forward (hostfwd)".into());
-        }
-        Ok(Box::new(User::new(config, Nowhere)))
+        network::open(with)
     }
 
     fn write_file(&mut self, path: &str, data: &[u8]) -> Result<(), String> {

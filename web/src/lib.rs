@@ -27,6 +27,8 @@ mod log;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod machine;
 #[cfg(any(feature = "mips", feature = "x86"))]
+mod network;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod options;
 mod panic;
 #[cfg(any(feature = "mips", feature = "x86"))]

@@ -7,11 +7,11 @@
 const COLD = [
   // Control: everything but a session's start, `query-status` and what a page asks for while it makes a machine.
   /tinamou_control::(hmp|gdb|snapshots|objects|ringbuf|schema::(introspect|reference|typescript|docs))/,
-  /tinamou_control::qmp::(qom|block|machine|debug|chardev|plug(?!.*clear_cards)|nodes|migration|dump|memory|screen|input(?!::\{)|objects|net|human|keys)\b/,
+  /tinamou_control::qmp::(qom|block|machine|debug|chardev|plug(?!.*clear_cards)|nodes|migration|dump|memory|screen|input(?!::\{)|objects|net(?!.*::attach)|human|keys)\b/,
   /tinamou_control::qmp::protocol::schema/,
   /machine_gdb|labrun_|^assemble|tinamou_web::(gdb|lab)|tinamou_lab::|serde_json::de::/,
   // States of machines.
-  /(Device|Driven|Stored|VirtioDevice|Guest|VirtioPci\S*|Machine)>?::(load|save|restore|stored?|load_state|save_state|rewind|snapshot)\b/,
+  /(Device|Driven|Stored|VirtioDevice|Guest|VirtioPci\S*|Machine)>?::(load|save|info|restore|stored?|load_state|save_state|rewind|snapshot)\b/,
   /tinamou_machine::(snapshot::(?!Identity)|history|inspect|debug)/,
   /tinamou_x86::state::|(Mips|X86)>::(save|load)\b/,
   /miniz_oxide|flate2|lz4_flex|image::gunzip/,
@@ -23,8 +23,20 @@ const COLD = [
   /serde_json::(value::Value as core::fmt|number::Number as serde)|serde_core::ser::Serialize for serde_json/,
   // Images of their own formats, and cards that a board has when asked for.
   /block::(qcow2|overlay)/,
+  // The network behind the card, which guests find when they look for one; back ends outside.
+  /tinamou_net::|tinamou_web::(network::make|remote)|machine_(takeDiskQuestions|answerDisk|netInput|takeFrames|takeSounds|listen)/,
+  // Cards that are asked for, media that are changed, code that is dropped.
+  /tinamou_control::(cards|migration(?!.*::work))\b|WebHost as tinamou_control::driven::Host>::(insert|add_drive|remove|look)\b|machine_(putDrive|putFile|takeFile|bringMemory|stateHash|gdb\w*)\b/,
+  /tinamou_jit::(regions::Regions|blocks::Blocks)::clear\b|WebEngine as [\w:]+Engine>::retire/,
+  // Words for errors.
+  /^(?!<[iu]\d+ ).* as core(\[\w+\])?::fmt::(Debug|Display)>::fmt|escape_debug|slice_error_fail|core(\[\w+\])?::net::|serde_json::(read|error)::|value::de::<impl/,
+  // Floating point that is not the host's: programs have it, kernels have not.
+  /tinamou_softfloat::|tinamou_mips::fpu::soft/,
+  // Going on from a saved state.
+  /Machine as tinamou_control::driven::Driven>::load_from|tinamou_web::incoming/,
   /tinamou_hw::virtio::(?!pci::VirtioPci<\S+>::new)/,
-  /tinamou_hw::net::(?!pcnet).*::(write|write_sized|write_register|read|read_register|receive|transmit|send|load|save)\b/,
+  /tinamou_hw::net::.*::(input|receive)\b/,
+  /tinamou_hw::net::(?!pcnet).*::(reset|write|write_sized|write_register|read|read_register|receive|transmit|send|load|save)\b/,
   /tinamou_x86::fpu::(transcendental|crypto)|tinamou_x86::mmu::.*::leaves|tinamou_hw::isa::ps2::Mouse/,
   /(Machine|MachineError) as [\w:]+(Driven>::(plug|unplug|show_block)|Display>::fmt)|tinamou_web::error::sentence|Setup::set\b/,
 ];

@@ -92,7 +92,7 @@ const LINKED = '    wasm = instance.exports;\n';
 /** Takes what no guest needs to boot out of a bundle, into a file of its own. @param {string} bundle */
 function divide(bundle) {
   const wasm = wasmOf(bundle);
-  const { first, rest, moved } = split(fs.readFileSync(wasm), cold, places(fs.readFileSync(mapOf(bundle), 'utf8'), coldData));
+  const { first, rest, moved } = split(fs.readFileSync(wasm), (name) => cold(name, bundle), places(fs.readFileSync(mapOf(bundle), 'utf8'), coldData));
   fs.writeFileSync(wasm, first);
   fs.writeFileSync(wasmOf(bundle, 'rest'), rest);
   // For who asks what called for the rest: `tests/web/split.mjs`.

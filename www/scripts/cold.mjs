@@ -29,17 +29,20 @@ const COLD = [
   /tinamou_control::(cards|migration(?!.*::work))\b|WebHost as tinamou_control::driven::Host>::(insert|add_drive|remove|look)\b|machine_(putDrive|putFile|takeFile|bringMemory|stateHash|gdb\w*)\b/,
   /tinamou_jit::(regions::Regions|blocks::Blocks)::clear\b|WebEngine as [\w:]+Engine>::retire/,
   // Words for errors.
-  /^(?!<[iu]\d+ ).* as core(\[\w+\])?::fmt::(Debug|Display)>::fmt|escape_debug|slice_error_fail|core(\[\w+\])?::net::|serde_json::(read|error)::|value::de::<impl/,
-  // Floating point that is not the host's: programs have it, kernels have not.
-  /tinamou_softfloat::|tinamou_mips::fpu::soft/,
+  / as core(\[\w+\])?::fmt::Debug>::fmt|<(serde|tinamou)\S* as core(\[\w+\])?::fmt::Display>::fmt|escape_debug|slice_error_fail|core(\[\w+\])?::net::|serde_json::(read|error)::|value::de::<impl/,
+  // SSE and AVX: kernels boot without them.
+  /tinamou_x86::(fpu::sse|lift::(simd|sse(?!::control)|avx))\b/,
   // Going on from a saved state.
   /Machine as tinamou_control::driven::Driven>::load_from|tinamou_web::incoming/,
   /tinamou_hw::virtio::(?!pci::VirtioPci<\S+>::new)/,
-  /tinamou_hw::net::.*::(input|receive)\b/,
-  /tinamou_hw::net::(?!pcnet).*::(reset|write|write_sized|write_register|read|read_register|receive|transmit|send|load|save)\b/,
+  /tinamou_hw::net::(?!e1000).*::(input|receive)\b/,
+  /tinamou_hw::net::(?!pcnet).*::(write|write_sized|write_register|read|read_register|receive|transmit|send|load|save)\b/,
   /tinamou_x86::fpu::(transcendental|crypto)|tinamou_x86::mmu::.*::leaves|tinamou_hw::isa::ps2::Mouse/,
   /(Machine|MachineError) as [\w:]+(Driven>::(plug|unplug|show_block)|Display>::fmt)|tinamou_web::error::sentence|Setup::set\b/,
 ];
+
+/** The same of one bundle: a PC's kernel looks how its FPU divides. @type {Record<string, RegExp[]>} */
+const COLD_IN = { mips: [/tinamou_softfloat::|tinamou_mips::fpu::soft/] };
 
 /** Tables that only such functions read, by their names in the linker's map. */
 const COLD_DATA = [
@@ -53,5 +56,5 @@ const COLD_DATA = [
 /** @param {string} name */
 export const coldData = (name) => COLD_DATA.some((pattern) => pattern.test(name));
 
-/** @param {string} name */
-export const cold = (name) => COLD.some((pattern) => pattern.test(name));
+/** @param {string} name @param {string} bundle */
+export const cold = (name, bundle) => [...COLD, ...(COLD_IN[bundle] ?? [])].some((pattern) => pattern.test(name));

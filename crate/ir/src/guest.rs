@@ -121,8 +121,20 @@ pub struct Translation {
     pub cache_read: bool,
     /// Stores may be cached for the whole 4 KiB page around it. False on watched or not yet dirty pages.
     pub cache_write: bool,
-    /// The mapping is fixed in this mode (an unmapped segment): code needs no generation check.
-    pub fixed: bool,
+    /// How long it holds.
+    pub lasting: Lasting,
+}
+
+/// How long a translation of addresses holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Lasting {
+    /// In its address space: code is checked again under another generation ([`crate::layout::CODE_GEN`]).
+    #[default]
+    Space,
+    /// In all address spaces (a global page): code is checked again under another generation of those ([`crate::layout::GLOBAL_GEN`]).
+    Global,
+    /// For good, in this mode (an unmapped segment): code needs no check.
+    Fixed,
 }
 
 /// How a guest shows itself to gdb.
@@ -196,12 +208,13 @@ pub trait Cx {
     fn set_timer(&mut self, deadline_ns: Option<u64>);
     /// Drops cached translations: of the 4 KiB pages that touch `va..va + bytes`, in every MMU index.
     fn flush_range(&mut self, va: u64, bytes: u64);
-    /// Drops every cached translation that is not marked fixed.
+    /// Drops every cached translation that holds in its address space only.
     fn flush_mapped(&mut self);
     /// Drops every cached translation.
     fn flush_all(&mut self);
-    /// Sets the generation of the code mappings in force; regions checked under another one are checked again on entry.
-    fn set_code_gen(&mut self, generation: u32);
+    /// Sets the generation of those code mappings that last so long (not [`Lasting::Fixed`]); code checked under another one is checked
+    /// again before it runs. The two never had the same generation for different mappings.
+    fn set_code_gen(&mut self, lasting: Lasting, generation: u32);
     /// Leave the block after this instruction: mode, interrupts or mappings may have changed.
     fn leave(&mut self);
     /// The vCPU waits for another one: its turn ends behind this instruction, if there are others.

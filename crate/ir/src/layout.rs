@@ -13,13 +13,15 @@ pub const MODE: u32 = 0x0c;
 pub const PC: u32 = 0x10;
 /// u32: arena offset of the jump cache.
 pub const JUMP_CACHE: u32 = 0x18;
-/// u32: generation of the code mappings in force; a region compares it on entry.
+/// u32: generation of the code mappings of the address space in force; a region compares it on entry.
 pub const CODE_GEN: u32 = 0x1c;
 /// Four pairs of u32, one per MMU index: arena offsets of the map for reads and of the map for writes. For 32-bit guests a
 /// flat page map (see [`flat`]); for 64-bit guests both name one tagged TLB (see [`tlb`]).
 pub const MAPS: u32 = 0x20;
 /// u64: instructions retired in all, without what the current budget has used.
 pub const ICOUNT: u32 = 0x40;
+/// u32: generation of the mappings of global code pages, as [`CODE_GEN`].
+pub const GLOBAL_GEN: u32 = 0x48;
 /// Scratch values of the interpreter, 8 bytes each, up to [`GUEST`]; dead outside it.
 pub const SCRATCH: u32 = 0x80;
 /// Start of the guest's slots.

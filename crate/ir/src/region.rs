@@ -1,6 +1,7 @@
 //! Regions: the unit of compilation, several blocks of one mode that become one wasm function, and the ways out of it.
 
 use crate::block::Block;
+use crate::guest::Lasting;
 
 /// Blocks compiled together. Control flow between them is by guest address: an edge whose target is the `pc` of a block here
 /// stays inside.
@@ -10,8 +11,8 @@ pub struct Region {
     pub blocks: Vec<Block>,
     /// Entry `k` starts at block `entries[k]`. Entry 0 is the head.
     pub entries: Vec<u32>,
-    /// All code lies in segments whose mapping is fixed: the entry check compares with 1, not with the code generation.
-    pub fixed: bool,
+    /// How long the mappings of all its code hold: which generation, or 1, the entry check compares with.
+    pub lasting: Lasting,
     /// Runs so often that speed counts more than what compiling costs.
     pub hot: bool,
 }

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
 use tinamou_ir::block::Block;
-use tinamou_ir::guest::{CodeFetch, Fault};
+use tinamou_ir::guest::{CodeFetch, Fault, Lasting, State};
 use tinamou_ir::interp::Code;
-use tinamou_ir::{JumpKind, Op};
+use tinamou_ir::region::CHECK_FIXED;
+use tinamou_ir::{JumpKind, Op, layout};
 
 use crate::pages::{CodePages, Dirty};
 use crate::platform::Platform;
@@ -26,6 +27,25 @@ pub struct EntryPoint {
     pub entry: u32,
 }
 
+/// The generations of code mappings in force, by how long they hold.
+pub struct Generations([u32; 3]);
+
+impl Generations {
+    /// Those of a vCPU.
+    pub fn of_state(state: &State) -> Generations {
+        let mut all = [CHECK_FIXED; 3];
+        all[Lasting::Space as usize] = state.read32(layout::CODE_GEN);
+        all[Lasting::Global as usize] = state.read32(layout::GLOBAL_GEN);
+        Generations(all)
+    }
+
+    /// What is compared for mappings that hold so long.
+    #[inline]
+    pub fn of(&self, lasting: Lasting) -> u32 {
+        self.0[lasting as usize]
+    }
+}
+
 /// Where a block's guest code lies: two pages at most.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {
@@ -41,8 +61,8 @@ pub struct Place {
     pub next_host: u32,
     /// Length in bytes.
     pub bytes: u32,
-    /// The mapping is fixed in this mode.
-    pub fixed: bool,
+    /// How long the mapping holds.
+    pub lasting: Lasting,
 }
 
 impl Place {
@@ -223,13 +243,13 @@ impl Blocks {
         self.list.is_empty()
     }
 
-    /// A block found before under the mapping generation in force.
+    /// A block found before under the mapping generations in force.
     #[inline]
-    pub fn front(&self, pc: u64, mode: u32, generation: u32) -> Option<BlockId> {
+    pub fn front(&self, pc: u64, mode: u32, now: &Generations) -> Option<BlockId> {
         let e = &self.front[front_index(pc)];
         if e.pc == pc && e.mode == mode {
             let block = self.list.get(e.block.0 as usize)?;
-            return (block.alive && (block.place.fixed || e.generation == generation))
+            return (block.alive && e.generation == now.of(block.place.lasting))
                 .then_some(e.block);
         }
         None
@@ -242,17 +262,18 @@ impl Blocks {
         from: BlockId,
         pc: u64,
         mode: u32,
-        generation: u32,
+        now: &Generations,
     ) -> Option<BlockId> {
         let way = (pc >> 2) as usize & 1;
         let next = self.list[from.0 as usize].next[way];
         if next.pc == pc {
             let block = self.list.get(next.block.0 as usize)?;
-            if block.alive && (block.place.fixed || next.generation == generation) {
+            if block.alive && next.generation == now.of(block.place.lasting) {
                 return Some(next.block);
             }
         }
-        let block = self.front(pc, mode, generation)?;
+        let block = self.front(pc, mode, now)?;
+        let generation = now.of(self.get(block).place.lasting);
         self.list[from.0 as usize].next[way] = Next {
             pc,
             generation,
@@ -261,8 +282,9 @@ impl Blocks {
         Some(block)
     }
 
-    /// Remembers a block under the mapping generation in force.
-    pub fn set_front(&mut self, pc: u64, mode: u32, generation: u32, block: BlockId) {
+    /// Remembers a block under the mapping generations in force.
+    pub fn set_front(&mut self, pc: u64, mode: u32, now: &Generations, block: BlockId) {
+        let generation = now.of(self.get(block).place.lasting);
         self.front[front_index(pc)] = FrontEntry {
             pc,
             mode,
@@ -542,7 +564,7 @@ mod tests {
             host,
             next_host: 0,
             bytes: 4,
-            fixed: false,
+            lasting: Lasting::Space,
         };
         let (mut blocks, mut pages) = (Blocks::default(), CodePages::default());
         let id = blocks.add(place, &block, code, &mut pages, &arena);

@@ -4,7 +4,7 @@
 //! ([`HelperHost`]) reach the same functions, so an access means the same in every tier.
 
 use tinamou_core::{BusError, Gpa, PAGE_MASK, PAGE_SIZE, PhysBus, RamPage};
-use tinamou_ir::guest::{Access, Cx, Fault, Guest, State, Stop, Translation};
+use tinamou_ir::guest::{Access, Cx, Fault, Guest, Lasting, State, Stop, Translation};
 use tinamou_ir::interp::ExecCx;
 use tinamou_ir::layout::{self, pending};
 use tinamou_ir::{HelperId, MemArg};
@@ -120,7 +120,7 @@ impl Run<'_> {
                     host: arena & !0xfff,
                     read,
                     write,
-                    fixed: tr.fixed,
+                    fixed: tr.lasting != Lasting::Space,
                 };
                 if self.core.mmu.fill(&self.core.state, mmu, fill).is_err() {
                     self.bus
@@ -427,8 +427,13 @@ impl Cx for Run<'_> {
         self.core.mmu.flush_all();
     }
 
-    fn set_code_gen(&mut self, generation: u32) {
-        self.core.state.write32(layout::CODE_GEN, generation);
+    fn set_code_gen(&mut self, lasting: Lasting, generation: u32) {
+        let at = match lasting {
+            Lasting::Space => layout::CODE_GEN,
+            Lasting::Global => layout::GLOBAL_GEN,
+            Lasting::Fixed => return,
+        };
+        self.core.state.write32(at, generation);
     }
 
     fn leave(&mut self) {

@@ -3,7 +3,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tinamou_arena::Arena;
-use tinamou_ir::guest::Guest;
+use tinamou_ir::guest::{Guest, Lasting};
 use tinamou_ir::region::{CHECK_FIXED, CHECK_INVALID, Exit, Region};
 use tinamou_ir::{Block, Inst, JumpKind, Op, Type, Val, layout};
 use tinamou_wasm::{Env, compile_module};
@@ -24,8 +24,8 @@ pub struct Compiled {
     pub check: u32,
     /// Table index once the engine has published it.
     pub func: Option<u32>,
-    /// All mappings fixed.
-    pub fixed: bool,
+    /// How long all its mappings hold.
+    pub lasting: Lasting,
     /// False once code of it was overwritten.
     pub valid: bool,
     /// (virtual page, physical page) pairs it relies on.
@@ -51,6 +51,14 @@ pub struct ExitRecord {
     pub device_hits: u32,
     /// How often it was taken for another access.
     pub misses: u32,
+}
+
+/// What the check cell of a region holds that was not checked yet: nothing in force, or what fixed mappings compare with.
+fn check_cell(lasting: Lasting) -> u32 {
+    match lasting {
+        Lasting::Fixed => CHECK_FIXED,
+        _ => 0,
+    }
 }
 
 /// How an instruction's accesses are compiled.
@@ -357,7 +365,7 @@ impl Regions {
         for (k, mut record) in compiled.into_iter().enumerate() {
             let region = self.list.len() as u32;
             record.check = cells + module.regions[k].check_cell;
-            arena.write32(record.check, if record.fixed { CHECK_FIXED } else { 0 });
+            arena.write32(record.check, check_cell(record.lasting));
             for &exit in &module.regions[k].exits {
                 let link_cell = if let Exit::Edge { link, .. } = exit {
                     cells + module.link_cell(link)
@@ -455,12 +463,13 @@ impl Regions {
         }
         predict_targets(blocks, &kept, &mut irs);
         let entries = entry_blocks(blocks, &kept);
-        let fixed = kept.iter().all(|&id| blocks.get(id).place.fixed);
+        let lasting = kept.iter().map(|&id| blocks.get(id).place.lasting);
+        let lasting = lasting.min().unwrap_or_default();
         let record = Compiled {
             entries: entries.iter().map(|&i| kept[i as usize]).collect(),
             check: 0,
             func: None,
-            fixed,
+            lasting,
             valid: true,
             pairs,
             insns: irs.iter().map(|b| b.insn_count).sum(),
@@ -472,7 +481,7 @@ impl Regions {
             Region {
                 blocks: irs,
                 entries,
-                fixed,
+                lasting,
                 hot,
             },
             record,

@@ -1,7 +1,7 @@
 //! What becomes of one block of guest code, for people: its IR as lifted and after the passes, and the module that it would be if it were
 //! compiled alone. Nothing is run or kept.
 
-use tinamou_ir::guest::{CodeFetch, Fault, Guest};
+use tinamou_ir::guest::{CodeFetch, Fault, Guest, Lasting};
 use tinamou_ir::region::Region;
 use tinamou_ir::{passes, text};
 use tinamou_wasm::{Env, Features, compile_module};
@@ -39,7 +39,7 @@ pub fn show(
     let mut region = Region {
         blocks: vec![block],
         entries: vec![0],
-        fixed: true,
+        lasting: Lasting::Fixed,
         hot: false,
     };
     passes::optimise(&mut region, &slots, guest.helpers());

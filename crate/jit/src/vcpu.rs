@@ -12,7 +12,7 @@ use tinamou_ir::interp::{self, Code, Outcome, Ran};
 use tinamou_ir::layout::{self, jump_cache, pending};
 use tinamou_ir::region::Exit;
 
-use crate::blocks::{BlockId, Blocks, Place, PlaceFetch};
+use crate::blocks::{BlockId, Blocks, Generations, Place, PlaceFetch};
 use crate::core::{Core, Exec, Run};
 use crate::debug::{self, Debug};
 use crate::engine::Engine;
@@ -414,10 +414,10 @@ impl Vcpu {
                 self.run_uncached(bus, pc, 1)
             };
         }
-        let generation = self.core.state.read32(layout::CODE_GEN);
-        let id = match self.blocks.front(pc, self.mode, generation) {
+        let now = Generations::of_state(&self.state);
+        let id = match self.blocks.front(pc, self.mode, &now) {
             Some(id) => id,
-            None => match self.find(bus, pc, generation) {
+            None => match self.find(bus, pc, &now) {
                 Ok(Some(id)) => id,
                 Ok(None) => return self.run_uncached(bus, pc, left),
                 Err(unlifted) => return self.not_lifted(bus, unlifted),
@@ -425,7 +425,7 @@ impl Vcpu {
         };
         if !drain
             && let Some(entry) = self.blocks.get(id).entry
-            && let Some(next) = self.run_compiled(bus, pc, generation, entry, link)
+            && let Some(next) = self.run_compiled(bus, pc, &now, entry, link)
         {
             return next;
         }
@@ -490,8 +490,8 @@ impl Vcpu {
             if self.state.read32(layout::PENDING) != 0 || left as i32 <= 0 {
                 return Next::Same;
             }
-            let generation = self.state.read32(layout::CODE_GEN);
-            match self.blocks.successor(id, pc, self.mode, generation) {
+            let now = Generations::of_state(&self.state);
+            match self.blocks.successor(id, pc, self.mode, &now) {
                 Some(next) if drain || self.blocks.get(next).entry.is_none() => id = next,
                 _ => return Next::Same,
             }
@@ -503,7 +503,7 @@ impl Vcpu {
         &mut self,
         bus: &mut dyn Platform,
         pc: u64,
-        generation: u32,
+        now: &Generations,
     ) -> Result<Option<BlockId>, Unlifted> {
         let (state, mmu) = (&self.core.state, self.guest.mmu_index(self.mode));
         let tr = self
@@ -515,18 +515,19 @@ impl Vcpu {
         };
         if let Some(id) = self.blocks.find(tr.gpa, pc, self.mode) {
             let second = self.blocks.get(id).place.pairs().nth(1);
-            let same = match second {
-                None => true,
+            let lasting = match second {
+                None => Some(tr.lasting),
                 Some((va, page)) => {
                     let tr2 = self
                         .guest
                         .translate(&self.core.state, bus, va, Access::Fetch, mmu)
                         .map_err(|f| Some((f, va, 1)))?;
-                    tr2.gpa.0 & PAGE_MASK == page
+                    (tr2.gpa.0 & PAGE_MASK == page).then_some(tr.lasting.min(tr2.lasting))
                 }
             };
-            if same {
-                self.blocks.set_front(pc, self.mode, generation, id);
+            if let Some(lasting) = lasting {
+                self.blocks.get_mut(id).place.lasting = lasting;
+                self.blocks.set_front(pc, self.mode, now, id);
                 return Ok(Some(id));
             }
         }
@@ -534,7 +535,8 @@ impl Vcpu {
         let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
         if let Some(id) = self.blocks.revive(at, pc, self.mode, pages, arena) {
             self.each_mmu(|mmu| mmu.protect(at.1 & !0xfff));
-            self.blocks.set_front(pc, self.mode, generation, id);
+            self.blocks.get_mut(id).place.lasting = tr.lasting;
+            self.blocks.set_front(pc, self.mode, now, id);
             return Ok(Some(id));
         }
         let (code, block, place) = self.lift(bus, pc, self.tuning.block_insns)?;
@@ -544,7 +546,7 @@ impl Vcpu {
         let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
         let id = self.blocks.add(place, &block, code, pages, arena);
         self.stats.lifted += 1;
-        self.blocks.set_front(pc, self.mode, generation, id);
+        self.blocks.set_front(pc, self.mode, now, id);
         Ok(Some(id))
     }
 
@@ -571,7 +573,7 @@ impl Vcpu {
             .guest
             .translate(&self.core.state, bus, pc, Access::Fetch, mmu)
             .map_err(|f| Some((f, pc, 0)))?;
-        let mut next = None;
+        let (mut next, mut lasting) = (None, tr.lasting);
         loop {
             let arena = self.core.state.arena.clone();
             let page = (pc & PAGE_MASK, tr.gpa.0 & PAGE_MASK);
@@ -605,7 +607,7 @@ impl Vcpu {
                         host: host(tr.gpa),
                         next_host: next_page.map_or(0, host),
                         bytes: block.code_bytes,
-                        fixed: tr.fixed,
+                        lasting,
                     };
                     let code = self.translator.translate(
                         &block,
@@ -623,6 +625,7 @@ impl Vcpu {
                         .translate(&self.core.state, bus, va, Access::Fetch, mmu);
                     let tr2 = tr2.map_err(|f| Some((f, va, (va != pc) as u64)))?;
                     next = Some((va & PAGE_MASK, tr2.gpa.0 & PAGE_MASK));
+                    lasting = lasting.min(tr2.lasting);
                 }
             }
         }
@@ -758,12 +761,12 @@ impl Vcpu {
         &mut self,
         bus: &mut dyn Platform,
         pc: u64,
-        generation: u32,
+        now: &Generations,
         entry: crate::blocks::EntryPoint,
         link: u32,
     ) -> Option<Next> {
         let before = self.phase(Phase::Run);
-        let number = self.call_compiled(bus, pc, generation, entry, link);
+        let number = self.call_compiled(bus, pc, now, entry, link);
         self.phase(before);
         number.map(|number| self.take_exit(bus, number))
     }
@@ -773,7 +776,7 @@ impl Vcpu {
         &mut self,
         bus: &mut dyn Platform,
         pc: u64,
-        generation: u32,
+        now: &Generations,
         entry: crate::blocks::EntryPoint,
         link: u32,
     ) -> Option<u32> {
@@ -781,14 +784,15 @@ impl Vcpu {
         let arena = &self.core.state.arena;
         let region = regions.get(entry.region);
         let func = region.func?;
-        if !region.fixed && arena.read32(region.check) != generation {
+        let generation = now.of(region.lasting);
+        if arena.read32(region.check) != generation {
             let mmu = self.guest.mmu_index(self.mode);
             for &(va, page) in &region.pairs {
                 match self
                     .guest
                     .translate(&self.core.state, bus, va, Access::Fetch, mmu)
                 {
-                    Ok(tr) if tr.gpa.0 & PAGE_MASK == page => {}
+                    Ok(tr) if tr.gpa.0 & PAGE_MASK == page && tr.lasting >= region.lasting => {}
                     _ => {
                         self.stats.refused += 1;
                         return None;

@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tinamou_core::{BusError, Gpa, PhysBus, RamPage};
-use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Stop, Translation};
+use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, Lasting, State, Stop, Translation};
 use tinamou_ir::layout::{self, pending};
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type};
 use tinamou_jit::Platform;
@@ -68,7 +68,7 @@ impl Shared {
             gpa: Gpa((hit.frame as u64) | va & 0xfff),
             cache_read: hit.read,
             cache_write: access == Access::Write,
-            fixed: false,
+            lasting: Lasting::Space,
         })
     }
 }

@@ -11,6 +11,7 @@
 use rustc_hash::FxHashMap;
 use tinamou_ir::block::Block;
 use tinamou_ir::layout;
+use tinamou_ir::guest::Lasting;
 use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
 use tinamou_ir::types::Type;
 use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
@@ -279,11 +280,11 @@ impl Func<'_> {
             self.exit_id(Exit::Check { entry: k });
         }
         self.i().global_get(module::CELLS).i32_load(at(4 * index));
-        if self.region.fixed {
-            self.i().i32_const(CHECK_FIXED as i32);
-        } else {
-            self.i().local_get(VCPU).i32_load(at(layout::CODE_GEN));
-        }
+        match self.region.lasting {
+            Lasting::Fixed => self.i().i32_const(CHECK_FIXED as i32),
+            Lasting::Global => self.i().local_get(VCPU).i32_load(at(layout::GLOBAL_GEN)),
+            Lasting::Space => self.i().local_get(VCPU).i32_load(at(layout::CODE_GEN)),
+        };
         self.i().i32_ne();
         self.return_entry_exit(first_exit + first_check);
 

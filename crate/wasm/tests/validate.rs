@@ -73,7 +73,7 @@ fn region(blocks: Vec<Block>, entries: &[u32]) -> Region {
     Region {
         blocks,
         entries: entries.to_vec(),
-        fixed: false,
+        lasting: tinamou_ir::guest::Lasting::Space,
         hot: true,
     }
 }

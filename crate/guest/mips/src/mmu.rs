@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use tinamou_core::Gpa;
-use tinamou_ir::guest::{Access, Cx, Fault, State, Translation};
+use tinamou_ir::guest::{Access, Cx, Fault, Lasting, State, Translation};
 
 use crate::cp0::status;
 use crate::mode::{self, ERROR, KERNEL, SUPERVISOR};
@@ -209,7 +209,7 @@ impl Mips {
                 gpa: Gpa(pa),
                 cache_read: true,
                 cache_write: true,
-                fixed: true,
+                lasting: Lasting::Fixed,
             }),
             Some(Segment::Mapped) => {
                 let code = if write { fault::TLBS } else { fault::TLBL };
@@ -245,7 +245,7 @@ impl Mips {
                     gpa,
                     cache_read: true,
                     cache_write: half.d,
-                    fixed: false,
+                    lasting: Lasting::Space,
                 })
             }
         }
@@ -306,7 +306,7 @@ impl Mips {
 
     fn publish_gen(&self, cx: &mut dyn Cx) {
         let asid = self.asid(cx.state());
-        cx.set_code_gen(self.sys.mmu.code_gen[asid as usize]);
+        cx.set_code_gen(Lasting::Space, self.sys.mmu.code_gen[asid as usize]);
     }
 
     /// Drops what depends on entries that are gone.

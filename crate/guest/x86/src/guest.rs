@@ -7,7 +7,7 @@ use tinamou_core::{Gpa, PhysBus};
 use tinamou_ir::guest::{
     Access, CodeFetch, Cx, DebugDescription, Fault, Guest, State, Stop, Translation,
 };
-use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type, layout};
+use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type};
 
 use crate::bus::pin;
 use crate::mode::Mode;
@@ -34,15 +34,12 @@ impl Guest for X86 {
     }
 
     fn reset(&mut self, state: &State) {
-        let (generation, a20_off) = (self.sys.generation, self.sys.a20_off);
-        // Code of the time before the reset must not look checked.
         self.sys = Sys {
-            generation: generation.wrapping_add(self.cpus),
-            a20_off,
+            a20_off: self.sys.a20_off,
             wait_sipi: self.cpu_num != 0,
             ..Sys::default()
         };
-        state.write32(layout::CODE_GEN, self.sys.generation);
+        self.renew_reset(state);
         self.fpu.power_on();
         for i in 0..self.regs.table.slots.len() {
             self.set(state, tinamou_ir::Slot(i as u16), 0);
@@ -80,6 +77,9 @@ impl Guest for X86 {
             return (user.translate)(state, va, access);
         }
         let mut t = self.map(state, bus, va, access, mmu)?;
+        if access == Access::Fetch {
+            self.code.note(va);
+        }
         if self.sys.dr7 & 0xff != 0 {
             self.watch(state, va, access);
             t.cache_read &= !self.page_watched(va, false);
@@ -260,7 +260,6 @@ impl X86 {
             a20_off: old.a20_off,
             ignne: old.ignne,
             ferr: old.ferr,
-            generation: old.generation,
             sipi: old.sipi,
             wait_sipi: self.cpu_num != 0,
             ..Sys::default()

@@ -38,6 +38,7 @@ mod guest;
 pub mod helpers;
 mod io;
 mod lift;
+mod mappings;
 mod mmu;
 pub mod mode;
 pub mod models;
@@ -76,6 +77,8 @@ pub struct X86 {
     pub cpu_num: u32,
     /// Number of vCPUs of the machine.
     pub cpus: u32,
+    /// Generations of code mappings.
+    pub code: mappings::CodeMappings,
     /// System registers and lines.
     pub sys: sys::Sys,
     /// The FPU.
@@ -97,6 +100,7 @@ impl X86 {
             tsc_hz: 1_000_000_000,
             cpu_num: 0,
             cpus: 1,
+            code: mappings::CodeMappings::new(0),
             sys: sys::Sys::default(),
             fpu: fpu::Fpu::default(),
             decimal: None,
@@ -108,7 +112,7 @@ impl X86 {
     #[must_use]
     pub fn numbered(mut self, cpu_num: u32, cpus: u32) -> X86 {
         (self.cpu_num, self.cpus) = (cpu_num, cpus);
-        self.sys.generation = 1 + cpu_num;
+        self.code = mappings::CodeMappings::new(cpu_num);
         self
     }
 

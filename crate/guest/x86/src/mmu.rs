@@ -1,10 +1,10 @@
 //! Paging: 32-bit, PAE and long mode, with large pages, accessed and dirty bits, and protection (SDM volume 3, chapter 4).
 //!
-//! There is no TLB of its own: the caches of translations above are it. A page that is not yet dirty is not cached for stores. Global pages are
-//! marked fixed, so that a load of CR3 keeps them.
+//! There is no TLB of its own: the caches of translations above are it. A page that is not yet dirty is not cached for stores. Global pages say
+//! so, and a load of CR3 keeps them.
 
 use tinamou_core::{Gpa, PhysBus, RamPage};
-use tinamou_ir::guest::{Access, Cx, Fault, State, Translation};
+use tinamou_ir::guest::{Access, Cx, Fault, Lasting, State, Translation};
 
 use crate::fault;
 use crate::sys::{cr0, cr4, efer};
@@ -135,7 +135,7 @@ impl X86 {
                 gpa: Gpa(self.a20(va)),
                 cache_read: true,
                 cache_write: true,
-                fixed: false,
+                lasting: Lasting::Space,
             });
         }
         if self.lma() && (va << 16) as i64 >> 16 != va as i64 {
@@ -202,7 +202,11 @@ impl X86 {
             gpa: Gpa(self.a20(w.pa)),
             cache_read: true,
             cache_write: may_write && w.leaf.1 & D != 0,
-            fixed: access != Access::Fetch && w.global && self.sys.cr4 & cr4::PGE != 0,
+            lasting: if w.global && self.sys.cr4 & cr4::PGE != 0 {
+                Lasting::Global
+            } else {
+                Lasting::Space
+            },
         })
     }
 

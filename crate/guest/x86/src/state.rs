@@ -156,7 +156,6 @@ pub fn load(cpu: &mut X86, bytes: &[u8]) -> Result<(), String> {
     {
         return Err("x86 state is too long".into());
     }
-    sys.generation = cpu.sys.generation.wrapping_add(cpu.cpus);
     cpu.sys = sys;
     cpu.fpu = fpu;
     Ok(())

@@ -202,8 +202,6 @@ pub struct Sys {
     pub ferr: bool,
     /// IF at HLT: whether INTR ends it.
     pub halt_if: bool,
-    /// Generation of code mappings.
-    pub generation: u32,
 }
 
 impl Default for Sys {
@@ -269,7 +267,6 @@ impl Default for Sys {
             ignne: false,
             ferr: false,
             halt_if: false,
-            generation: 1,
         }
     }
 }
@@ -381,12 +378,6 @@ impl X86 {
             r.eflags,
             (f & self.model.eflags_mask() & !(flags::ARITH | flags::DF | 2)) as u64,
         );
-    }
-
-    /// New mappings: code is checked again.
-    pub(crate) fn renew(&mut self, cx: &mut dyn Cx) {
-        self.sys.generation = self.sys.generation.wrapping_add(self.cpus);
-        cx.set_code_gen(self.sys.generation);
     }
 
     /// SLDT, STR, SMSW and the like; checks UMIP if asked to.
@@ -502,7 +493,7 @@ impl X86 {
             return Err(e);
         }
         cx.flush_mapped();
-        self.renew(cx);
+        self.renew_space(cx);
         Ok(())
     }
 
@@ -573,7 +564,7 @@ impl X86 {
         let va = base.wrapping_add(off);
         let va = if long { va } else { va & 0xffff_ffff };
         cx.flush_range(va & !0xfff, 0x1000);
-        self.renew(cx);
+        self.renew_page(cx, va);
     }
 
     /// Drives FERR: while CR0.NE is 0 a waiting x87 error is an interrupt request.

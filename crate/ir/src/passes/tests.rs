@@ -38,7 +38,7 @@ fn check(body: &str, left: &[&str]) {
     let mut region = Region {
         blocks: vec![block],
         entries: vec![0],
-        fixed: true,
+        lasting: crate::guest::Lasting::Fixed,
         hot: false,
     };
     optimise(&mut region, &slots, HELPERS);

@@ -14,7 +14,7 @@
 //!   exit_if v4, 0x2000
 //!   branch v4, 0x1000, 0x1008
 //! }
-//! region fixed hot entries 0, 1 { block … block … }
+//! region global hot entries 0, 1 { block … block … }
 //! ```
 //!
 //! Values may have any name; the printer numbers them by their place in the block. Slots are `$name`, helpers stand by name. A

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::mem_from;
 use crate::block::{Block, Inst, Val};
+use crate::guest::Lasting;
 use crate::ops::{Op, Sig};
 use crate::region::Region;
 use crate::types::{HelperDesc, SlotTable, Type};
@@ -61,7 +62,13 @@ pub fn parse_region(
 ) -> Result<Region, ParseError> {
     let mut p = Parser::new(text, slots, helpers);
     p.word_is("region")?;
-    let fixed = p.accept("fixed");
+    let lasting = if p.accept("fixed") {
+        Lasting::Fixed
+    } else if p.accept("global") {
+        Lasting::Global
+    } else {
+        Lasting::Space
+    };
     let hot = p.accept("hot");
     p.word_is("entries")?;
     let mut entries = Vec::new();
@@ -80,7 +87,7 @@ pub fn parse_region(
     Ok(Region {
         blocks,
         entries,
-        fixed,
+        lasting,
         hot,
     })
 }

@@ -4,6 +4,7 @@ use core::fmt::Write;
 
 use super::mem_text;
 use crate::block::{Block, Inst, Val};
+use crate::guest::Lasting;
 use crate::ops::{Op, Sig};
 use crate::region::Region;
 use crate::types::{HelperDesc, SlotTable};
@@ -11,9 +12,13 @@ use crate::types::{HelperDesc, SlotTable};
 /// A region as text.
 pub fn print_region(region: &Region, slots: &SlotTable, helpers: &[HelperDesc]) -> String {
     let entries: Vec<String> = region.entries.iter().map(u32::to_string).collect();
-    let fixed = if region.fixed { "fixed " } else { "" };
+    let lasting = match region.lasting {
+        Lasting::Space => "",
+        Lasting::Global => "global ",
+        Lasting::Fixed => "fixed ",
+    };
     let hot = if region.hot { "hot " } else { "" };
-    let mut out = format!("region {fixed}{hot}entries {} {{\n", entries.join(", "));
+    let mut out = format!("region {lasting}{hot}entries {} {{\n", entries.join(", "));
     for block in &region.blocks {
         out.push_str(&print_block(block, slots, helpers));
     }

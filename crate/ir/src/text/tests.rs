@@ -1,6 +1,7 @@
 //! Round trips and errors.
 
 use super::*;
+use crate::guest::Lasting;
 use crate::ops::{ALL, Op, Sig};
 use crate::types::{HelperDesc, SlotSet, SlotTable, Type};
 
@@ -122,18 +123,23 @@ fn terminators_and_regions_survive_a_round_trip() {
             block
         );
     }
-    let text =
-        "region fixed hot entries 1, 0 { block 0 { insn 0 jump 4 } block 4 { insn 4 jump 0 } }";
-    let region = parse_region(text, &slots, HELPERS).unwrap();
-    assert_eq!(
-        (region.entries.as_slice(), region.fixed, region.blocks.len()),
-        ([1, 0].as_slice(), true, 2)
-    );
-    let printed = print_region(&region, &slots, HELPERS);
-    assert_eq!(
-        parse_region(&printed, &slots, HELPERS).unwrap().blocks,
-        region.blocks
-    );
+    for (word, lasting) in [
+        ("", Lasting::Space),
+        ("global", Lasting::Global),
+        ("fixed", Lasting::Fixed),
+    ] {
+        let text = format!(
+            "region {word} hot entries 1, 0 {{ block 0 {{ insn 0 jump 4 }} block 4 {{ insn 4 jump 0 }} }}"
+        );
+        let region = parse_region(&text, &slots, HELPERS).unwrap();
+        assert_eq!(
+            (region.entries.as_slice(), region.lasting, region.blocks.len()),
+            ([1, 0].as_slice(), lasting, 2)
+        );
+        let again =
+            parse_region(&print_region(&region, &slots, HELPERS), &slots, HELPERS).unwrap();
+        assert_eq!((again.lasting, again.blocks), (lasting, region.blocks));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::rc::Rc;
 
 use tinamou_ir::guest::State;
+use tinamou_ir::guest::Lasting;
 use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
 use tinamou_ir::{Block, Builder, HelperDesc, HelperId, Slot, SlotSet, SlotTable, Type, layout};
 use tinamou_wasm::{CompiledModule, Env, compile_module};
@@ -129,7 +130,7 @@ fn region(blocks: Vec<Block>) -> Region {
     Region {
         blocks,
         entries: vec![0],
-        fixed: true,
+        lasting: Lasting::Fixed,
         hot: false,
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tinamou_arena::Arena;
 use tinamou_core::{BusError, Gpa, PhysBus, RamPage};
-use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Stop};
+use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, Lasting, State, Stop};
 use tinamou_ir::interp::{ExecCx, Outcome, run, translate};
 use tinamou_ir::layout::{self, flat, pending, tlb};
 use tinamou_ir::verify::{Form, verify};
@@ -112,7 +112,7 @@ impl Cx for Hw {
         self.flushes_mapped += 1;
     }
     fn flush_all(&mut self) {}
-    fn set_code_gen(&mut self, generation: u32) {
+    fn set_code_gen(&mut self, _: Lasting, generation: u32) {
         self.code_gen = generation;
     }
     fn leave(&mut self) {

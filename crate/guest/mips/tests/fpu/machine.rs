@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tinamou_arena::Arena;
 use tinamou_core::{Gpa, PhysBus};
-use tinamou_ir::guest::{CodeFetch, Cx, Fault, Guest, State, Stop};
+use tinamou_ir::guest::{CodeFetch, Cx, Fault, Guest, Lasting, State, Stop};
 use tinamou_ir::interp::{self, Code, ExecCx, Outcome};
 use tinamou_ir::verify::{Form, verify};
 use tinamou_ir::{HelperId, MemArg, layout};
@@ -64,7 +64,7 @@ impl Cx for Host {
     fn flush_range(&mut self, _: u64, _: u64) {}
     fn flush_mapped(&mut self) {}
     fn flush_all(&mut self) {}
-    fn set_code_gen(&mut self, _: u32) {}
+    fn set_code_gen(&mut self, _: Lasting, _: u32) {}
     fn leave(&mut self) {
         self.left = true;
     }

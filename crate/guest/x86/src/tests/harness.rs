@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tinamou_arena::Arena;
 use tinamou_core::{BusError, Gpa, PhysBus, RamPage};
-use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, State, Stop};
+use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, Lasting, State, Stop};
 use tinamou_ir::interp::{ExecCx, Outcome, run, translate};
 use tinamou_ir::layout::{self, flat, pending, tlb};
 use tinamou_ir::verify::{Form, verify};
@@ -160,7 +160,7 @@ impl Cx for Hw {
     fn flush_range(&mut self, _: u64, _: u64) {}
     fn flush_mapped(&mut self) {}
     fn flush_all(&mut self) {}
-    fn set_code_gen(&mut self, _: u32) {}
+    fn set_code_gen(&mut self, _: Lasting, _: u32) {}
     fn leave(&mut self) {
         self.left = true;
         self.state.write32(layout::PENDING, pending::LEAVE);

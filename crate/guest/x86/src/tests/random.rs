@@ -1,6 +1,6 @@
 //! Random bytes as code: the lifter never panics, and the verifier accepts what it makes.
 
-use tinamou_ir::guest::{CodeFetch, Fault, Guest};
+use tinamou_ir::guest::{CodeFetch, Fault, Guest, Lasting};
 use tinamou_ir::passes::optimise;
 use tinamou_ir::region::Region;
 use tinamou_ir::text;
@@ -95,7 +95,7 @@ fn any_bytes_lift_to_blocks_that_verify() {
                 let mut region = Region {
                     blocks: vec![block],
                     entries: vec![0],
-                    fixed: false,
+                    lasting: Lasting::Space,
                     hot: false,
                 };
                 optimise(&mut region, &slots, cpu.helpers());
@@ -207,7 +207,7 @@ fn a_loop_is_few_ops() {
     let mut region = Region {
         blocks: vec![block],
         entries: vec![0],
-        fixed: false,
+        lasting: Lasting::Space,
         hot: false,
     };
     optimise(&mut region, &cpu.slots(), cpu.helpers());

@@ -58,6 +58,7 @@ pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str
         "modules": s.modules,
         "module_bytes": s.module_bytes,
         "flushes": s.flushes,
+        "evicted": s.evicted,
         "arena_bytes": s.arena_bytes,
     });
     if let Some(timing) = timing(machine) {

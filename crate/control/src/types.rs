@@ -450,7 +450,7 @@ objects! {
     /// Figures of the compiler.
     JIT_INFO = "XJitInfo" {
         req "insns" U64, req "interpreted" U64, req "lifted" U64, req "blocks" U64, req "regions" U64, req "modules" U64,
-        req "module-bytes" U64, req "calls" U64, req "flushes" U64, req "slow-accesses" U64, req "exceptions" U64,
+        req "module-bytes" U64, req "calls" U64, req "flushes" U64, req "evicted" U64, req "slow-accesses" U64, req "exceptions" U64,
     };
     /// Instructions and virtual time.
     ICOUNT_INFO = "XIcountInfo" { req "icount" U64, req "virtual-ns" U64, opt "shift" Int };

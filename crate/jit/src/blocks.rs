@@ -249,8 +249,7 @@ impl Blocks {
         let e = &self.front[front_index(pc)];
         if e.pc == pc && e.mode == mode {
             let block = self.list.get(e.block.0 as usize)?;
-            return (block.alive && e.generation == now.of(block.place.lasting))
-                .then_some(e.block);
+            return (block.alive && e.generation == now.of(block.place.lasting)).then_some(e.block);
         }
         None
     }

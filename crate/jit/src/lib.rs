@@ -5,11 +5,14 @@
 //! budget alone, never on which tier ran; code whose bytes were overwritten is never entered again.
 
 pub mod blocks;
+mod cells;
 pub mod core;
 pub mod debug;
 pub mod engine;
+mod grow;
 pub mod pages;
 pub mod platform;
+mod ranges;
 pub mod regions;
 pub mod show;
 pub mod softmmu;

@@ -5,14 +5,20 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tinamou_arena::Arena;
 use tinamou_ir::guest::{Guest, Lasting};
 use tinamou_ir::region::{CHECK_FIXED, CHECK_INVALID, Exit, Region};
-use tinamou_ir::{Block, Inst, JumpKind, Op, Type, Val, layout};
+use tinamou_ir::{Op, layout};
 use tinamou_wasm::{Env, compile_module};
 
-use crate::blocks::{BlockId, Blocks, Cached, EntryPoint, PlaceFetch};
+use crate::blocks::{BlockId, Blocks, EntryPoint, PlaceFetch};
+use crate::cells::Cells;
 use crate::engine::{Engine, ModuleSource, Ticket};
+use crate::grow::{entry_blocks, grow, predict_targets};
 use crate::platform::Platform;
+use crate::ranges::Ranges;
 use crate::trace::Tracer;
 use crate::tuning::Tuning;
+use evict::Module;
+
+mod evict;
 
 /// A region that was handed to the engine.
 pub struct Compiled {
@@ -34,6 +40,10 @@ pub struct Compiled {
     pub insns: u32,
     /// Compiled for speed.
     pub hot: bool,
+    /// It was entered through the run loop since all regions were marked.
+    pub used: bool,
+    /// The module it is in.
+    module: u32,
     /// Link cells that were pointed at it.
     links: Vec<u32>,
 }
@@ -83,7 +93,12 @@ pub struct CompileStats {
     pub bytes: u64,
     /// Times all code was dropped.
     pub flushes: u64,
+    /// Modules that were let go because nothing in them ran any more.
+    pub evicted: u64,
 }
+
+/// Link cells of a region beyond which all are unlinked.
+const MOST_LINKS: usize = 1024;
 
 /// Regions of one vCPU and their engine.
 pub struct Regions {
@@ -91,12 +106,20 @@ pub struct Regions {
     list: Vec<Compiled>,
     exits: Vec<ExitRecord>,
     queue: Vec<BlockId>,
-    waiting: FxHashMap<Ticket, Vec<u32>>,
-    tickets: Vec<Ticket>,
+    /// Numbers of regions and exits that are free again.
+    free_regions: Vec<u32>,
+    free_exits: Ranges,
+    /// Modules by number; `None` where one was let go.
+    modules: Vec<Option<Module>>,
+    free_modules: Vec<u32>,
+    /// Modules that the engine has not finished.
+    waiting: FxHashMap<Ticket, u32>,
+    /// Modules without a valid region.
+    dead: Vec<u32>,
     by_block: FxHashMap<BlockId, Vec<u32>>,
     /// Instructions whose accesses are compiled in another way than most.
     sites: FxHashMap<u64, Site>,
-    cells: CellPool,
+    cells: Cells,
     /// How many slices ended at a block, in compiled code.
     samples: FxHashMap<BlockId, u32>,
     /// Heads of hot regions to be.
@@ -104,46 +127,14 @@ pub struct Regions {
     /// Slices since the oldest queued block.
     age: u32,
     live_insns: u64,
+    /// Bytes of the modules that were not let go.
+    live_bytes: u64,
+    /// Instruction count when the regions were marked.
+    marked_at: u64,
     /// Hears of regions and modules.
     pub trace: Option<Tracer>,
     /// Figures.
     pub stats: CompileStats,
-}
-
-/// Arena bytes for cells, in chunks, all given back at once.
-struct CellPool {
-    chunks: Vec<u32>,
-    used: u32,
-    current: usize,
-}
-
-const CELL_CHUNK: u32 = 256 << 10;
-
-impl CellPool {
-    fn alloc(&mut self, arena: &Arena, bytes: u32) -> Option<u32> {
-        if bytes > CELL_CHUNK {
-            return None;
-        }
-        if self.chunks.is_empty() || self.used + bytes > CELL_CHUNK {
-            if !self.chunks.is_empty() {
-                self.current += 1;
-            }
-            if self.current >= self.chunks.len() {
-                self.chunks.push(arena.alloc(CELL_CHUNK as u64, 64).ok()?);
-                self.current = self.chunks.len() - 1;
-            }
-            self.used = 0;
-        }
-        let at = self.chunks[self.current] + self.used;
-        self.used += bytes.next_multiple_of(8);
-        arena.fill(at, bytes, 0);
-        Some(at)
-    }
-
-    fn reset(&mut self) {
-        self.current = 0;
-        self.used = 0;
-    }
 }
 
 impl Regions {
@@ -154,19 +145,21 @@ impl Regions {
             list: Vec::new(),
             exits: Vec::new(),
             queue: Vec::new(),
+            free_regions: Vec::new(),
+            free_exits: Ranges::default(),
+            modules: Vec::new(),
+            free_modules: Vec::new(),
             waiting: FxHashMap::default(),
-            tickets: Vec::new(),
+            dead: Vec::new(),
             by_block: FxHashMap::default(),
             sites: FxHashMap::default(),
-            cells: CellPool {
-                chunks: Vec::new(),
-                used: 0,
-                current: 0,
-            },
+            cells: Cells::default(),
             samples: FxHashMap::default(),
             hot_queue: Vec::new(),
             age: 0,
             live_insns: 0,
+            live_bytes: 0,
+            marked_at: 0,
             trace: None,
             stats: CompileStats::default(),
         }
@@ -180,6 +173,11 @@ impl Regions {
     /// A region.
     pub fn get(&self, region: u32) -> &Compiled {
         &self.list[region as usize]
+    }
+
+    /// A region.
+    pub fn get_mut(&mut self, region: u32) -> &mut Compiled {
+        &mut self.list[region as usize]
     }
 
     /// The record of an exit number.
@@ -218,11 +216,17 @@ impl Regions {
     /// Takes up what the engine has finished.
     pub fn collect(&mut self, blocks: &mut Blocks, arena: &Arena, jumps: u32) {
         while let Some((ticket, result)) = self.engine.poll() {
-            let Some(regions) = self.waiting.remove(&ticket) else {
+            let Some(number) = self.waiting.remove(&ticket) else {
                 continue;
             };
+            let Some(module) = &self.modules[number as usize] else {
+                continue;
+            };
+            if module.valid == 0 {
+                self.dead.push(number);
+            }
             let Ok(base) = result else { continue };
-            for (k, region) in regions.into_iter().enumerate() {
+            for (k, region) in module.regions.clone().into_iter().enumerate() {
                 let compiled = &mut self.list[region as usize];
                 compiled.func = Some(base + k as u32);
                 if !compiled.valid {
@@ -269,6 +273,10 @@ impl Regions {
             arena.write32(cell + 4, entry);
             arena.write32(cell, func);
             compiled.links.push(cell);
+            // Most of them were let go with their modules.
+            if compiled.links.len() > MOST_LINKS {
+                unlink(arena, compiled);
+            }
         }
     }
 
@@ -357,13 +365,21 @@ impl Regions {
         if let Some(trace) = &self.trace {
             trace.borrow_mut().module(&module.bytes);
         }
-        let Some(cells) = self.cells.alloc(arena, module.cells_bytes()) else {
+        let cell_bytes = module.cells_bytes();
+        let Some(cells) = self.cells.take(arena, cell_bytes) else {
             return;
         };
-        let exit_base = self.exits.len() as u32;
+        let exits: u32 = module.regions.iter().map(|r| r.exits.len() as u32).sum();
+        let exit_base = self.take_exits(exits);
+        let mut exit_number = exit_base as usize;
+        let number = self.free_modules.pop().unwrap_or_else(|| {
+            self.modules.push(None);
+            self.modules.len() as u32 - 1
+        });
         let mut regions = Vec::new();
         for (k, mut record) in compiled.into_iter().enumerate() {
-            let region = self.list.len() as u32;
+            let region = self.free_regions.pop().unwrap_or(self.list.len() as u32);
+            record.module = number;
             record.check = cells + module.regions[k].check_cell;
             arena.write32(record.check, check_cell(record.lasting));
             for &exit in &module.regions[k].exits {
@@ -372,13 +388,14 @@ impl Regions {
                 } else {
                     0
                 };
-                self.exits.push(ExitRecord {
+                self.exits[exit_number] = ExitRecord {
                     region,
                     exit,
                     link_cell,
                     device_hits: 0,
                     misses: 0,
-                });
+                };
+                exit_number += 1;
             }
             for &id in &record.blocks {
                 self.by_block.entry(id).or_default().push(region);
@@ -386,19 +403,31 @@ impl Regions {
             self.live_insns += record.insns as u64;
             self.stats.regions += 1;
             self.stats.insns += record.insns as u64;
-            self.list.push(record);
+            match self.list.get_mut(region as usize) {
+                Some(free) => *free = record,
+                None => self.list.push(record),
+            }
             regions.push(region);
         }
+        let bytes = module.bytes.len() as u64;
         self.stats.modules += 1;
-        self.stats.bytes += module.bytes.len() as u64;
+        self.stats.bytes += bytes;
+        self.live_bytes += bytes;
         let source = ModuleSource {
             bytes: module.bytes,
             functions: module.functions,
             cells,
         };
         let ticket = self.engine.publish(source, exit_base);
-        self.waiting.insert(ticket, regions);
-        self.tickets.push(ticket);
+        self.waiting.insert(ticket, number);
+        self.modules[number as usize] = Some(Module {
+            ticket,
+            valid: regions.len() as u32,
+            regions,
+            cells: (cells, cell_bytes),
+            exits: (exit_base, exits),
+            bytes,
+        });
     }
 
     /// Lifts the blocks again, from the bytes they were translated from.
@@ -475,6 +504,8 @@ impl Regions {
             insns: irs.iter().map(|b| b.insn_count).sum(),
             hot,
             links: Vec::new(),
+            used: true,
+            module: 0,
             blocks: kept,
         };
         Some((
@@ -507,6 +538,12 @@ impl Regions {
         self.live_insns -= compiled.insns as u64;
         arena.write32(compiled.check, CHECK_INVALID);
         unlink(arena, compiled);
+        if let Some(module) = &mut self.modules[compiled.module as usize] {
+            module.valid -= 1;
+            if module.valid == 0 && !self.waiting.contains_key(&module.ticket) {
+                self.dead.push(compiled.module);
+            }
+        }
         for &id in &compiled.entries {
             let block = blocks.get_mut(id);
             if block.entry.is_some_and(|e| e.region == region) {
@@ -541,12 +578,7 @@ impl Regions {
 
     /// Whether the code kept has outgrown its limit.
     pub fn is_full(&self, tuning: &Tuning) -> bool {
-        self.stats_live() > tuning.code_insns || self.engine.stats().modules > tuning.modules
-    }
-
-    /// Guest instructions in valid regions.
-    pub fn stats_live(&self) -> u64 {
-        self.live_insns
+        self.live_insns > tuning.code_insns || self.engine.stats().modules > tuning.modules
     }
 
     /// Number of valid regions.
@@ -557,193 +589,26 @@ impl Regions {
     /// Drops all code. No generated function may be running.
     pub fn clear(&mut self, blocks: &mut Blocks) {
         // What is still being compiled is taken up first, so that no late module refers to reused cells.
-        for ticket in self.tickets.drain(..) {
-            self.engine.retire(ticket);
+        for module in self.modules.drain(..).flatten() {
+            self.engine.retire(module.ticket);
+            self.cells.give(module.cells.0, module.cells.1);
         }
         self.waiting.clear();
+        self.dead.clear();
         self.list.clear();
         self.exits.clear();
+        self.free_regions.clear();
+        self.free_exits.clear();
+        self.free_modules.clear();
         self.queue.clear();
         self.hot_queue.clear();
         self.samples.clear();
         self.by_block.clear();
-        self.cells.reset();
         self.live_insns = 0;
+        self.live_bytes = 0;
         self.stats.flushes += 1;
         blocks.clear_entries();
     }
-}
-
-/// Most return points that a return checks before it is looked up.
-const RETURN_POINTS: usize = 4;
-/// Instructions of a callee that becomes part of its caller's region although it is compiled already.
-const INLINE_INSNS: u32 = 60;
-
-/// Blocks of the region that grows from `head`: breadth first along known warm successors, observed targets and return points.
-fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning, hot: bool) -> Vec<BlockId> {
-    let first = blocks.get(head);
-    let (warm_part, room) = if hot {
-        (4 * tuning.warm_part, tuning.hot_insns)
-    } else {
-        (tuning.warm_part, tuning.region_insns)
-    };
-    let warm = (tuning.hot_runs / warm_part).max(1);
-    let mut ids = vec![head];
-    let mut seen: FxHashSet<u64> = FxHashSet::default();
-    seen.insert(first.place.pc);
-    let mut insns = first.insns;
-    let mut i = 0;
-    while i < ids.len() {
-        let block = blocks.get(ids[i]);
-        let behind = block.behind();
-        let back = block.calls.then_some(behind);
-        let next = block.successors.iter().chain(&block.observed).copied();
-        for pc in next.chain(back) {
-            if ids.len() >= tuning.region_blocks || seen.contains(&pc) {
-                continue;
-            }
-            let Some(id) = blocks.near(&block.place, pc, block.mode) else {
-                continue;
-            };
-            let found = blocks.get(id);
-            let callee = block.calls && pc != behind;
-            let apart = callee && found.entry.is_some() && !is_small(blocks, id);
-            if found.runs < warm || apart || insns + found.insns > room {
-                continue;
-            }
-            seen.insert(pc);
-            insns += found.insns;
-            ids.push(id);
-        }
-        i += 1;
-    }
-    ids
-}
-
-/// Whether all known code from `head` on, up to returns, is at most [`INLINE_INSNS`] instructions.
-fn is_small(blocks: &Blocks, head: BlockId) -> bool {
-    let mut ids = vec![head];
-    let (mut insns, mut i) = (0, 0);
-    while let Some(&id) = ids.get(i) {
-        let block = blocks.get(id);
-        insns += block.insns;
-        if insns > INLINE_INSNS || block.calls {
-            return false;
-        }
-        for &pc in block.successors.iter().chain(&block.observed) {
-            let known = blocks.near(&block.place, pc, block.mode);
-            ids.extend(known.filter(|id| !ids.contains(id)));
-        }
-        i += 1;
-    }
-    true
-}
-
-/// Computed jumps check the blocks of the region where they are known to go before the target is looked up: return points of
-/// calls in the region for returns, observed targets for the rest.
-fn predict_targets(blocks: &Blocks, ids: &[BlockId], irs: &mut [Block]) {
-    let inside: FxHashSet<u64> = irs.iter().map(|b| b.pc).collect();
-    let points: Vec<u64> = ids
-        .iter()
-        .map(|&id| blocks.get(id))
-        .filter(|b| b.calls && inside.contains(&b.behind()) && calls_inside(b, &inside))
-        .map(|b| b.behind())
-        .take(RETURN_POINTS)
-        .collect();
-    for (ir, &id) in irs.iter_mut().zip(ids) {
-        let last = *ir.terminator();
-        if last.op != Op::JumpInd {
-            continue;
-        }
-        let targets = if last.imm == JumpKind::Return as u64 {
-            &points
-        } else {
-            &blocks.get(id).observed
-        };
-        ir.insts.pop();
-        for &pc in targets.iter().filter(|pc| inside.contains(pc)) {
-            let none = [Val::NONE; 3];
-            let at = ir.insts.len() as u32;
-            ir.insts.push(Inst {
-                op: Op::Const,
-                ty: ir.va_type,
-                args: none,
-                imm: pc,
-                aux: 0,
-            });
-            ir.insts.push(Inst {
-                op: Op::Eq,
-                ty: Type::I32,
-                args: [last.args[0], Val(at), Val::NONE],
-                imm: 0,
-                aux: 0,
-            });
-            ir.insts.push(Inst {
-                op: Op::ExitIf,
-                ty: Type::I32,
-                args: [Val(at + 1), Val::NONE, Val::NONE],
-                imm: pc,
-                aux: 0,
-            });
-        }
-        ir.insts.push(last);
-    }
-}
-
-/// Whether the call's callee is in the region.
-fn calls_inside(block: &Cached, inside: &FxHashSet<u64>) -> bool {
-    let mut targets = block.successors.iter().chain(&block.observed);
-    targets.any(|pc| inside.contains(pc))
-}
-
-/// Which blocks of a region may be entered: the head, loop headers and return points. Indices into `ids`.
-fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
-    let index: FxHashMap<u64, usize> = ids
-        .iter()
-        .enumerate()
-        .map(|(i, &id)| (blocks.get(id).place.pc, i))
-        .collect();
-    let mut entry = vec![false; ids.len()];
-    // Depth-first search: a successor on the current path is a loop header.
-    let mut state = vec![0u8; ids.len()];
-    for root in 0..ids.len() {
-        let mut stack = vec![(root, 0)];
-        if state[root] != 0 {
-            continue;
-        }
-        state[root] = 1;
-        while let Some((at, next)) = stack.pop() {
-            let block = blocks.get(ids[at]);
-            let mut successors = block.successors.iter().chain(&block.observed);
-            if let Some(pc) = successors.nth(next) {
-                stack.push((at, next + 1));
-                if let Some(&to) = index.get(pc) {
-                    match state[to] {
-                        0 => {
-                            state[to] = 1;
-                            stack.push((to, 0));
-                        }
-                        1 => entry[to] = true,
-                        _ => {}
-                    }
-                }
-            } else {
-                state[at] = 2;
-            }
-        }
-    }
-    for &id in ids {
-        let block = blocks.get(id);
-        if block.calls
-            && let Some(&i) = index.get(&block.behind())
-        {
-            entry[i] = true;
-        }
-    }
-    entry[0] = false;
-    core::iter::once(0)
-        .chain((1..ids.len()).filter(|&i| entry[i]).map(|i| i as u32))
-        .collect()
 }
 
 /// Exits that went to the region directly go through the run loop again.

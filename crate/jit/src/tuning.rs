@@ -30,6 +30,11 @@ pub struct Tuning {
     pub batch_max: usize,
     /// Slices after which a shorter batch is compiled too.
     pub patience_slices: u32,
+    /// Bytes of modules beyond which those go in which nothing ran lately. A browser's renderer grows by 12 bytes for each; Debian's boot on
+    /// Malta makes 9 MB of them there.
+    pub code_bytes: u64,
+    /// Guest instructions that are "lately".
+    pub mark_insns: u64,
     /// Guest instructions in live regions before all code is dropped.
     pub code_insns: u64,
     /// Modules before all code is dropped. NUMBERS.md 4: wasmtime ends at about 32,000.
@@ -58,6 +63,8 @@ impl Tuning {
             batch: 8,
             batch_max: 8,
             patience_slices: 16,
+            code_bytes: 64 << 20,
+            mark_insns: 1_000_000_000,
             code_insns: 4_000_000,
             modules: 8_000,
             block_insns: 64,
@@ -76,6 +83,9 @@ impl Tuning {
             in_flight: usize::MAX,
             batch: 16,
             batch_max: 32,
+            patience_slices: 96,
+            code_bytes: 16 << 20,
+            mark_insns: 300_000_000,
             modules: 20_000,
             ..Tuning::native()
         }

@@ -338,8 +338,13 @@ impl Vcpu {
                 self.core.state.read32(layout::JUMP_CACHE),
             );
         }
-        let jumps = self.core.state.read32(layout::JUMP_CACHE);
-        regions.collect(&mut self.blocks, &self.core.state.arena, jumps);
+        let (arena, jumps) = (
+            &self.core.state.arena,
+            self.core.state.read32(layout::JUMP_CACHE),
+        );
+        regions.collect(&mut self.blocks, arena, jumps);
+        let icount = self.core.icount();
+        regions.evict(&mut self.blocks, arena, jumps, &self.tuning, icount);
         regions.pump(
             &*self.guest,
             &mut self.blocks,
@@ -800,6 +805,7 @@ impl Vcpu {
                 }
             }
             arena.write32(region.check, generation);
+            regions.get_mut(entry.region).used = true;
         }
         if link != 0 {
             regions.link(arena, link, entry.region, entry.entry);

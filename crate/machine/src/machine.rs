@@ -81,6 +81,8 @@ pub struct Stats {
     pub module_bytes: u64,
     /// Times all code was dropped.
     pub flushes: u64,
+    /// Modules that were let go because nothing in them ran lately.
+    pub evicted: u64,
     /// Bytes of the arena handed out.
     pub arena_bytes: u64,
     /// Virtual time in nanoseconds.
@@ -533,6 +535,7 @@ impl Machine {
             s.modules = regions.stats.modules;
             s.module_bytes = regions.stats.bytes;
             s.flushes = regions.stats.flushes;
+            s.evicted = regions.stats.evicted;
         }
         s
     }

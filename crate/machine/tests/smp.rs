@@ -9,6 +9,10 @@ use tinamou_machine::{Accel, Config, Machine, SliceEnd};
 const MAX_INSNS: u64 = 400_000_000;
 
 fn machine(cpus: u32, accel: Accel) -> Machine {
+    tuned(cpus, accel, Tuning::native())
+}
+
+fn tuned(cpus: u32, accel: Accel, tuning: Tuning) -> Machine {
     let mut config = Config::new(Config::target("i386").expect("a target"));
     config.ram_bytes = 32 << 20;
     config.cpus = cpus;
@@ -18,7 +22,7 @@ fn machine(cpus: u32, accel: Accel) -> Machine {
     // Compile early: the program is short.
     config.tuning = Tuning {
         hot_runs: 50,
-        ..Tuning::native()
+        ..tuning
     };
     Machine::new(&config, |arena| {
         let engine = WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?;
@@ -64,6 +68,18 @@ fn every_number_of_cpus_prints_what_qemu_prints() {
         assert_eq!(text, golden(cpus), "{cpus} CPUs");
         assert_eq!(interpreted, compiled, "state with {cpus} CPUs");
         assert!(jit.stats().regions > 0, "nothing was compiled");
+        let mut little = tuned(
+            cpus,
+            Accel::Jit,
+            Tuning {
+                code_bytes: 2000,
+                mark_insns: 5000,
+                ..Tuning::native()
+            },
+        );
+        let (_, evicting) = run(&mut little, || 10_000);
+        assert_eq!(interpreted, evicting, "state with {cpus} CPUs, code let go");
+        assert!(little.stats().evicted > 0, "{:?}", little.stats());
     }
 }
 

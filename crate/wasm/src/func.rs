@@ -10,8 +10,8 @@
 
 use rustc_hash::FxHashMap;
 use tinamou_ir::block::Block;
-use tinamou_ir::layout;
 use tinamou_ir::guest::Lasting;
+use tinamou_ir::layout;
 use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
 use tinamou_ir::types::Type;
 use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};

@@ -395,6 +395,7 @@ pub(crate) fn jit(cx: &mut Cx<'_>) -> String {
              exits for an access {}\n\
              slow accesses       {}\n\
              exceptions          {}\n\
+             modules let go      {}\n\
              TB flush count      {}\n",
             s.blocks,
             s.regions,
@@ -407,6 +408,7 @@ pub(crate) fn jit(cx: &mut Cx<'_>) -> String {
             s.resumes,
             s.slow_accesses,
             s.exceptions,
+            s.evicted,
             s.flushes,
         )
     })

@@ -354,7 +354,7 @@ pub fn jit(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     Ok(json!({
         "insns": s.insns, "interpreted": s.interpreted, "lifted": s.lifted, "blocks": s.blocks, "regions": s.regions,
         "modules": s.modules, "module-bytes": s.module_bytes, "calls": s.calls, "flushes": s.flushes,
-        "slow-accesses": s.slow_accesses, "exceptions": s.exceptions,
+        "evicted": s.evicted,        "slow-accesses": s.slow_accesses, "exceptions": s.exceptions,
     }))
 }
 

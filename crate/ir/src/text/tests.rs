@@ -133,11 +133,14 @@ fn terminators_and_regions_survive_a_round_trip() {
         );
         let region = parse_region(&text, &slots, HELPERS).unwrap();
         assert_eq!(
-            (region.entries.as_slice(), region.lasting, region.blocks.len()),
+            (
+                region.entries.as_slice(),
+                region.lasting,
+                region.blocks.len()
+            ),
             ([1, 0].as_slice(), lasting, 2)
         );
-        let again =
-            parse_region(&print_region(&region, &slots, HELPERS), &slots, HELPERS).unwrap();
+        let again = parse_region(&print_region(&region, &slots, HELPERS), &slots, HELPERS).unwrap();
         assert_eq!((again.lasting, again.blocks), (lasting, region.blocks));
     }
 }

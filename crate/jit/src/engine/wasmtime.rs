@@ -18,6 +18,7 @@ use wasmtime::{
 };
 
 use super::{Engine, EngineError, EngineStats, Features, HelperHost, ModuleSource, Ticket, parked};
+use crate::ranges::Ranges;
 
 /// Retired instances that a store may hold before a new one is made.
 const RETIRED_LIMIT: usize = 1000;
@@ -155,8 +156,8 @@ pub struct WasmtimeEngine {
     modules: FxHashMap<Ticket, Published>,
     /// Retired before they were compiled.
     cancelled: FxHashSet<Ticket>,
-    /// Free table ranges (first, count) below `table_end`.
-    free: Vec<(u32, u32)>,
+    /// Free table entries below `table_end`.
+    free: Ranges,
     table_end: u32,
     next_ticket: u64,
     stats: EngineStats,
@@ -293,7 +294,7 @@ impl WasmtimeEngine {
             ready: VecDeque::new(),
             modules: FxHashMap::default(),
             cancelled: FxHashSet::default(),
-            free: Vec::new(),
+            free: Ranges::default(),
             table_end: 1,
             next_ticket: 0,
             stats: EngineStats::default(),
@@ -314,31 +315,12 @@ impl WasmtimeEngine {
     }
 
     fn take_range(&mut self, count: u32) -> u32 {
-        if let Some(i) = self.free.iter().position(|&(_, n)| n >= count) {
-            let (first, n) = self.free[i];
-            if n == count {
-                self.free.swap_remove(i);
-            } else {
-                self.free[i] = (first + count, n - count);
-            }
+        if let Some(first) = self.free.take(count) {
             return first;
         }
         let first = self.table_end;
         self.table_end += count;
         first
-    }
-
-    fn give_range(&mut self, first: u32, count: u32) {
-        self.free.push((first, count));
-        self.free.sort_unstable();
-        let mut merged: Vec<(u32, u32)> = Vec::with_capacity(self.free.len());
-        for &(first, count) in &self.free {
-            match merged.last_mut() {
-                Some((f, n)) if *f + *n == first => *n += count,
-                _ => merged.push((first, count)),
-            }
-        }
-        self.free = merged;
     }
 
     fn place(&mut self, ticket: Ticket, module: Module) -> Result<u32, EngineError> {
@@ -352,7 +334,7 @@ impl WasmtimeEngine {
         };
         if let Err(e) = self.generation.instantiate(&module, p, base) {
             self.modules.remove(&ticket);
-            self.give_range(base, functions);
+            self.free.give(base, functions);
             return Err(e);
         }
         p.placed = Some((module, base));
@@ -465,7 +447,7 @@ impl Engine for WasmtimeEngine {
         g.retired += 1;
         self.stats.modules -= 1;
         self.stats.functions -= p.functions as u64;
-        self.give_range(base, p.functions);
+        self.free.give(base, p.functions);
     }
 
     fn stats(&self) -> EngineStats {

@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
-use tinamou_ir::guest::State;
 use tinamou_ir::guest::Lasting;
+use tinamou_ir::guest::State;
 use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
 use tinamou_ir::{Block, Builder, HelperDesc, HelperId, Slot, SlotSet, SlotTable, Type, layout};
 use tinamou_wasm::{CompiledModule, Env, compile_module};

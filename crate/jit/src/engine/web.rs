@@ -5,7 +5,7 @@
 //! between. Compilation is synchronous, which browsers allow in workers; a module is a batch of tens of small functions
 //! (NUMBERS.md, 4). The emulator must be linked with an exported, growable table (`.cargo/config.toml`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use js_sys::{Object, Reflect, Uint8Array, WebAssembly};
 use rustc_hash::FxHashMap;
@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::{Engine, EngineError, EngineStats, Features, HelperHost, ModuleSource, Ticket, parked};
+use crate::ranges::Ranges;
 
 #[wasm_bindgen]
 extern "C" {
@@ -78,8 +79,8 @@ pub struct WebEngine {
     next: u64,
     live: FxHashMap<Ticket, Live>,
     finished: VecDeque<(Ticket, Result<u32, EngineError>)>,
-    /// Table ranges given back, by start; neighbours are joined.
-    free: BTreeMap<u32, u32>,
+    /// Table ranges given back.
+    free: Ranges,
     stats: EngineStats,
 }
 
@@ -137,7 +138,7 @@ impl WebEngine {
             next: 0,
             live: FxHashMap::default(),
             finished: VecDeque::new(),
-            free: BTreeMap::new(),
+            free: Ranges::default(),
             stats: EngineStats::default(),
         })
     }
@@ -145,19 +146,10 @@ impl WebEngine {
     /// Takes `functions` consecutive entries of the table: the first free range that fits, or new ones at its end. The table is
     /// grown by no more than is needed: Node 20 copies it for every instance.
     fn take(&mut self, functions: u32) -> Result<u32, EngineError> {
-        let fit = self
-            .free
-            .iter()
-            .find(|&(_, &len)| len >= functions)
-            .map(|(&start, &len)| (start, len));
-        let Some((start, len)) = fit else {
-            return self.table.grow(functions).map_err(compile);
-        };
-        self.free.remove(&start);
-        if len > functions {
-            self.free.insert(start + functions, len - functions);
+        match self.free.take(functions) {
+            Some(start) => Ok(start),
+            None => self.table.grow(functions).map_err(compile),
         }
-        Ok(start)
     }
 
     /// Empties entries of the table, so that their module can go, and gives them back.
@@ -166,17 +158,7 @@ impl WebEngine {
             // In range, and null is a funcref: it cannot fail.
             let _ = self.table.set_raw(index, &JsValue::NULL);
         }
-        let (mut start, mut len) = (start, functions);
-        if let Some((&before, &before_len)) = self.free.range(..start).next_back()
-            && before + before_len == start
-        {
-            self.free.remove(&before);
-            (start, len) = (before, before_len + len);
-        }
-        if let Some(after_len) = self.free.remove(&(start + len)) {
-            len += after_len;
-        }
-        self.free.insert(start, len);
+        self.free.give(start, functions);
     }
 
     fn global(&self, value: u32) -> Result<JsValue, EngineError> {

@@ -141,11 +141,11 @@ export class TinamouMachine extends EventTarget {
     return this.#gone.signal;
   }
 
-  /** Ties consoles to its serial ports. @param {(ConsoleBackend | undefined)[]} consoles */
+  /** Ties consoles to its serial ports: what the guest sent before, they get as well. @param {(ConsoleBackend | undefined)[]} consoles */
   attach(consoles) {
     for (const [port, backend] of consoles.entries()) {
       const serial = this.serial[port];
-      if (!serial) throw new ConfigError(`there is no serial port ${port}`);
+      if (!serial) continue;
       const failed = (/** @type {unknown} */ why) => this.dispatchEvent(new CustomEvent('consoleerror', { detail: { port, why } }));
       if (backend) attachConsole(serial, backend, this.gone, failed);
     }
@@ -361,8 +361,9 @@ async function create(options = {}) {
   const machine = new TinamouMachine(workers.machine(), options.signal);
   let made;
   try {
+    const consoles = options.consoles?.length ?? 0;
+    if (consoles > machine.serial.length) throw new ConfigError(`there is no serial port ${consoles - 1}`);
     made = await configure(options, machine.gone);
-    machine.attach(options.consoles ?? []);
   } catch (e) {
     machine.close();
     options.signal?.throwIfAborted();
@@ -370,6 +371,7 @@ async function create(options = {}) {
     throw e;
   }
   await machine.boot(made.config, made.transfer);
+  machine.attach(options.consoles ?? []);
   return machine;
 }
 

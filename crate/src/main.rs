@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod script;
 mod setup;
+mod share;
 mod trace;
 mod transport;
 mod user;

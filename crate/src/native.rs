@@ -475,12 +475,7 @@ impl Host for Native {
     }
 
     fn entropy(&mut self) -> u64 {
-        use std::hash::{BuildHasher, Hasher, RandomState};
-        match self.options.icount {
-            // A counted machine is the same in every run.
-            Some(_) => 0,
-            None => RandomState::new().build_hasher().finish(),
-        }
+        crate::setup::entropy(&self.options)
     }
 
     fn remove(&mut self, slot: u32) -> Result<(), String> {

@@ -15,6 +15,7 @@ pub mod pc;
 pub mod program;
 pub mod qom;
 pub mod rtc;
+pub mod share;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,8 @@ pub struct Options {
     pub early: Vec<qom::Early>,
     /// Cards on the PCI bus: the arguments of `device_add`.
     pub devices: Vec<serde_json::Value>,
+    /// Folders to share by 9P.
+    pub shares: Vec<share::Share>,
     /// Where a PC's debug output leads.
     pub debug_console: Option<Chardev>,
     /// The display adapter is there.
@@ -164,6 +167,7 @@ impl Options {
             debug_exit: None,
             early: Vec::new(),
             devices: Vec::new(),
+            shares: Vec::new(),
             debug_console: None,
             vga: true,
             serial: Vec::new(),

@@ -1,5 +1,6 @@
 //! From options to a machine: reads the files, makes the machine, puts in its disks.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tinamou::lab;
@@ -16,6 +17,7 @@ use crate::host::why;
 use crate::options::Options;
 use crate::options::log::Item;
 use crate::options::rtc::RtcBase;
+use crate::share::Folder;
 
 /// One nanosecond per instruction where time follows the wall clock: no guest of ours runs much faster than that, so that virtual
 /// time does not run ahead.
@@ -63,6 +65,7 @@ pub fn machine(
         }
         None => {}
     }
+    config.seed = entropy(options);
     if let Some(seconds) = rtc_seconds(options) {
         config.rtc_base = seconds;
     }
@@ -88,6 +91,10 @@ pub fn machine(
             }
             _ => e.to_string(),
         })?;
+    for s in &options.shares {
+        let tree = Folder::open(&s.path, s.read_only)?;
+        machine.bus_mut().add_share(&s.id, Box::new(tree));
+    }
     let (mut bays, mut any) = (Vec::new(), false);
     for (bay, disk) in disks {
         any |= disk.is_some();
@@ -133,6 +140,14 @@ fn furnish_pc(
     // There is no window: who wants no display at all looks elsewhere.
     pc.nographic = options.nographic || !options.display_none;
     Ok(())
+}
+
+/// Where random numbers begin: the same in every run of a counted machine.
+pub fn entropy(options: &Options) -> u64 {
+    match options.icount {
+        Some(_) => 0,
+        None => RandomState::new().build_hasher().finish(),
+    }
 }
 
 fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {

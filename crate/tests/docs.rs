@@ -99,17 +99,18 @@ fn devices() {
     let mut seen: Vec<&str> = Vec::new();
     for target in TARGETS {
         let config = Config::new(target);
-        let this = config.target.board();
-        if seen.contains(&this.name) {
-            continue;
+        for this in config.target.boards() {
+            if seen.contains(&this.name) {
+                continue;
+            }
+            seen.push(this.name);
+            let same: Vec<&str> = TARGETS
+                .iter()
+                .filter(|t| t.boards().iter().any(|b| b.name == this.name))
+                .map(|t| t.name)
+                .collect();
+            board(&mut out, this, &same);
         }
-        seen.push(this.name);
-        let same: Vec<&str> = TARGETS
-            .iter()
-            .filter(|t| t.board().name == this.name)
-            .map(|t| t.name)
-            .collect();
-        board(&mut out, this, &same);
     }
     out.push_str("  </body>\n</html>\n");
     let path = format!("{}/../www/docs/devices.html", env!("CARGO_MANIFEST_DIR"));

@@ -14,6 +14,7 @@
 #   amd64/{vmlinux,initrd.gz,release}      Debian's amd64 kernel, a bzImage
 #   {mipsel,mips64el}/initrd-devices.gz    the same with drivers, and a session that uses them
 #   {mipsel,i386}/initrd-net.gz            the same with network drivers, and a session that uses them (net.py)
+#   amd64/initrd-cards.gz                  the same with virtio drivers and 9P, and a session that uses them
 #   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
 #   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC
 #   media/{grub-cd.iso,grub-floppy.img}    GRUB's rescue disks
@@ -131,6 +132,28 @@ net() { # ARCH
     echo "guests: $arch/net.gz $(stat -c %s "$dir/net.gz") bytes"
   fi
   cat "$dir/initrd.gz" "$dir/net.gz" >"$dir/initrd-net.gz"
+}
+
+# Virtio drivers and 9P of the kernel's package, in /cards, and cards.sh.
+cards() { # ARCH
+  local arch=$1 dir=$out/$1 root=$out/$1/cards file
+  file=$(deb "$arch" "linux-image-$(cat "$dir/release")")
+  if [ ! -s "$dir/cards.gz" ] || [ -n "$(find "$file" "$here/cards" "$here/fetch.sh" -newer "$dir/cards.gz" 2>/dev/null)" ]; then
+    rm -rf "$root"
+    mkdir -p "$root"/{bin,cards}
+    dpkg-deb --fsys-tarfile "$file" | tar -x -C "$root/cards" --wildcards --transform='s,.*/,,' \
+      '*/'{virtio,virtio_ring,virtio_pci,virtio_pci_legacy_dev,virtio_pci_modern_dev,virtio_blk,netfs,fscache,9pnet,9pnet_virtio,9p,virtio-rng}.ko \
+      2>/dev/null || true
+    cp "$here/cards/cards.sh" "$root/bin/"
+    chmod -R u=rwX,go=rX "$root"
+    chmod 755 "$root"/bin/*.sh
+    find "$root" -exec touch -h -d @0 {} +
+    (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/cards.gz.new"
+    mv "$dir/cards.gz.new" "$dir/cards.gz"
+    rm -rf "$root"
+    echo "guests: $arch/cards.gz $(stat -c %s "$dir/cards.gz") bytes"
+  fi
+  cat "$dir/initrd.gz" "$dir/cards.gz" >"$dir/initrd-cards.gz"
 }
 
 # What a PC's firmware starts.
@@ -280,7 +303,7 @@ for what in "$@"; do
     mips64el) kernel mips64el 5kc-malta; initrd mips64el; devices mips64el ;;
     i386) kernel i386 686; initrd i386; net i386 ;;
     i386-pae) kernel i386 686-pae i386-pae; initrd i386 i386-pae ;;
-    amd64) kernel amd64 amd64; initrd amd64 ;;
+    amd64) kernel amd64 amd64; initrd amd64; cards amd64 ;;
     uboot) uboot ;;
     seabios) seabios ;;
     media) media ;;

@@ -4,7 +4,7 @@
 #   tests/guests/play.sh GUEST COMMAND...            prints the transcript, cut to what must be the same everywhere
 #   tests/guests/play.sh --check GUEST COMMAND...    compares it with the golden one: `ok GUEST`, or the difference and status 1
 #
-# GUEST is mipsel, mips64el, i386, i386-pae, amd64 (Debian), devices-mipsel, devices-mips64el (with disks and a network interface), maltael, malta64el, malta (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
+# GUEST is mipsel, mips64el, i386, i386-pae, amd64 (Debian), devices-mipsel, devices-mips64el (with disks and a network interface), cards-amd64 (with virtio cards), maltael, malta64el, malta (U-Boot), lab-mipsel or lab-mips (tests/lab). COMMAND is the
 # whole command line of a machine with its console on stdin and stdout, as in a golden transcript's first line.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,9 +25,13 @@ case $guest in
   malta*) steps=$here/uboot.steps keep=(-e '/^maltael # /,/^END-115200/{p;/^END-115200/q}') ;;
   *)
     arch=${guest#devices-}
+    arch=${arch#cards-}
     release=$(cat "${GUESTS_DIR:-$top/build/guests}/$arch/release")
     steps=$here/session.steps
-    [ "$arch" = "$guest" ] || steps=$here/devices.steps
+    case $guest in
+      devices-*) steps=$here/devices.steps ;;
+      cards-*) steps=$here/cards.steps ;;
+    esac
     # Without the kernel's own lines, and the kernel's release by name: fetch.sh takes whatever version Debian has.
     keep=(-e '/^\[ *[0-9]*\.[0-9]*\] /d' -e "s/$release/@RELEASE@/g" -e 's/^.*\(GUEST-BOOT-OK\)/\1/' -e '/^GUEST-BOOT-OK/,/^GUEST-POWEROFF/p')
     ;;

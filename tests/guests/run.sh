@@ -39,6 +39,12 @@ for guest in i386:system-i386 i386-pae:system-i386 amd64:system-x86_64; do
   [ ! -e "$dir/initrd.gz" ] || play "${guest%%:*}" "${guest#*:}" -net none -kernel "$dir/vmlinux" -initrd "$dir/initrd.gz" \
     -append 'console=ttyS0 panic=-1 quiet'
 done
+# Virtio cards, MSI, and a folder of this host by 9P.
+if [ -e $g/amd64/initrd-cards.gz ] && [ -e $disks/disk.raw ]; then
+  "$here/cards/folder.sh" $g/share
+  play cards-amd64 system-x86_64 -net none -kernel $g/amd64/vmlinux -initrd $g/amd64/initrd-cards.gz -append 'console=ttyS0 panic=-1 quiet' \
+    -snapshot -device virtio-rng-pci -drive file=$disks/disk.raw,format=raw,if=virtio -virtfs local,path=$g/share,mount_tag=share,security_model=none
+fi
 # Cards come and go while Linux runs.
 if [ -e $g/i386/initrd.gz ]; then
   if python3 "$here/eject.py" "$program" system-i386 $g/i386; then

@@ -99,6 +99,8 @@ pub trait Driven {
     /// # Errors
     /// It is not free.
     fn plug(&mut self, slot: u8, card: Card) -> Result<(), String>;
+    /// The number of the host's folder of this name, which the guest is to know by `tag`.
+    fn share(&mut self, id: &str, tag: &str) -> Option<u8>;
     /// Takes a card out.
     fn unplug(&mut self, slot: u8);
     /// Whether anything is in a PCI slot.
@@ -269,6 +271,9 @@ impl Driven for Machine {
     }
     fn plug(&mut self, slot: u8, card: Card) -> Result<(), String> {
         self.bus_mut().plug(slot, card).map_err(|e| e.to_string())
+    }
+    fn share(&mut self, id: &str, tag: &str) -> Option<u8> {
+        self.bus_mut().share(id, tag)
     }
     fn unplug(&mut self, slot: u8) {
         self.bus_mut().unplug(slot);

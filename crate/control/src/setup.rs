@@ -178,7 +178,7 @@ impl Setup {
     /// The words of a choice.
     pub fn choices(&self, name: &str) -> Vec<&'static str> {
         match name {
-            "machine" => vec![self.target.board().name],
+            "machine" => self.target.boards().iter().map(|b| b.name).collect(),
             "cpu" => self.target.cpu_names(),
             "accel" => vec!["jit", "interp"],
             _ => Vec::new(),
@@ -203,7 +203,7 @@ impl Setup {
     /// Sets an option that the host's user asked for; unknown ones do nothing.
     pub fn put(&mut self, name: &str, value: Value) {
         if let Some(o) = OPTIONS.iter().find(|o| o.name == name) {
-            self.values.insert(o.name, value);
+            self.insert(o.name, value);
         }
     }
 
@@ -272,8 +272,21 @@ impl Setup {
                 }
             }
         }
-        self.values.insert(o.name, value.clone());
+        self.insert(o.name, value.clone());
         Ok(())
+    }
+
+    /// Another board brings its own CPU in the place of the usual one.
+    fn insert(&mut self, name: &'static str, value: Value) {
+        let usual = |s: &Setup| {
+            s.target
+                .default_cpu_of(s.text("machine").unwrap_or_default())
+        };
+        let before = usual(self);
+        self.values.insert(name, value);
+        if name == "machine" && self.text("cpu") == Some(before) {
+            self.values.insert("cpu", json!(usual(self)));
+        }
     }
 
     /// The options with their values, as `x-machine-options` answers.

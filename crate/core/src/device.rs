@@ -266,6 +266,9 @@ pub trait DevCx {
     /// Writes memory as a bus master; translated code there is dropped. False when some of it is not memory.
     fn dma_write(&mut self, at: Gpa, data: &[u8]) -> bool;
 
+    /// A message-signalled interrupt: a write of `data` to `at`, for the board's interrupt controller.
+    fn message(&mut self, _at: u64, _data: u32) {}
+
     /// Reads one of the board's memory blocks.
     fn block_read(&mut self, block: BlockId, offset: u64, buf: &mut [u8]) -> bool;
 

@@ -2,3 +2,4 @@
 pub mod config;
 pub mod gt64120;
 pub mod i440fx;
+pub mod msix;

@@ -14,6 +14,8 @@ pub struct TestCx {
     pub now: Ns,
     pub levels: u64,
     pub irq_log: Vec<(u32, bool)>,
+    /// Message-signalled interrupts: address and data.
+    pub messages: Vec<(u64, u32)>,
     pub timers: BTreeMap<u32, Ns>,
     pub mem: Vec<u8>,
     pub blocks: Vec<Vec<u8>>,
@@ -64,6 +66,9 @@ impl DevCx for TestCx {
             Some(d) => self.timers.insert(id, d),
             None => self.timers.remove(&id),
         };
+    }
+    fn message(&mut self, at: u64, data: u32) {
+        self.messages.push((at, data));
     }
     fn dma_read(&mut self, at: Gpa, buf: &mut [u8]) -> bool {
         match self

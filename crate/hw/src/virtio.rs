@@ -2,7 +2,7 @@
 //!
 //! [`pci`] is the transport, [`queue`] the split virtqueues, the other modules the devices. A guest's descriptors are hostile: they
 //! are checked as they are followed, and a broken ring stops its device until the driver resets it. Not modelled: packed rings,
-//! MSI-X (drivers fall back to the interrupt pin), event indices, the PCI configuration access capability.
+//! event indices, the PCI configuration access capability.
 
 use tinamou_core::{DevCx, Input, Stored};
 

@@ -123,6 +123,8 @@ pub struct Bus {
     fixed: Vec<(usize, Mapping)>,
     pci: Vec<(u8, usize, u8)>,
     pic: Option<usize>,
+    /// The device that takes message-signalled interrupts, and its region.
+    messages: Option<(usize, u32)>,
     dma: Option<usize>,
     wires: Vec<Vec<Wire>>,
     sinks: Vec<(Sink, u32)>,
@@ -152,6 +154,7 @@ pub struct Bus {
     nets: Vec<Net>,
     /// Cards in the board's free slots, by slot.
     cards: Vec<(u8, Card)>,
+    shares: Vec<plug::Share>,
     /// Network ports on hubs: port and hub; frames on their way: the port they came from.
     hubs: Vec<(u32, u32)>,
     frames: VecDeque<(u32, Vec<u8>)>,
@@ -204,6 +207,7 @@ impl Bus {
             fixed: Vec::new(),
             pci: Vec::new(),
             pic: None,
+            messages: None,
             dma: None,
             wires: Vec::new(),
             sinks: Vec::new(),
@@ -230,6 +234,7 @@ impl Bus {
             disks: (0..board.disks).map(|_| None).collect(),
             nets: (0..board.nets).map(|_| Net::default()).collect(),
             cards: Vec::new(),
+            shares: Vec::new(),
             hubs: Vec::new(),
             frames: VecDeque::new(),
             dma_writes: Vec::new(),
@@ -265,6 +270,9 @@ impl Bus {
             }
             if d.dma_controller {
                 self.dma = Some(i);
+            }
+            if let Some(region) = d.messages.filter(|_| there) {
+                self.messages = Some((i, region));
             }
         }
         for (i, d) in board.devices.iter().enumerate() {

@@ -51,6 +51,8 @@ pub struct Config {
     pub counted: bool,
     /// Seconds since 1970 of the real-time clock at power-on.
     pub rtc_base: u64,
+    /// Where the CPU's random numbers begin.
+    pub seed: u64,
     /// The board's network interface is there.
     pub nic: bool,
     /// Its address.
@@ -83,6 +85,7 @@ impl Config {
             icount_shift: 1,
             counted: false,
             rtc_base: crate::devices::BoardConfig::default().rtc_base,
+            seed: 0,
             nic: true,
             mac: crate::devices::MAC,
             accel: Accel::Jit,

@@ -83,6 +83,8 @@ pub struct DeviceSpec {
     pub nets: &'static [u32],
     /// True for the device that answers interrupt acknowledge cycles.
     pub interrupt_controller: bool,
+    /// The region of the device that takes message-signalled interrupts, by the low 20 bits of their address.
+    pub messages: Option<u32>,
     /// True for the device that moves data for ISA devices.
     pub dma_controller: bool,
     /// A free PCI slot for cards that are plugged while the machine runs.
@@ -107,6 +109,7 @@ impl DeviceSpec {
             consoles: &[],
             nets: &[],
             interrupt_controller: false,
+            messages: None,
             dma_controller: false,
             spare: false,
         }
@@ -156,6 +159,8 @@ pub struct Board {
     pub name: &'static str,
     /// One line for listings.
     pub what: &'static str,
+    /// The CPU model when none is named, if it is not the target's.
+    pub default_cpu: Option<&'static str>,
     /// Refuses memory sizes that the board cannot have.
     pub check_ram: fn(u64) -> Result<(), &'static str>,
     /// Memory blocks; the first is RAM.

@@ -19,6 +19,7 @@ use crate::devices::CPU_PINS;
 use crate::history::{History, Input};
 use crate::input::HostInput;
 use crate::snapshot::Identity;
+use crate::target::CpuPlace;
 use crate::turns::Turn;
 
 /// Most instructions of one vCPU run: short enough that generated loops re-enter optimised code (DESIGN.md, "budget").
@@ -202,7 +203,18 @@ impl Machine {
             absent: absent.clone(),
         };
         let bus = target.bus(config, Box::new(ram))?;
-        let cpu = |n| target.cpu_of(&config.cpu, n, config.cpus);
+        let cpu = |n| {
+            let at = CpuPlace {
+                number: n,
+                of: config.cpus,
+                seed: config.seed,
+            };
+            let name = match config.cpu.as_str() {
+                "" => target.default_cpu_of(&config.machine),
+                name => name,
+            };
+            target.cpu_of(name, at)
+        };
         let (engine, tuning) = match config.accel {
             Accel::Interp => (None, Tuning::native()),
             Accel::Jit => (

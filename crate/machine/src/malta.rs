@@ -73,6 +73,7 @@ static ISA_WIRES: [IrqWire; 16] = {
 pub static MALTA: Board = Board {
     name: "malta",
     what: "MIPS Malta Core LV",
+    default_cpu: None,
     check_ram: |n| match n {
         0 => Err("must not be zero"),
         n if n > 2048 * MIB => Err("at most 2048 MiB"),

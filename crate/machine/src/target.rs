@@ -36,10 +36,21 @@ pub enum CpuProperty {
     Text(&'static str),
 }
 
+/// Which of a machine's vCPUs one is.
+#[derive(Clone, Copy)]
+pub(crate) struct CpuPlace {
+    /// Its number.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+    /// Where its random numbers begin.
+    pub seed: u64,
+}
+
 /// What a family of guests brings.
 trait Family: Sync + std::fmt::Debug {
-    /// The board.
-    fn board(&self) -> &'static Board;
+    /// The boards, the usual one first.
+    fn boards(&self) -> &'static [&'static Board];
     /// Names of the CPU models.
     fn cpu_names(&self, wide: bool) -> Vec<&'static str>;
     /// Most vCPUs of the board.
@@ -50,10 +61,15 @@ trait Family: Sync + std::fmt::Debug {
     fn cpu_properties(&self, _name: &str) -> Option<Vec<(&'static str, CpuProperty)>> {
         None
     }
-    /// A CPU, number `n` of `of`.
-    fn cpu(&self, target: &Target, name: &str, n: u32, of: u32) -> Option<Box<dyn Guest>>;
+    /// A CPU.
+    fn cpu(&self, target: &Target, name: &str, at: CpuPlace) -> Option<Box<dyn Guest>>;
     /// The board with its devices.
-    fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError>;
+    fn bus(
+        &self,
+        config: &Config,
+        board: BoardConfig,
+        ram: Box<dyn Ram>,
+    ) -> Result<Bus, MachineError>;
     /// Loads firmware and kernel.
     fn load(&self, config: &Config, bus: &mut Bus) -> Result<(), MachineError>;
 }
@@ -133,9 +149,22 @@ pub static TARGETS: &[Target] = &[
 ];
 
 impl Target {
-    /// The board.
+    /// The usual board.
     pub fn board(&self) -> &'static Board {
-        self.family.board()
+        self.family.boards()[0]
+    }
+
+    /// All boards.
+    pub fn boards(&self) -> &'static [&'static Board] {
+        self.family.boards()
+    }
+
+    /// The CPU model of a board when none is named.
+    pub fn default_cpu_of(&self, board: &str) -> &'static str {
+        let found = self.boards().iter().find(|b| b.name == board);
+        found
+            .and_then(|b| b.default_cpu)
+            .unwrap_or(self.default_cpu)
     }
 
     /// Most vCPUs that its board can have.
@@ -162,16 +191,18 @@ impl Target {
     /// # Errors
     /// [`MachineError::UnknownCpu`].
     pub fn cpu(&self, name: &str) -> Result<Box<dyn Guest>, MachineError> {
-        self.cpu_of(name, 0, 1)
+        self.cpu_of(
+            name,
+            CpuPlace {
+                number: 0,
+                of: 1,
+                seed: 0,
+            },
+        )
     }
 
-    /// The same as number `n` of `of` vCPUs.
-    pub(crate) fn cpu_of(
-        &self,
-        name: &str,
-        n: u32,
-        of: u32,
-    ) -> Result<Box<dyn Guest>, MachineError> {
+    /// The same, one of several.
+    pub(crate) fn cpu_of(&self, name: &str, at: CpuPlace) -> Result<Box<dyn Guest>, MachineError> {
         let name = if name.is_empty() {
             self.default_cpu
         } else {
@@ -180,7 +211,7 @@ impl Target {
         let unknown = || MachineError::UnknownCpu {
             name: name.to_owned(),
         };
-        self.family.cpu(self, name, n, of).ok_or_else(unknown)
+        self.family.cpu(self, name, at).ok_or_else(unknown)
     }
 
     /// The board of `config` with its firmware and kernel.
@@ -194,7 +225,7 @@ impl Target {
             mac: config.mac,
             pc: config.pc.clone(),
         };
-        if config.machine != self.board().name {
+        if !self.boards().iter().any(|b| b.name == config.machine) {
             return Err(MachineError::UnknownMachine {
                 name: config.machine.clone(),
             });
@@ -207,7 +238,7 @@ impl Target {
                 most,
             });
         }
-        let mut bus = self.family.bus(board, ram)?;
+        let mut bus = self.family.bus(config, board, ram)?;
         bus.log_guest_errors(config.log_guest_errors);
         self.family.load(config, &mut bus)?;
         Ok(bus)

@@ -1,12 +1,15 @@
 //! The options, each with its names, argument, help and meaning. `-h` prints this table.
 
 use tinamou_control::{PanicAction, watchdog_action};
+use tinamou_machine::devices::Board;
 use tinamou_machine::{Accel, Arch};
 
 use super::drive::{Drive, Interface, Media};
 use super::keyval::{self, Pair, on_off, unknown};
 use super::monitor::{Mode, Monitor};
-use super::{Icount, Parser, Stop, chardev, drive, log, monitor, net, pc, qom, rtc, version};
+use super::{
+    Icount, Parser, Stop, chardev, drive, log, monitor, net, pc, qom, rtc, share, version,
+};
 
 type Applied = Result<(), Stop>;
 
@@ -241,6 +244,18 @@ pub(super) static TABLE: &[Opt] = &[
         "DRIVER[,PROP=VALUE]...",
         "a card on the PCI bus, as for device_add; PC: isa-debug-exit[,iobase=0x501|0xf4], isa-debugcon,chardev=ID",
         |p, v| Ok(pc::device(&mut p.options, v)?),
+    ),
+    opt(
+        &["fsdev"],
+        "local,id=ID,path=FOLDER,security_model=none[,readonly=on]",
+        "a folder of this host for -device virtio-9p-pci,fsdev=ID,mount_tag=TAG",
+        |p, v| Ok(share::add(&mut p.options, v, false)?),
+    ),
+    opt(
+        &["virtfs"],
+        "local,path=FOLDER,mount_tag=TAG,security_model=none[,readonly=on][,id=ID]",
+        "a folder of this host with its card: mount -t 9p -o trans=virtio TAG in the guest",
+        |p, v| Ok(share::add(&mut p.options, v, true)?),
     ),
     opt(
         &["object"],
@@ -537,16 +552,20 @@ fn floppy(p: &mut Parser, index: u32, file: &str) -> Applied {
 }
 
 fn machine(p: &mut Parser, value: &str) -> Applied {
-    let board = p.options.target.board();
+    let boards = p.options.target.boards();
     for pair in keyval::parse(value, Some("type"))? {
         match (pair.key.as_str(), pair.value.as_str()) {
             ("type", "help" | "?") | ("help", _) => {
-                return Err(Stop::Print(format!(
-                    "Supported machines are:\n{:<20} {} (default)\n",
-                    board.name, board.what
-                )));
+                let line = |(n, b): (usize, &&Board)| {
+                    let default = if n == 0 { " (default)" } else { "" };
+                    format!("{:<20} {}{default}\n", b.name, b.what)
+                };
+                let lines: String = boards.iter().enumerate().map(line).collect();
+                return Err(Stop::Print(format!("Supported machines are:\n{lines}")));
             }
-            ("type", name) if name == board.name => p.options.machine = name.into(),
+            ("type", name) if boards.iter().any(|b| b.name == name) => {
+                p.options.machine = name.into()
+            }
             ("type", _) => {
                 return Err(Stop::Error(
                     "unsupported machine type; use -M help for the list".into(),

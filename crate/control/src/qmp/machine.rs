@@ -1,6 +1,7 @@
 //! The board, its CPUs and what it was started with.
 
 use serde_json::{Map, Value, json};
+use tinamou_machine::devices::Board;
 use tinamou_machine::{Arch, CpuProperty, Target};
 
 use crate::controller::RunState;
@@ -86,12 +87,18 @@ pub fn hotpluggable_cpus(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> 
 /// `query-machines`
 pub fn machines(cx: &mut Cx<'_>, _: &Args<'_>) -> Result<Value, Error> {
     let target = cx.ctl.setup.target();
-    let name = target.board().name;
-    Ok(json!([{
-        "name": name, "is-default": true, "cpu-max": target.max_cpus(), "hotpluggable-cpus": false, "numa-mem-supported": false,
-        "deprecated": false, "default-cpu-type": cpu_type(target, target.default_cpu),
-        "default-ram-id": super::memory::ram_id(target),
-    }]))
+    let one = |(n, board): (usize, &&Board)| {
+        let mut m = json!({
+            "name": board.name, "cpu-max": target.max_cpus(), "hotpluggable-cpus": false, "numa-mem-supported": false,
+            "deprecated": false, "default-cpu-type": cpu_type(target, target.default_cpu_of(board.name)),
+            "default-ram-id": super::memory::ram_id(target),
+        });
+        if n == 0 {
+            m["is-default"] = true.into();
+        }
+        m
+    };
+    Ok(target.boards().iter().enumerate().map(one).collect())
 }
 
 /// `query-current-machine`

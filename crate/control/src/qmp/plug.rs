@@ -50,6 +50,7 @@ const MODELS: &[(&str, &[&str])] = &[
     ("virtio-blk-pci", &["drive", "serial", "logical_block_size"]),
     ("virtio-rng-pci", &["rng"]),
     ("virtio-balloon-pci", &[]),
+    ("virtio-9p-pci", &["fsdev", "mount_tag"]),
     ("i6300esb", &[]),
     ("pvpanic-pci", &[]),
 ];
@@ -236,6 +237,22 @@ fn plan(
                 return Err(Error::no_device(&id));
             }
             Card::VirtioRng(cx.host.entropy())
+        }
+        "virtio-9p-pci" => {
+            let (Some(id), Some(tag)) = (given("fsdev"), given("mount_tag")) else {
+                return refuse("fsdev and mount_tag must be set");
+            };
+            if tag.is_empty() || tag.len() > 31 {
+                return refuse("mount_tag must have 1 to 31 bytes");
+            }
+            match cx.machine()?.share(&id, &tag) {
+                Some(n) => Card::Virtio9p(n),
+                None => {
+                    return refuse(format!(
+                        "9pfs device couldn't find fsdev with the id = {id}"
+                    ));
+                }
+            }
         }
         "i6300esb" => Card::I6300esb,
         "pvpanic-pci" => Card::Pvpanic,

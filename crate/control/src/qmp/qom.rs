@@ -129,8 +129,10 @@ fn types(cx: &Cx<'_>) -> Vec<(String, String, bool)> {
     };
     let mut all: Vec<_> = TYPES.iter().map(own).collect();
     let target = cx.ctl.setup.target();
-    let machine = format!("{}-machine", target.board().name);
-    all.push((machine, "machine".into(), false));
+    for board in target.boards() {
+        let machine = format!("{}-machine", board.name);
+        all.push((machine, "machine".into(), false));
+    }
     let cpu = cpu_base_type(target);
     all.push((cpu.clone(), "cpu".into(), true));
     for model in target.cpu_names() {
@@ -209,7 +211,7 @@ fn device_node(path: &str, ty: &str) -> Node {
 }
 
 fn machine_node(cx: &mut Cx<'_>) -> Node {
-    let board = cx.ctl.setup.target().board().name;
+    let board = cx.ctl.setup.text("machine").unwrap_or_default();
     let mut n = node("/machine", &format!("{board}-machine"));
     let bytes = super::memory::ram_bytes(cx);
     for o in setup::OPTIONS {

@@ -36,6 +36,7 @@ impl Guest for X86 {
     fn reset(&mut self, state: &State) {
         self.sys = Sys {
             a20_off: self.sys.a20_off,
+            entropy: self.sys.entropy,
             wait_sipi: self.cpu_num != 0,
             ..Sys::default()
         };
@@ -252,6 +253,7 @@ impl X86 {
             misc_enable: old.misc_enable,
             tsc_offset: old.tsc_offset,
             xcr0: old.xcr0,
+            entropy: old.entropy,
             sysenter_cs: old.sysenter_cs,
             sysenter_esp: old.sysenter_esp,
             sysenter_eip: old.sysenter_eip,

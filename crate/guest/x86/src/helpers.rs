@@ -155,6 +155,8 @@ helpers! {
     MMX_SET = "mmx_set" [];
     /// The mnemonic `a` on the halves `b` and `c`.
     SIMD = "simd" [pure];
+    /// A word of RDRAND and RDSEED.
+    RANDOM = "random" [];
     /// Half of PSHUFB.
     SHUFFLE_BYTES = "shuffle_bytes" [pure];
     /// The scalar operation `c` (a mnemonic) on `a` and `b`, with all exceptions masked.
@@ -166,7 +168,7 @@ helpers! {
     /// The masked move or gather `a` at `b`.
     AVX_MASKED = "avx_masked" [reads writes faults];
     /// XGETBV of register `a`.
-    XGETBV = "xgetbv" [faults];
+    XGETBV = "xgetbv" [reads faults];
     /// XSETBV of register `a`.
     XSETBV = "xsetbv" [faults];
     /// XSAVE and its kin (`a`) at `b`, of the components in `c`.
@@ -269,7 +271,10 @@ impl X86 {
         let a = xmm(self, d);
         let mask = xmm(self, 0);
         let before = self.fpu.sse_fast();
-        let out = self.fpu.sse(m, imm, a, b, gpr, mask, wide);
+        let out = match crate::fpu::sha::op128(m, imm, a, b, mask) {
+            Some(v) => Ok(Value::Xmm(v)),
+            None => self.fpu.sse(m, imm, a, b, gpr, mask, wide),
+        };
         if before != self.fpu.sse_fast() {
             cx.leave();
         }
@@ -468,13 +473,19 @@ impl X86 {
                     mantissa: b,
                 };
             }
-            SIMD => result = crate::fpu::simd::op64(mnemonic(a), b, c).unwrap_or(0),
+            SIMD => {
+                let m = mnemonic(a);
+                result = crate::fpu::simd::op64(m, b, c)
+                    .or_else(|| crate::fpu::d3now::op64(m, b, c))
+                    .unwrap_or(0);
+            }
+            RANDOM => result = self.sys.random(),
             SHUFFLE_BYTES => result = crate::fpu::simd::shuffle_bytes(a, b, c),
             SSE_RARE => result = self.fpu.sse_rare(mnemonic(c), a, b),
             SSE_OP => self.sse_op(cx, a, b)?,
             AVX_OP => self.avx_op(cx, a, b)?,
             AVX_MASKED => self.avx_masked(cx, a, b)?,
-            XGETBV => result = self.xgetbv(a as u32)?,
+            XGETBV => result = self.xgetbv(cx, a as u32)?,
             XSETBV => self.xsetbv(cx, a as u32, b)?,
             XSAVE => self.xsave(cx, a as u32, b, c)?,
             // The lifter emits no other number; state from elsewhere cannot name one.

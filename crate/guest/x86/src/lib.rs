@@ -6,7 +6,7 @@
 //! kernel below). Sources:
 //! Intel's Software Developer's Manual (SDM), volumes 1 to 4, and AMD's Architecture Programmer's Manual (APM), volumes 1 to 5.
 //!
-//! Missing: AVX-512, 3DNow!, RDRAND; SVM
+//! Missing: AVX-512; SVM
 //! and VMX; SMM; performance counters. MTRRs and PAT are kept but have no effect. MONITOR is a hint, MWAIT a HLT. FPU images have no instruction
 //! and operand addresses.
 //!
@@ -113,6 +113,13 @@ impl X86 {
     pub fn numbered(mut self, cpu_num: u32, cpus: u32) -> X86 {
         (self.cpu_num, self.cpus) = (cpu_num, cpus);
         self.code = mappings::CodeMappings::new(cpu_num);
+        self
+    }
+
+    /// The same whose RDRAND begins at `seed`.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> X86 {
+        self.sys.entropy = seed ^ (self.cpu_num as u64) << 32;
         self
     }
 

@@ -35,6 +35,7 @@ pub mod feature {
         FXSR = 0 . 24, "fxsr";
         SSE = 0 . 25, "sse";
         SSE2 = 0 . 26, "sse2";
+        SS = 0 . 27, "ss";
         SSE3 = 1 . 0, "sse3";
         PCLMULQDQ = 1 . 1, "pclmulqdq";
         MONITOR = 1 . 3, "monitor";
@@ -50,6 +51,7 @@ pub mod feature {
         OSXSAVE = 1 . 27, "osxsave";
         AVX = 1 . 28, "avx";
         F16C = 1 . 29, "f16c";
+        RDRAND = 1 . 30, "rdrand";
         HYPERVISOR = 1 . 31, "hypervisor";
         FSGSBASE = 2 . 0, "fsgsbase";
         BMI1 = 2 . 3, "bmi1";
@@ -57,20 +59,29 @@ pub mod feature {
         SMEP = 2 . 7, "smep";
         BMI2 = 2 . 8, "bmi2";
         ERMS = 2 . 9, "erms";
+        RDSEED = 2 . 18, "rdseed";
         ADX = 2 . 19, "adx";
         SMAP = 2 . 20, "smap";
         CLFLUSHOPT = 2 . 23, "clflushopt";
+        CLWB = 2 . 24, "clwb";
+        SHA = 2 . 29, "sha-ni";
         UMIP = 3 . 2, "umip";
+        RDPID = 3 . 22, "rdpid";
         SYSCALL = 4 . 11, "syscall";
         NX = 4 . 20, "nx";
+        MMXEXT = 4 . 22, "mmxext";
         PDPE1GB = 4 . 26, "pdpe1gb";
         RDTSCP = 4 . 27, "rdtscp";
         LM = 4 . 29, "lm";
+        D3NOWEXT = 4 . 30, "3dnowext";
+        D3NOW = 4 . 31, "3dnow";
         LAHF = 5 . 0, "lahf-lm";
         ABM = 5 . 5, "abm";
+        SSE4A = 5 . 6, "sse4a";
         PREFETCHW = 5 . 8, "3dnowprefetch";
         XSAVEOPT = 6 . 0, "xsaveopt";
         XSAVEC = 6 . 1, "xsavec";
+        XGETBV1 = 6 . 2, "xgetbv1";
     }
 }
 use feature::*;
@@ -122,11 +133,47 @@ const HASWELL: Bits = union(
         F16C, FSGSBASE, SMEP, ERMS, AVX2, BMI1, BMI2, FMA, MOVBE, ABM,
     ]),
 );
+const IVY_BRIDGE: Bits = union(SANDY_BRIDGE, set(&[F16C, FSGSBASE, SMEP, ERMS, RDRAND]));
+const BROADWELL: Bits = union(
+    union(HASWELL, IVY_BRIDGE),
+    set(&[ADX, SMAP, RDSEED, PREFETCHW]),
+);
+const CORE_DUO: Bits = union(SSE2_UP, set(&[SSE3, MONITOR, NX, SS, HYPERVISOR]));
+const ATHLON: Bits = union(SSE2_UP, set(&[MMXEXT, D3NOW, D3NOWEXT, HYPERVISOR]));
+const PHENOM: Bits = union(
+    union(SSE2_UP, LONG),
+    set(&[
+        SSE3, MONITOR, CX16, POPCNT, MMXEXT, D3NOW, D3NOWEXT, ABM, SSE4A, RDTSCP, PDPE1GB,
+        HYPERVISOR,
+    ]),
+);
+const KVM32: Bits = union(SSE2_UP, set(&[SSE3, HYPERVISOR]));
+const KVM64: Bits = union(KVM32, set(&[CX16, SYSCALL, NX, LM]));
+const CONROE: Bits = union(union(KVM32, LONG), set(&[SSSE3]));
+const OPTERON_G1: Bits = union(KVM32, set(&[SYSCALL, NX, LM]));
+const OPTERON_G2: Bits = union(OPTERON_G1, set(&[CX16, LAHF]));
+const OPTERON_G3: Bits = union(OPTERON_G2, set(&[MONITOR, POPCNT, ABM, SSE4A, RDTSCP]));
+const OPTERON_G4: Bits = union(
+    OPTERON_G2,
+    set(&[
+        POPCNT, ABM, SSE4A, RDTSCP, PDPE1GB, PCLMULQDQ, SSSE3, SSE41, SSE42, AES, XSAVE, AVX,
+        PREFETCHW,
+    ]),
+);
+const OPTERON_G5: Bits = union(OPTERON_G4, set(&[FMA, F16C]));
+const EPYC: Bits = union(
+    OPTERON_G5,
+    set(&[
+        MONITOR, MOVBE, RDRAND, MMXEXT, FSGSBASE, BMI1, AVX2, SMEP, BMI2, RDSEED, ADX, SMAP,
+        CLFLUSHOPT, SHA, XSAVEOPT, XSAVEC, XGETBV1,
+    ]),
+);
 const MAX: Bits = union(
     union(HASWELL, set(&[XSAVEC])),
     set(&[
         AES, PCLMULQDQ, MOVBE, BMI1, BMI2, ADX, ABM, FSGSBASE, SMEP, SMAP, UMIP, ERMS, RDTSCP,
-        PDPE1GB, PREFETCHW, CLFLUSHOPT,
+        PDPE1GB, PREFETCHW, CLFLUSHOPT, CLWB, RDRAND, RDSEED, RDPID, SHA, SSE4A, MMXEXT, D3NOW,
+        D3NOWEXT, XGETBV1, SS,
     ]),
 );
 
@@ -198,6 +245,35 @@ pub static MODELS: &[CpuModel] = &[
     model("pentium3", INTEL, [6, 7, 3], [3, 0], 36, P3),
     model("qemu32", INTEL, [6, 6, 3], [4, 0x8000_0004], 36, QEMU32),
     model("qemu64", AMD, [15, 107, 1], [0xd, 0x8000_000a], 40, QEMU64),
+    model("kvm32", INTEL, [15, 6, 1], [5, 0x8000_0008], 36, KVM32),
+    model("kvm64", INTEL, [15, 6, 1], [0xd, 0x8000_0008], 40, KVM64),
+    model("athlon", AMD, [6, 2, 3], [2, 0x8000_0008], 36, ATHLON),
+    model("phenom", AMD, [16, 2, 3], [5, 0x8000_001a], 40, PHENOM),
+    model(
+        "coreduo",
+        INTEL,
+        [6, 14, 8],
+        [10, 0x8000_0008],
+        32,
+        CORE_DUO,
+    ),
+    model(
+        "n270",
+        INTEL,
+        [6, 28, 2],
+        [10, 0x8000_0008],
+        32,
+        union(CORE_DUO, set(&[SSSE3, MOVBE, LAHF])),
+    ),
+    model("Conroe", INTEL, [6, 15, 3], [10, 0x8000_0008], 40, CONROE),
+    model(
+        "Penryn",
+        INTEL,
+        [6, 23, 3],
+        [10, 0x8000_0008],
+        40,
+        union(CONROE, set(&[CX16, SSE41])),
+    ),
     model("core2duo", INTEL, [6, 15, 11], [10, 0x8000_0008], 40, CORE2),
     model("Nehalem", INTEL, [6, 26, 3], [11, 0x8000_0008], 40, NEHALEM),
     model(
@@ -224,6 +300,71 @@ pub static MODELS: &[CpuModel] = &[
         40,
         HASWELL,
     ),
+    model(
+        "IvyBridge",
+        INTEL,
+        [6, 58, 9],
+        [0xd, 0x8000_0008],
+        40,
+        IVY_BRIDGE,
+    ),
+    model(
+        "Broadwell",
+        INTEL,
+        [6, 61, 2],
+        [0xd, 0x8000_0008],
+        40,
+        BROADWELL,
+    ),
+    model(
+        "Skylake-Client",
+        INTEL,
+        [6, 94, 3],
+        [0xd, 0x8000_0008],
+        40,
+        union(BROADWELL, set(&[XSAVEC, XGETBV1])),
+    ),
+    model(
+        "Opteron_G1",
+        AMD,
+        [15, 6, 1],
+        [5, 0x8000_0008],
+        40,
+        OPTERON_G1,
+    ),
+    model(
+        "Opteron_G2",
+        AMD,
+        [15, 6, 1],
+        [5, 0x8000_000a],
+        40,
+        OPTERON_G2,
+    ),
+    model(
+        "Opteron_G3",
+        AMD,
+        [16, 2, 3],
+        [5, 0x8000_000a],
+        40,
+        OPTERON_G3,
+    ),
+    model(
+        "Opteron_G4",
+        AMD,
+        [21, 1, 2],
+        [0xd, 0x8000_001a],
+        40,
+        OPTERON_G4,
+    ),
+    model(
+        "Opteron_G5",
+        AMD,
+        [21, 2, 0],
+        [0xd, 0x8000_001a],
+        40,
+        OPTERON_G5,
+    ),
+    model("EPYC", AMD, [23, 1, 2], [0xd, 0x8000_001e], 40, EPYC),
     model("max", AMD, [15, 107, 1], [0xd, 0x8000_000a], 40, MAX),
 ];
 
@@ -365,6 +506,14 @@ impl CpuModel {
             F::F16C => self.has(F16C),
             F::FSGSBASE => self.has(FSGSBASE),
             F::PREFETCHW => true,
+            F::D3NOW => self.has(D3NOW),
+            F::D3NOWEXT => self.has(D3NOWEXT),
+            F::SSE4A => self.has(SSE4A),
+            F::SHA => self.has(SHA),
+            F::RDRAND => self.has(RDRAND),
+            F::RDSEED => self.has(RDSEED),
+            F::RDPID => self.has(RDPID),
+            F::CLWB => self.has(CLWB),
             _ => false,
         }
     }

@@ -5,7 +5,7 @@ use crate::X86;
 use crate::seg::Seg;
 use crate::sys::{Sys, Table};
 
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// One direction of the same walk over the fields.
 pub(crate) enum Codec<'a> {
@@ -79,6 +79,7 @@ impl Codec<'_> {
             &mut s.tsc_aux,
             &mut s.misc_enable,
             &mut s.xcr0,
+            &mut s.entropy,
         ] {
             self.u64(v)?;
         }

@@ -172,6 +172,8 @@ pub struct Sys {
     pub pdpte: [u64; 4],
     /// XCR0: components that XSAVE keeps.
     pub xcr0: u64,
+    /// State of RDRAND's generator.
+    pub entropy: u64,
     /// Current privilege level.
     pub cpl: u32,
     /// In HLT.
@@ -252,6 +254,7 @@ impl Default for Sys {
             misc_enable: 1,
             pdpte: [0; 4],
             xcr0: 1,
+            entropy: 0,
             cpl: 0,
             halted: false,
             shutdown: false,
@@ -268,6 +271,18 @@ impl Default for Sys {
             ferr: false,
             halt_if: false,
         }
+    }
+}
+
+impl Sys {
+    /// The next word of RDRAND and RDSEED: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators"). A run can be
+    /// repeated; who has the state knows the words.
+    pub(crate) fn random(&mut self) -> u64 {
+        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = self.entropy;
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
     }
 }
 

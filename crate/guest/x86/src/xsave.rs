@@ -63,12 +63,14 @@ impl X86 {
     }
 
     /// XGETBV.
-    pub(crate) fn xgetbv(&self, n: u32) -> Res<u64> {
+    pub(crate) fn xgetbv(&self, cx: &dyn Cx, n: u32) -> Res<u64> {
         self.xsave_check()?;
-        if n != 0 {
-            return Err(gp(0).into());
+        match n {
+            0 => Ok(self.sys.xcr0),
+            // What XSAVEC would save of all.
+            1 if self.model.has(feature::XGETBV1) => Ok(self.sys.xcr0 & self.in_use(cx)),
+            _ => Err(gp(0).into()),
         }
-        Ok(self.sys.xcr0)
     }
 
     /// XSETBV.

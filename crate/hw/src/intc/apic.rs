@@ -1,5 +1,5 @@
 //! The APICs of a PC: one local APIC for each CPU (Intel SDM volume 3A, chapter "Advanced Programmable Interrupt Controller") and one
-//! 82093AA I/O APIC (data sheet 290566), with the messages between them.
+//! 82093AA I/O APIC (data sheet 290566), with the messages between them and those of devices (MSI).
 //!
 //! Modelled: fixed, lowest-priority, NMI, INIT, start-up, SMI and external interrupts in both destination modes, priorities and
 //! spurious vectors, the timer (one-shot and periodic), level-triggered interrupts with the end of interrupt's broadcast, error
@@ -24,6 +24,8 @@ pub const LOCAL: u32 = 0;
 pub const CPU_PORT: u32 = 1;
 /// Region: the I/O APIC's 4 KiB.
 pub const IO: u32 = 2;
+/// Region, written only: a device's interrupt message, its address less FEE00000h.
+pub const MESSAGES: u32 = 3;
 
 /// In [`CPU_PORT`], read: acknowledges an interrupt; its vector.
 pub const ACK: u64 = 0x00;
@@ -315,6 +317,18 @@ impl Device for Apics {
                     BASE => c.set_base(value),
                     _ => {}
                 }
+            }
+            // SDM volume 3A, "Message Address Register Format" and "Message Data Register Format".
+            MESSAGES => {
+                let v = value as u32;
+                let m = Message {
+                    dest: (offset >> 12) as u8,
+                    logical: offset & 4 != 0,
+                    mode: (v >> 8) as u8 & 7,
+                    vector: v as u8,
+                    level: false,
+                };
+                self.deliver(m, |_| true);
             }
             _ => {
                 self.io.write(offset, size, value as u32);

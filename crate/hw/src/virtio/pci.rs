@@ -1,16 +1,21 @@
 //! The PCI transport (specification, section 4.1): a transitional function with the legacy registers in ports and the modern structures in
-//! memory. Its interrupt is INTA#.
+//! memory. Interrupts are INTA# or MSI-X: one message for each queue and one for the configuration.
 
 use tinamou_core::{DevCx, Device, Input, LoadError, Loader, Mapping, Saver, Stored};
 
 use super::VirtioDevice;
 use super::queue::Queues;
 use crate::pci::config::{Bar, Ident, PciFunction};
+use crate::pci::msix::{self, Msix};
 
 /// Region: the legacy registers (base address register 0).
 const LEGACY: u32 = 0;
 /// Region: the modern structures (base address register 4).
 const MODERN: u32 = 1;
+/// Region: the table of messages (base address register 1).
+const MESSAGES: u32 = 2;
+/// Where the capability of MSI-X lies; the others begin at 40h.
+const MSIX_CAP: usize = 0x98;
 
 const F_INDIRECT: u64 = 1 << 28;
 const F_ANY_LAYOUT: u64 = 1 << 27;
@@ -34,12 +39,16 @@ const NOTIFY_STEP: u32 = 4;
 
 /// Bytes of legacy registers before the device's configuration.
 const LEGACY_CONFIG: u64 = 20;
+/// Two more registers before it while messages are on.
+const LEGACY_VECTORS: u64 = 4;
 const LEGACY_PAGE: u64 = 4096;
 
 /// A device on the PCI bus. Pin 0: INTA#.
 pub struct VirtioPci<D> {
     dev: D,
     cfg: PciFunction,
+    msix: Msix,
+    config_vector: u16,
     queues: Queues,
     status: u8,
     isr: u8,
@@ -50,7 +59,7 @@ pub struct VirtioPci<D> {
     config: Vec<u8>,
 }
 
-fn function<D: VirtioDevice>(dev: &D) -> PciFunction {
+fn function<D: VirtioDevice>(dev: &D) -> (PciFunction, Msix) {
     let kind = dev.kind();
     let mut f = PciFunction::new(Ident {
         vendor: 0x1af4,
@@ -63,7 +72,9 @@ fn function<D: VirtioDevice>(dev: &D) -> PciFunction {
     f.set16(0x2e, kind.id);
     f.set16(0x06, 0x0010);
     f.bar(0, Bar::Io(0x80));
+    f.bar(1, Bar::Mem(msix::BAR_BYTES));
     f.bar(4, Bar::Mem(0x4000));
+    let msix = Msix::new(&mut f, MSIX_CAP, 0x40, 1, kind.queues.len() + 1);
     // Capabilities: type, offset, length.
     let caps = [
         (1, COMMON, 56, 16),
@@ -72,7 +83,7 @@ fn function<D: VirtioDevice>(dev: &D) -> PciFunction {
         (2, NOTIFY, 0x1000, 20),
     ];
     let mut at = 0x40;
-    f.set8(0x34, at as u8);
+    f.set8(0x34, MSIX_CAP as u8);
     for (i, (kind, offset, len, bytes)) in caps.into_iter().enumerate() {
         let next = if i + 1 < caps.len() { at + bytes } else { 0 };
         f.set8(at, 0x09);
@@ -87,17 +98,19 @@ fn function<D: VirtioDevice>(dev: &D) -> PciFunction {
         }
         at += bytes;
     }
-    f
+    (f, msix)
 }
 
 impl<D: VirtioDevice> VirtioPci<D> {
     /// Puts `dev` on the bus.
     pub fn new(dev: D) -> VirtioPci<D> {
-        let cfg = function(&dev);
+        let (cfg, msix) = function(&dev);
         let queues = Queues::new(dev.kind().queues);
         VirtioPci {
             dev,
             cfg,
+            msix,
+            config_vector: msix::NONE,
             queues,
             status: 0,
             isr: 0,
@@ -115,6 +128,7 @@ impl<D: VirtioDevice> VirtioPci<D> {
 
     fn device_reset(&mut self, cx: &mut dyn DevCx) {
         self.queues = Queues::new(self.dev.kind().queues);
+        self.config_vector = msix::NONE;
         self.status = 0;
         self.isr = 0;
         self.driver_features = 0;
@@ -126,14 +140,39 @@ impl<D: VirtioDevice> VirtioPci<D> {
 
     /// Raises what the queues have to tell, and drives the pin.
     fn update(&mut self, cx: &mut dyn DevCx) {
-        if self.queues.take_interrupt() {
+        let done = self.queues.take_interrupts();
+        if self.msix.enabled(&self.cfg) {
+            for n in (0..self.queues.len()).filter(|n| done >> n & 1 != 0) {
+                let vector = self.queues.get(n).map_or(msix::NONE, |q| q.vector);
+                self.msix.notify(cx, &self.cfg, vector);
+            }
+        } else if done != 0 {
             self.isr |= ISR_QUEUE;
         }
         if self.queues.broken() && self.status & NEEDS_RESET == 0 {
             self.status |= NEEDS_RESET;
+            self.config_changed(cx);
+        }
+        let pin = self.isr != 0 && self.cfg.get8(5) & 4 == 0;
+        cx.set_irq(0, pin && !self.msix.enabled(&self.cfg));
+    }
+
+    /// Tells the driver that the configuration changed.
+    fn config_changed(&mut self, cx: &mut dyn DevCx) {
+        if self.msix.enabled(&self.cfg) {
+            self.msix.notify(cx, &self.cfg, self.config_vector);
+        } else {
             self.isr |= ISR_CONFIG;
         }
-        cx.set_irq(0, self.isr != 0 && self.cfg.get8(5) & 4 == 0);
+    }
+
+    /// Where the device's configuration begins among the legacy registers.
+    fn legacy_config(&self) -> u64 {
+        if self.msix.enabled(&self.cfg) {
+            LEGACY_CONFIG + LEGACY_VECTORS
+        } else {
+            LEGACY_CONFIG
+        }
     }
 
     fn set_status(&mut self, cx: &mut dyn DevCx, v: u8) {
@@ -173,9 +212,10 @@ impl<D: VirtioDevice> VirtioPci<D> {
     // The legacy registers.
 
     fn legacy_read(&mut self, cx: &mut dyn DevCx, at: u64, size: u32) -> u64 {
-        if at >= LEGACY_CONFIG {
+        let config = self.legacy_config();
+        if at >= config {
             return (0..u64::from(size)).fold(0, |v, i| {
-                v | u64::from(self.config_byte(at - LEGACY_CONFIG + i)) << (8 * i)
+                v | u64::from(self.config_byte(at - config + i)) << (8 * i)
             });
         }
         let q = self.queues.get(self.queue_select.into());
@@ -187,14 +227,17 @@ impl<D: VirtioDevice> VirtioPci<D> {
             14 => self.queue_select.into(),
             18 => self.status.into(),
             19 => self.read_isr().into(),
+            20 => self.config_vector.into(),
+            22 => q.map_or(msix::NONE, |q| q.vector).into(),
             _ => 0,
         }
     }
 
     fn legacy_write(&mut self, cx: &mut dyn DevCx, at: u64, size: u32, v: u64) {
-        if at >= LEGACY_CONFIG {
+        let config = self.legacy_config();
+        if at >= config {
             for i in 0..u64::from(size) {
-                let at = (at - LEGACY_CONFIG + i) as usize;
+                let at = (at - config + i) as usize;
                 self.dev.config_write(at, (v >> (8 * i)) as u8);
             }
             self.config = self.dev.config(cx);
@@ -229,7 +272,17 @@ impl<D: VirtioDevice> VirtioPci<D> {
             14 => self.queue_select = v as u16,
             16 => self.notify(cx, v & 0xffff),
             18 => self.set_status(cx, v as u8),
+            20 => self.config_vector = self.msix.choose(v & 0xffff),
+            22 => self.set_vector(v & 0xffff),
             _ => {}
+        }
+    }
+
+    /// Chooses the message of the selected queue.
+    fn set_vector(&mut self, v: u64) {
+        let vector = self.msix.choose(v);
+        if let Some(q) = self.queues.get_mut(self.queue_select.into()) {
+            q.vector = vector;
         }
     }
 
@@ -246,15 +299,14 @@ impl<D: VirtioDevice> VirtioPci<D> {
         put(4, half(self.device_features(cx), d), 4);
         put(8, g.into(), 4);
         put(12, half(self.driver_features, g), 4);
-        // No MSI-X.
-        put(16, 0xffff, 2);
+        put(16, self.config_vector.into(), 2);
         put(18, self.queues.len() as u64, 2);
         put(20, self.status.into(), 1);
         put(21, self.generation.into(), 1);
         put(22, self.queue_select.into(), 2);
         if let Some(q) = self.queues.get(self.queue_select.into()) {
             put(24, q.size.into(), 2);
-            put(26, 0xffff, 2);
+            put(26, q.vector.into(), 2);
             put(28, q.ready.into(), 2);
             put(30, self.queue_select.into(), 2);
             put(32, q.desc, 8);
@@ -283,8 +335,10 @@ impl<D: VirtioDevice> VirtioPci<D> {
                 let m = 0xffff_ffff << shift;
                 self.driver_features = self.driver_features & !m | v << shift & m;
             }
+            16 => self.config_vector = self.msix.choose(v & 0xffff),
             20 => self.set_status(cx, v as u8),
             22 => self.queue_select = v as u16,
+            26 => self.set_vector(v & 0xffff),
             24.. => {
                 let Some(q) = self.queues.get_mut(self.queue_select.into()) else {
                     return;
@@ -338,7 +392,7 @@ impl<D: VirtioDevice> VirtioPci<D> {
 
 impl<D: VirtioDevice> Device for VirtioPci<D> {
     fn reset(&mut self, cx: &mut dyn DevCx) {
-        self.cfg = function(&self.dev);
+        (self.cfg, self.msix) = function(&self.dev);
         self.generation = 0;
         self.device_reset(cx);
         self.update(cx);
@@ -348,6 +402,7 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
     fn read(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, size: u32) -> u64 {
         let v = match region {
             LEGACY => self.legacy_read(cx, offset, size),
+            MESSAGES => self.msix.read(offset, size),
             _ => self.modern_read(cx, offset, size),
         };
         self.update(cx);
@@ -357,6 +412,7 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
     fn write(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, size: u32, value: u64) {
         match region {
             LEGACY => self.legacy_write(cx, offset, size, value),
+            MESSAGES => self.msix.write(cx, &self.cfg, offset, size, value),
             _ => self.modern_write(cx, offset, size, value),
         }
         self.update(cx);
@@ -367,7 +423,7 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
             self.config = self.dev.config(cx);
             self.generation = self.generation.wrapping_add(1);
             if self.queues.live {
-                self.isr |= ISR_CONFIG;
+                self.config_changed(cx);
             }
         }
         self.update(cx);
@@ -375,6 +431,7 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
 
     fn mappings(&self, out: &mut Vec<Mapping>) {
         out.extend(self.cfg.mapping(0, LEGACY, 4));
+        out.extend(self.cfg.mapping(1, MESSAGES, 8));
         out.extend(self.cfg.mapping(4, MODERN, 8));
     }
 
@@ -386,11 +443,18 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
         if self.cfg.write(reg, size, value) {
             cx.request_remap();
         }
+        self.msix.send(cx, &self.cfg);
         self.update(cx);
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn save(&self, s: &mut Saver) {
         self.cfg.store(s);
+        self.msix.store(s);
+        self.config_vector.store(s);
         self.queues.store(s);
         self.status.store(s);
         self.isr.store(s);
@@ -404,6 +468,8 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
 
     fn load(&mut self, l: &mut Loader<'_>, _version: u32) -> Result<(), LoadError> {
         self.cfg.restore(l)?;
+        self.msix.restore(l)?;
+        self.config_vector.restore(l)?;
         let n = self.queues.len();
         self.queues.restore(l)?;
         if self.queues.len() != n {
@@ -425,6 +491,7 @@ mod tests {
     use super::super::rng::Rng;
     use super::super::testing::{Driver, QUEUE};
     use super::*;
+    use crate::pci::msix::PENDING;
     use crate::testing::{Bench, storm};
 
     fn bench() -> Bench<VirtioPci<Rng>> {
@@ -438,7 +505,14 @@ mod tests {
         let mut at = b.dev.pci_read(&mut b.cx, 0, 0x34, 1) as u8;
         let mut kinds = Vec::new();
         while at != 0 {
-            assert_eq!(b.dev.pci_read(&mut b.cx, 0, at, 1), 9);
+            let id = b.dev.pci_read(&mut b.cx, 0, at, 1);
+            if id == 0x11 {
+                assert_eq!(b.dev.pci_read(&mut b.cx, 0, at + 2, 2), 1, "two vectors");
+                assert_eq!(b.dev.pci_read(&mut b.cx, 0, at + 4, 4), 1, "in bar 1");
+                at = b.dev.pci_read(&mut b.cx, 0, at + 1, 1) as u8;
+                continue;
+            }
+            assert_eq!(id, 9);
             kinds.push(b.dev.pci_read(&mut b.cx, 0, at + 3, 1));
             at = b.dev.pci_read(&mut b.cx, 0, at + 1, 1) as u8;
         }
@@ -469,6 +543,63 @@ mod tests {
             d.kick(b, 0);
             assert_eq!(d.used(b, 0), Some((head, 16)));
             assert_eq!(b.read(LEGACY, 19, 1), 1);
+        });
+    }
+
+    /// Turns messages on and gives vector 1 the message (FEE01000h, 4041h).
+    fn messages_on(b: &mut Bench<VirtioPci<Rng>>) {
+        b.dev.pci_write(&mut b.cx, 0, 4, 2, 7);
+        b.dev.pci_write(&mut b.cx, 0, 0x9a, 2, 0x8000);
+        b.write(MESSAGES, 16, 8, 0xfee0_1000);
+        b.write(MESSAGES, 24, 8, 0x1_0000_4041);
+    }
+
+    #[test]
+    fn messages_instead_of_the_pin() {
+        bench().twice(|b| {
+            let mut d = Driver::modern(b, 0);
+            messages_on(b);
+            b.write(MODERN, 22, 2, 0);
+            b.write(MODERN, 26, 2, 9);
+            assert_eq!(b.read(MODERN, 26, 2), 0xffff, "there is no vector 9");
+            b.write(MODERN, 26, 2, 1);
+            assert_eq!(b.read(MODERN, 26, 2), 1);
+            d.add(b, 0, &[], &[(0x8000, 16)]);
+            d.kick(b, 0);
+            assert!(b.cx.messages.is_empty(), "masked");
+            assert_eq!(b.read(MESSAGES, PENDING, 4), 2);
+            b.save_and_load();
+            b.write(MESSAGES, 28, 4, 0);
+            assert_eq!(b.cx.messages, [(0xfee0_1000, 0x4041)]);
+            assert_eq!(b.read(MESSAGES, PENDING, 4), 0);
+            d.add(b, 0, &[], &[(0x8000, 16)]);
+            d.kick(b, 0);
+            assert_eq!(b.cx.messages.len(), 2);
+            // Masked as a whole.
+            b.dev.pci_write(&mut b.cx, 0, 0x9a, 2, 0xc000);
+            d.add(b, 0, &[], &[(0x8000, 16)]);
+            d.kick(b, 0);
+            assert_eq!(b.cx.messages.len(), 2);
+            b.dev.pci_write(&mut b.cx, 0, 0x9a, 2, 0x8000);
+            assert_eq!(b.cx.messages.len(), 3);
+            assert!(!b.irq(0));
+            b.cx.messages.clear();
+        });
+    }
+
+    #[test]
+    fn legacy_registers_make_room_for_vectors() {
+        bench().twice(|b| {
+            let mut d = Driver::legacy(b);
+            messages_on(b);
+            b.write(MESSAGES, 28, 4, 0);
+            b.write(LEGACY, 20, 2, 0);
+            b.write(LEGACY, 22, 2, 1);
+            assert_eq!((b.read(LEGACY, 20, 2), b.read(LEGACY, 22, 2)), (0, 1));
+            d.add(b, 0, &[], &[(0x8000, 16)]);
+            d.kick(b, 0);
+            assert_eq!(b.cx.messages, [(0xfee0_1000, 0x4041)]);
+            b.cx.messages.clear();
         });
     }
 
@@ -525,7 +656,12 @@ mod tests {
         Driver::modern(&mut b, 0);
         storm(
             &mut b,
-            &[(LEGACY, 0x40), (MODERN, 0x40), (MODERN, 0x4000)],
+            &[
+                (LEGACY, 0x40),
+                (MODERN, 0x40),
+                (MODERN, 0x4000),
+                (MESSAGES, 0x1000),
+            ],
             50_000,
         );
     }

@@ -2,6 +2,8 @@
 
 use tinamou_core::{DevCx, Gpa, stored};
 
+use crate::pci::msix::NONE;
+
 const DESC_NEXT: u16 = 1;
 const DESC_WRITE: u16 = 2;
 const DESC_INDIRECT: u16 = 4;
@@ -108,6 +110,8 @@ pub struct Queue {
     pub avail: u64,
     /// Address of the device's ring.
     pub used: u64,
+    /// Its message.
+    pub vector: u16,
     next_avail: u16,
     next_used: u16,
 }
@@ -118,6 +122,7 @@ stored!(Queue {
     desc,
     avail,
     used,
+    vector,
     next_avail,
     next_used
 });
@@ -130,7 +135,7 @@ pub struct Queues {
     pub features: u64,
     /// The driver has said that it is ready.
     pub live: bool,
-    interrupt: bool,
+    interrupt: u64,
     broken: bool,
 }
 stored!(Queues {
@@ -178,6 +183,7 @@ impl Queues {
                 .map(|&max| Queue {
                     max,
                     size: max,
+                    vector: NONE,
                     ..Queue::default()
                 })
                 .collect(),
@@ -210,8 +216,8 @@ impl Queues {
         self.features >> bit & 1 != 0
     }
 
-    /// True once after a buffer was given back to a driver that wants to be interrupted.
-    pub fn take_interrupt(&mut self) -> bool {
+    /// The queues, as bits, with a buffer given back since the last call to a driver that wants to be interrupted.
+    pub fn take_interrupts(&mut self) -> u64 {
         std::mem::take(&mut self.interrupt)
     }
 
@@ -279,7 +285,9 @@ impl Queues {
         q.next_used = q.next_used.wrapping_add(1);
         cx.dma_write(Gpa(q.used.wrapping_add(2)), &q.next_used.to_le_bytes());
         let flags = read16(cx, q.avail).unwrap_or(0);
-        self.interrupt |= flags & AVAIL_NO_INTERRUPT == 0;
+        if flags & AVAIL_NO_INTERRUPT == 0 {
+            self.interrupt |= 1 << (chain.queue & 63);
+        }
     }
 }
 

@@ -2,32 +2,21 @@
 //!
 //! The CPU reaches the I/O space and its own chips at [`IO_SPACE`] and [`CPU_PRIVATE`]. CPU pins: 0 INTR, 1 NMI, 2 INIT, 3 A20M#, 4 IGNNE# (the first CPU's both), 5 start-up.
 //! Disk slots 0 to 3 are IDE (a CD drive in 2), 4 and 5 floppies, 6 and 7 virtio disks, 8 to 11 those of cards plugged later; console ports 0 and 1 are serial, 2 the printer, 3
-//! the debug ports, 4 the virtio console. Missing: `isapc`.
+//! the debug ports, 4 the virtio console. [`ISAPC`] is the same without PCI.
 
 use tinamou_core::{BlockId, CPU_PRIVATE, IO_SPACE, MapTo, Mapping, Space};
 use tinamou_hw::display::vga::{self, Vga};
-use tinamou_hw::firmware::cmos;
-use tinamou_hw::firmware::fw_cfg::{self, Contents, FwCfg};
+use tinamou_hw::firmware::fw_cfg::Contents;
 use tinamou_hw::ide::channel::Bay;
 use tinamou_hw::ide::piix_ide::PiixIde;
 use tinamou_hw::intc::apic::{self, Apics};
-use tinamou_hw::intc::i8259::I8259Pair;
-use tinamou_hw::isa::debug::{DebugCon, DebugExit};
-use tinamou_hw::isa::dma8237::Dma8237;
-use tinamou_hw::isa::floppy::Floppy;
-use tinamou_hw::isa::i8042::{self, I8042};
-use tinamou_hw::isa::parallel::Parallel;
 use tinamou_hw::isa::piix::{self, Model, Piix};
-use tinamou_hw::misc::ports::{self, IsaLatches};
 use tinamou_hw::net::e1000::E1000;
 use tinamou_hw::net::ne2000::Ne2000;
 use tinamou_hw::net::pcnet::Pcnet;
 use tinamou_hw::net::rtl8139::Rtl8139;
 use tinamou_hw::pci::i440fx::{self, I440fx};
-use tinamou_hw::serial::ns16550::Ns16550;
 use tinamou_hw::timer::hpet::{self, Hpet};
-use tinamou_hw::timer::i8254::I8254;
-use tinamou_hw::timer::mc146818::Mc146818;
 use tinamou_hw::virtio::balloon::Balloon;
 use tinamou_hw::virtio::blk::Blk;
 use tinamou_hw::virtio::console::Console;
@@ -35,12 +24,17 @@ use tinamou_hw::virtio::net::Net;
 use tinamou_hw::virtio::pci::VirtioPci;
 use tinamou_hw::virtio::rng::Rng;
 
+pub use isapc::ISAPC;
+use parts::{APIC_WIRES, IDE_WIRES, io, isa};
+
 use crate::bus::{BoardError, Bus, Ram};
 use crate::devices::{
-    BlockSpec, Board, BoardConfig, CPU_PINS, DeviceSpec, IrqWire, MAX_CPUS, Sink, cpu, regs, wire,
+    BlockSpec, Board, BoardConfig, DeviceSpec, IrqWire, regs, wire,
 };
 
 pub mod boot;
+mod isapc;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -130,12 +124,6 @@ impl Default for PcOptions {
     }
 }
 
-/// An interrupt of the ISA bus: to the 8259 pair and to the I/O APIC, where the timer's input is number 2.
-const fn isa(pin: u32, irq: u32) -> [IrqWire; 2] {
-    let gsi = if irq == 0 { 2 } else { irq };
-    [wire(pin, "pic", irq), wire(pin, "apic", gsi)]
-}
-
 /// The bridge's output pins are the ISA interrupts; SMI# goes to the CPUs.
 static PIIX_WIRES: [IrqWire; 33] = {
     let mut w = [wire(piix::SMI, "apic", apic::SMI); 33];
@@ -144,19 +132,6 @@ static PIIX_WIRES: [IrqWire; 33] = {
         let [a, b] = isa(n, n);
         w[2 * n as usize] = a;
         w[2 * n as usize + 1] = b;
-        n += 1;
-    }
-    w
-};
-
-/// INTR, NMI, INIT and start-up of each CPU.
-static APIC_WIRES: [IrqWire; 4 * MAX_CPUS as usize + 1] = {
-    let mut w = [wire(apic::FERR_OUT, "latches", ports::FERR); 4 * MAX_CPUS as usize + 1];
-    let pins = [0, 1, 2, 5];
-    let mut n = 0;
-    while n < 4 * MAX_CPUS {
-        let (of, pin) = (n / 4, n % 4);
-        w[n as usize] = cpu(apic::PINS * of + pin, CPU_PINS * of + pins[pin as usize]);
         n += 1;
     }
     w
@@ -190,27 +165,8 @@ const fn window(base: u64, len: u64, space: Space) -> Mapping {
     }
 }
 
-const fn io(base: u64, len: u64, region: u32, widest: u32) -> Mapping {
-    regs(Space::Io, base, len, region, widest)
-}
-
 fn nic_is(c: &BoardConfig, nic: Nic) -> bool {
     c.nic && c.pc.nic == nic
-}
-
-fn cmos_bytes(c: &BoardConfig) -> Vec<(u8, u8)> {
-    let low_bytes = I440fx::low_bytes(c.ram_bytes);
-    // 1.44 MB drives.
-    let floppies = c.pc.floppies.map(|there| 4 * u8::from(there));
-    cmos::Pc {
-        low_bytes,
-        high_bytes: c.ram_bytes - low_bytes,
-        floppies,
-        boot: c.pc.boot,
-        cpus: c.cpus as u8,
-        ..cmos::Pc::default()
-    }
-    .bytes()
 }
 
 /// The memory map: first address, length, kind (1 memory, 2 reserved), as firmware and kernels want it.
@@ -231,36 +187,11 @@ fn memory_map(ram_bytes: u64) -> Vec<(u64, u64, u32)> {
     map
 }
 
-fn fw_cfg_contents(c: &BoardConfig) -> Contents {
-    use fw_cfg::key;
-    let mut f = c.pc.fw_cfg.clone();
-    f.item(key::RAM_BYTES, I440fx::low_bytes(c.ram_bytes).to_le_bytes());
-    for k in [key::CPUS, key::MAX_CPUS] {
-        f.item(k, (c.cpus as u16).to_le_bytes());
-    }
-    f.item(key::IRQ0_OVERRIDE, [1]);
-    f.item(key::NOGRAPHIC, u16::from(c.pc.nographic).to_le_bytes());
-    f.item(key::BOOT_MENU, u16::from(c.pc.boot_menu).to_le_bytes());
-    let mut e820 = Vec::new();
-    // SeaBIOS reserves what it needs itself: memory alone.
-    let low = I440fx::low_bytes(c.ram_bytes);
-    let high = (0x1_0000_0000u64, c.ram_bytes - low);
-    for (base, len) in [(0, low), high].into_iter().filter(|r| r.1 != 0) {
-        e820.extend_from_slice(&u64::to_le_bytes(base));
-        e820.extend_from_slice(&u64::to_le_bytes(len));
-        e820.extend_from_slice(&1u32.to_le_bytes());
-    }
-    f.file("etc/e820", e820);
-    for (name, data) in boot::acpi_files(c.cpus as u8) {
-        f.file(name, data);
-    }
-    f
-}
-
-/// The board.
-pub static PC: Board = Board {
-    name: "pc",
-    what: "Standard PC (i440FX + PIIX, 1996)",
+/// What both boards have in common.
+const NUMBERS: Board = Board {
+    name: "",
+    what: "",
+    default_cpu: None,
     check_ram: |n| match n {
         0 => Err("must not be zero"),
         n if n > 3584 * MIB => Err("at most 3584 MiB"),
@@ -285,13 +216,21 @@ pub static PC: Board = Board {
             bytes: Some(VGA_ROM_BYTES),
         },
     ],
-    // The host bridge decides where memory is seen.
     ram: &[],
     open: &[],
     consoles: 5,
     serial_ports: 2,
     disks: 12,
     nets: 5,
+    devices: &[],
+};
+
+/// The board.
+pub static PC: Board = Board {
+    name: "pc",
+    what: "Standard PC (i440FX + PIIX, 1996)",
+    // The host bridge decides where memory is seen.
+    ram: &[],
     devices: &[
         DeviceSpec {
             map: &[
@@ -310,28 +249,14 @@ pub static PC: Board = Board {
                 regs(Space::System, CPU_PRIVATE.0, 0x100, apic::CPU_PORT, 8),
             ],
             wires: &APIC_WIRES,
+            messages: Some(apic::MESSAGES),
             ..DeviceSpec::new("apic", "local APICs and I/O APIC", |c| {
                 Box::new(Apics::new(c.cpus as usize))
             })
         },
-        DeviceSpec {
-            map: &[io(0x20, 2, 0, 1), io(0xa0, 2, 1, 1), io(0x4d0, 2, 2, 1)],
-            wires: &[wire(0, "apic", apic::LINT0)],
-            interrupt_controller: true,
-            ..DeviceSpec::new("pic", "8259A pair", |_| Box::new(I8259Pair::new()))
-        },
-        DeviceSpec {
-            map: &[io(0x40, 4, 0, 1), io(0x61, 1, 1, 1)],
-            wires: &isa(0, 0),
-            ..DeviceSpec::new("pit", "8254 timer", |_| Box::new(I8254::new()))
-        },
-        DeviceSpec {
-            map: &[io(0x70, 2, 0, 1)],
-            wires: &isa(0, 8),
-            ..DeviceSpec::new("rtc", "MC146818 clock", |c| {
-                Box::new(Mc146818::new(c.rtc_base).with_memory(&cmos_bytes(c)))
-            })
-        },
+        parts::PIC,
+        parts::PIT,
+        parts::RTC,
         DeviceSpec {
             map: &[regs(Space::System, 0xfed0_0000, 0x400, 0, 8)],
             wires: &HPET_WIRES,
@@ -339,31 +264,8 @@ pub static PC: Board = Board {
                 Box::new(Hpet::new())
             })
         },
-        DeviceSpec {
-            map: &[
-                io(0x00, 0x10, 0, 1),
-                io(0xc0, 0x20, 1, 1),
-                io(0x80, 0x10, 2, 1),
-            ],
-            dma_controller: true,
-            ..DeviceSpec::new("dma", "8237A pair", |_| Box::new(Dma8237::new()))
-        },
-        DeviceSpec {
-            map: &[
-                POST_PORT,
-                io(0x92, 1, ports::PORT92, 1),
-                io(0xf0, 2, ports::COPROCESSOR, 1),
-            ],
-            wires: &[
-                cpu(ports::A20M, 3),
-                cpu(ports::IGNNE, 4),
-                wire(ports::IRQ13, "pic", 13),
-                wire(ports::IRQ13, "apic", 13),
-            ],
-            ..DeviceSpec::new("latches", "POST, A20 and coprocessor latches", |_| {
-                Box::new(IsaLatches::new())
-            })
-        },
+        parts::DMA,
+        parts::LATCHES,
         DeviceSpec {
             map: &[
                 io(0xb2, 2, piix::APM, 1),
@@ -390,68 +292,15 @@ pub static PC: Board = Board {
                 Box::new(PiixIde::new(Model::Piix3, bays))
             })
         },
-        DeviceSpec {
-            map: &[io(0x60, 1, 0, 1), io(0x64, 1, 1, 1)],
-            wires: &KBD_WIRES,
-            ..DeviceSpec::new("i8042", "keyboard controller, keyboard and mouse", |_| {
-                Box::new(I8042::with_keyboard_and_mouse())
-            })
-        },
-        DeviceSpec {
-            map: &[io(0x3f0, 6, 0, 1), FLOPPY_DIR],
-            wires: &isa(0, 6),
-            ..DeviceSpec::new("floppy", "82077AA floppy controller", |c| {
-                let [a, b] = c.pc.floppies;
-                Box::new(Floppy::new([a.then_some(4), b.then_some(5)]))
-            })
-        },
-        DeviceSpec {
-            map: &[io(0x3f8, 8, 0, 1)],
-            wires: &isa(0, 4),
-            consoles: &[0],
-            ..DeviceSpec::new("serial0", "16550 UART", |_| {
-                Box::new(Ns16550::new(0, 0, false))
-            })
-        },
-        DeviceSpec {
-            map: &[io(0x2f8, 8, 0, 1)],
-            wires: &isa(0, 3),
-            consoles: &[1],
-            ..DeviceSpec::new("serial1", "16550 UART", |_| {
-                Box::new(Ns16550::new(1, 0, false))
-            })
-        },
-        DeviceSpec {
-            map: &[io(0x378, 3, 0, 1)],
-            wires: &isa(0, 7),
-            consoles: &[2],
-            ..DeviceSpec::new("parallel0", "parallel port", |_| Box::new(Parallel::new(2)))
-        },
-        DeviceSpec {
-            map: &[io(0xe9, 1, 0, 1), io(0x402, 1, 0, 1)],
-            consoles: &[DEBUG_CONSOLE],
-            ..DeviceSpec::new("debugcon", "debug output", |_| {
-                Box::new(DebugCon::new(DEBUG_CONSOLE))
-            })
-        },
-        DeviceSpec {
-            present: |c| c.pc.debug_exit == Some(0x501),
-            map: &[io(0x501, 2, 0, 2)],
-            ..DeviceSpec::new("debug-exit", "exit code port", |_| Box::new(DebugExit))
-        },
-        DeviceSpec {
-            present: |c| c.pc.debug_exit == Some(0xf4),
-            map: &[io(0xf4, 4, 0, 4)],
-            ..DeviceSpec::new("debug-exit-f4", "exit code port at F4h", |_| {
-                Box::new(DebugExit)
-            })
-        },
-        DeviceSpec {
-            map: &[io(0x510, 2, fw_cfg::PORTS, 2), io(0x514, 8, fw_cfg::DMA, 4)],
-            ..DeviceSpec::new("fw-cfg", "firmware configuration", |c| {
-                Box::new(FwCfg::new(fw_cfg_contents(c)))
-            })
-        },
+        parts::KEYBOARD,
+        parts::FLOPPY,
+        parts::SERIAL0,
+        parts::SERIAL1,
+        parts::PARALLEL0,
+        parts::DEBUG_OUTPUT,
+        parts::DEBUG_EXIT,
+        parts::DEBUG_EXIT_F4,
+        parts::FW_CFG,
         DeviceSpec {
             present: |c| c.pc.vga,
             map: &[io(0x3b0, 0x30, vga::PORTS, 2), io(0x1ce, 4, vga::DISPI, 2)],
@@ -487,15 +336,7 @@ pub static PC: Board = Board {
                 Box::new(Ne2000::pci(0, c.mac))
             })
         },
-        DeviceSpec {
-            present: |c| nic_is(c, Nic::Ne2000Isa),
-            map: &[io(0x300, 0x20, 0, 2)],
-            wires: &isa(0, 9),
-            nets: &[0],
-            ..DeviceSpec::new("ne2k_isa", "NE2000 Ethernet controller", |c| {
-                Box::new(Ne2000::isa(0, c.mac))
-            })
-        },
+        parts::NE2000,
         DeviceSpec {
             present: |c| nic_is(c, Nic::Pcnet),
             wires: &[inta(3)],
@@ -560,29 +401,7 @@ pub static PC: Board = Board {
         DeviceSpec::free_slot("pci-slot11", &[(0x58, 0)], &[inta(11)], &[3]),
         DeviceSpec::free_slot("pci-slot12", &[(0x60, 0)], &[inta(12)], &[4]),
     ],
-};
-
-/// The POST port lies among the page registers.
-const POST_PORT: Mapping = Mapping {
-    priority: 1,
-    ..io(0x80, 1, ports::POST, 1)
-};
-
-/// Port 3F7h, at offset 7 of the floppy controller.
-const FLOPPY_DIR: Mapping = io(0x3f7, 1, 1, 1);
-
-static IDE_WIRES: [IrqWire; 4] = {
-    let ([a, b], [c, d]) = (isa(0, 14), isa(1, 15));
-    [a, b, c, d]
-};
-
-static KBD_WIRES: [IrqWire; 5] = {
-    let ([a, b], [c, d]) = (isa(i8042::KBD_IRQ, 1), isa(i8042::AUX_IRQ, 12));
-    let gate = IrqWire {
-        pin: i8042::A20,
-        to: Sink::Dev("latches", ports::KBC_A20),
-    };
-    [a, b, c, d, gate]
+    ..NUMBERS
 };
 
 /// Makes a PC without firmware.
@@ -591,6 +410,21 @@ static KBD_WIRES: [IrqWire; 5] = {
 /// [`BoardError`].
 pub fn new(config: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, BoardError> {
     Bus::new(&PC, config, ram)
+}
+
+/// Makes an [`ISAPC`], whose display adapter's firmware is for the firmware to load.
+///
+/// # Errors
+/// [`BoardError`].
+pub fn new_isapc(
+    mut config: BoardConfig,
+    vga_bios: Option<&[u8]>,
+    ram: Box<dyn Ram>,
+) -> Result<Bus, BoardError> {
+    if let Some(image) = vga_bios {
+        config.pc.fw_cfg.file("vgaroms/vgabios.bin", image);
+    }
+    Bus::new(&ISAPC, config, ram)
 }
 
 /// Puts a firmware image (SeaBIOS) where the CPU starts.

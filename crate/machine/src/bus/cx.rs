@@ -43,6 +43,17 @@ impl DevCx for Cx<'_> {
         self.bus.set_timer(self.dev, id, deadline);
     }
 
+    fn message(&mut self, at: u64, data: u32) {
+        // The processors' range (SDM volume 3A, "Message Signalled Interrupts").
+        let place = self.bus.messages.filter(|_| at >> 20 == 0xfee);
+        let Some((dev, region)) = place else {
+            return self.guest_error(format_args!("interrupt message to {at:#x}"));
+        };
+        let at = at & 0xf_ffff;
+        self.bus
+            .with_dev(dev, |d, cx| d.write(cx, region, at, 4, data.into()));
+    }
+
     fn dma_read(&mut self, at: Gpa, buf: &mut [u8]) -> bool {
         self.bus.read_memory(at, buf)
     }

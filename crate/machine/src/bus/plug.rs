@@ -13,6 +13,9 @@ use tinamou_hw::net::rtl8139::Rtl8139;
 use tinamou_hw::virtio::balloon::Balloon;
 use tinamou_hw::virtio::blk::Blk;
 use tinamou_hw::virtio::net::Net;
+use tinamou_hw::virtio::p9::P9;
+use tinamou_hw::virtio::p9::mem::MemTree;
+use tinamou_hw::virtio::p9::tree::{FileTree, Shared};
 use tinamou_hw::virtio::pci::VirtioPci;
 use tinamou_hw::virtio::rng::Rng;
 
@@ -46,6 +49,8 @@ pub enum Card {
     I6300esb,
     /// By which a guest says that it broke.
     Pvpanic,
+    /// 9P over virtio, with the folder of this number ([`Bus::add_share`]).
+    Virtio9p(u8),
 }
 
 impl Card {
@@ -61,6 +66,7 @@ impl Card {
             Card::VirtioBalloon => 7,
             Card::I6300esb => 8,
             Card::Pvpanic => 9,
+            Card::Virtio9p(_) => 10,
         }
     }
 
@@ -74,6 +80,7 @@ impl Card {
             | Card::Pcnet(mac)
             | Card::VirtioNet(mac) => s.raw(&mac),
             Card::VirtioRng(seed) => s.u64(seed),
+            Card::Virtio9p(share) => s.u8(share),
             Card::VirtioBlk | Card::VirtioBalloon | Card::I6300esb | Card::Pvpanic => {}
         }
     }
@@ -97,11 +104,12 @@ impl Card {
             7 => Card::VirtioBalloon,
             8 => Card::I6300esb,
             9 => Card::Pvpanic,
+            10 => Card::Virtio9p(l.u8()?),
             _ => return Err(LoadError::Invalid("kind of a card")),
         })
     }
 
-    fn device(self, place: Place, ram_bytes: u64) -> Box<dyn Device> {
+    fn device(self, place: Place, ram_bytes: u64, shares: &[Share]) -> Box<dyn Device> {
         match self {
             Card::E1000(mac) => Box::new(E1000::new(place.net, mac)),
             Card::Rtl8139(mac) => Box::new(Rtl8139::new(place.net, mac)),
@@ -113,8 +121,24 @@ impl Card {
             Card::VirtioBalloon => Box::new(VirtioPci::new(Balloon::new(ram_bytes))),
             Card::I6300esb => Box::new(I6300esb::default()),
             Card::Pvpanic => Box::new(Pvpanic::default()),
+            Card::Virtio9p(share) => {
+                let found = shares.get(usize::from(share));
+                // A snapshot's folder that is not there is empty.
+                let (tag, tree) = found.map_or_else(
+                    || ("", Shared::new(Box::new(MemTree::default()))),
+                    |s| (s.tag.as_str(), s.tree.clone()),
+                );
+                Box::new(VirtioPci::new(P9::new(tag, Box::new(tree))))
+            }
         }
     }
+}
+
+/// A folder that cards can share.
+pub(crate) struct Share {
+    id: String,
+    tag: String,
+    tree: Shared,
 }
 
 /// Cards that gave way to others, with their state.
@@ -192,6 +216,22 @@ impl Bus {
         found.map(|(_, p)| p).ok_or(why)
     }
 
+    /// Adds a folder that a card may share, under a name of the host's.
+    pub fn add_share(&mut self, id: &str, tree: Box<dyn FileTree>) {
+        self.shares.push(Share {
+            id: id.into(),
+            tag: String::new(),
+            tree: Shared::new(tree),
+        });
+    }
+
+    /// The number of the folder of this name, which the guest is to know by `tag`.
+    pub fn share(&mut self, id: &str, tag: &str) -> Option<u8> {
+        let n = self.shares.iter().position(|s| s.id == id)?;
+        tag.clone_into(&mut self.shares[n].tag);
+        u8::try_from(n).ok()
+    }
+
     /// Plugs a card into a slot that [`Bus::free_place`] found.
     ///
     /// # Errors
@@ -201,7 +241,7 @@ impl Bus {
             .spares()
             .find(|(i, p)| p.slot == slot && self.devs[*i].is_none());
         let (i, place) = found.ok_or(PlugError::Taken(slot))?;
-        let device = card.device(place, self.config.ram_bytes);
+        let device = card.device(place, self.config.ram_bytes, &self.shares);
         self.devs[i] = Some(device);
         self.cards.push((slot, card));
         self.cards.sort_by_key(|c| c.0);
@@ -262,7 +302,7 @@ impl Bus {
             let find = |cards: &[(u8, Card)]| cards.iter().find(|c| c.0 == place.slot).map(|c| c.1);
             let (was, is) = (find(&before), find(cards));
             if was != is {
-                let new = is.map(|card| card.device(place, self.config.ram_bytes));
+                let new = is.map(|card| card.device(place, self.config.ram_bytes, &self.shares));
                 devices.push((i, std::mem::replace(&mut self.devs[i], new)));
             }
         }

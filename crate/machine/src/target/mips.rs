@@ -3,7 +3,7 @@
 use tinamou_ir::guest::Guest;
 use tinamou_mips::CpuModel;
 
-use super::{Family, Target};
+use super::{CpuPlace, Family, Target};
 use crate::bus::{Bus, Ram};
 use crate::config::{Config, MachineError};
 use crate::devices::{Board, BoardConfig};
@@ -13,8 +13,9 @@ use crate::malta::{self, MALTA};
 pub(super) struct Mips;
 
 impl Family for Mips {
-    fn board(&self) -> &'static Board {
-        &MALTA
+    fn boards(&self) -> &'static [&'static Board] {
+        static BOARDS: [&Board; 1] = [&MALTA];
+        &BOARDS
     }
 
     fn cpu_names(&self, wide: bool) -> Vec<&'static str> {
@@ -22,12 +23,12 @@ impl Family for Mips {
         models.filter(|m| wide || !m.wide).map(|m| m.name).collect()
     }
 
-    fn cpu(&self, target: &Target, name: &str, _: u32, _: u32) -> Option<Box<dyn Guest>> {
+    fn cpu(&self, target: &Target, name: &str, _: CpuPlace) -> Option<Box<dyn Guest>> {
         let model = CpuModel::configured(name).filter(|m| target.wide || !m.wide)?;
         Some(Box::new(tinamou_mips::Mips::new(&model, target.big_endian)))
     }
 
-    fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
+    fn bus(&self, _: &Config, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
         Ok(malta::new(board, ram)?)
     }
 

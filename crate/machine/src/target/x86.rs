@@ -4,8 +4,8 @@ use tinamou_ir::guest::Guest;
 use tinamou_x86::CpuModel;
 use tinamou_x86::models::feature;
 
-use super::{CpuProperty, Family, Target};
-use crate::boards::pc::{self, PC};
+use super::{CpuPlace, CpuProperty, Family, Target};
+use crate::boards::pc::{self, ISAPC, PC};
 use crate::bus::{Bus, Ram};
 use crate::config::{Config, MachineError};
 use crate::devices::{Board, BoardConfig, MAX_CPUS};
@@ -14,8 +14,9 @@ use crate::devices::{Board, BoardConfig, MAX_CPUS};
 pub(super) struct X86;
 
 impl Family for X86 {
-    fn board(&self) -> &'static Board {
-        &PC
+    fn boards(&self) -> &'static [&'static Board] {
+        static BOARDS: [&Board; 2] = [&PC, &ISAPC];
+        &BOARDS
     }
 
     fn cpu_names(&self, wide: bool) -> Vec<&'static str> {
@@ -55,13 +56,22 @@ impl Family for X86 {
         MAX_CPUS
     }
 
-    fn cpu(&self, target: &Target, name: &str, n: u32, of: u32) -> Option<Box<dyn Guest>> {
+    fn cpu(&self, target: &Target, name: &str, at: CpuPlace) -> Option<Box<dyn Guest>> {
         let model = CpuModel::parse(name).ok();
         let model = model.filter(|m| target.wide || !m.wide())?;
-        Some(Box::new(tinamou_x86::X86::new(&model).numbered(n, of)))
+        let cpu = tinamou_x86::X86::new(&model).numbered(at.number, at.of);
+        Some(Box::new(cpu.seeded(at.seed)))
     }
 
-    fn bus(&self, board: BoardConfig, ram: Box<dyn Ram>) -> Result<Bus, MachineError> {
+    fn bus(
+        &self,
+        config: &Config,
+        board: BoardConfig,
+        ram: Box<dyn Ram>,
+    ) -> Result<Bus, MachineError> {
+        if config.machine == ISAPC.name {
+            return Ok(pc::new_isapc(board, config.vga_bios.as_deref(), ram)?);
+        }
         Ok(pc::new(board, ram)?)
     }
 
@@ -69,7 +79,9 @@ impl Family for X86 {
         if let Some(image) = &config.bios {
             pc::firmware(bus, image)?;
         }
-        if let Some(image) = &config.vga_bios {
+        if let Some(image) = &config.vga_bios
+            && config.machine != ISAPC.name
+        {
             pc::vga_firmware(bus, image)?;
         }
         if let Some(image) = &config.kernel {

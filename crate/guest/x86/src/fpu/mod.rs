@@ -1,10 +1,12 @@
 //! The floating-point unit: x87 state (its registers are the MMX registers) and MXCSR. `x87` has the instructions, `sse` those of SSE that
-//! compute, `avx` those of AVX, `simd` the integer lanes, `crypto` AES and carry-less products, `image` FXSAVE and the older images.
+//! compute, `avx` those of AVX, `simd` the integer lanes, `d3now` 3DNow!, `crypto` AES and carry-less products, `sha` SHA, `image` FXSAVE and the older images.
 
 pub mod avx;
 pub mod crypto;
+pub mod d3now;
 mod image;
 pub use image::what as image_what;
+pub mod sha;
 pub mod simd;
 pub mod sse;
 mod transcendental;

@@ -10,6 +10,7 @@ mod arith;
 mod avx;
 mod bits;
 mod cc;
+mod ext;
 mod flow;
 mod mov;
 mod muldiv;
@@ -385,7 +386,8 @@ impl Lifter<'_> {
             // Shadow stacks are never on (SDM 2B, RDSSP): unwinders read 0 by that.
             Rdsspd | Rdsspq | Cldemote => {}
             Ud0 | Ud1 | Ud2 => self.ud(),
-            _ if avx::lift(self, m)
+            _ if ext::lift(self, m)
+                || avx::lift(self, m)
                 || system::lift(self, m)
                 || x87::lift(self, m)
                 || simd::lift(self, m)

@@ -148,7 +148,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             l.leave_after();
         }
         Invd | Wbinvd => {}
-        Clflush | Clflushopt => {
+        Clflush | Clflushopt | Clwb => {
             let va = l.memory(1, false);
             l.probe(va, 0, false);
         }
@@ -226,6 +226,13 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             let va = l.memory(64, how != what::RESTORE);
             let (how, asked) = (l.b.i32(how), edx_eax(l));
             l.b.call(helpers::XSAVE, &[how, va, asked]);
+        }
+        Rdpid => {
+            let d = l.place(0, Use::Write);
+            let n = l.b.i32(sys::read::TSC_AUX);
+            let v = l.b.call(helpers::READ_SYSTEM_QUIET, &[n]);
+            let v = if l.lg(d) == 3 { v } else { l.b.wrap(v) };
+            l.write(d, v);
         }
         Monitor => {}
         Mwait if l.cpu.cpus > 1 => pause(l),

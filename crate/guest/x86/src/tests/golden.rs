@@ -384,3 +384,13 @@ fn avx_in_32_bit_code_as_recorded() {
 fn avx_in_64_bit_code_as_recorded() {
     check(true, include_str!("../../tests/golden/avx64.txt"));
 }
+
+#[test]
+fn small_extensions_in_32_bit_code_as_recorded() {
+    check(false, include_str!("../../tests/golden/ext32.txt"));
+}
+
+#[test]
+fn small_extensions_in_64_bit_code_as_recorded() {
+    check(true, include_str!("../../tests/golden/ext64.txt"));
+}

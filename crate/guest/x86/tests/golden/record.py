@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Records what this machine's CPU does for every form into insn32.txt, insn64.txt, fp32.txt, fp64.txt, avx32.txt
-and avx64.txt.
+"""Records what this machine's CPU does for every form into insn32.txt, insn64.txt, fp32.txt, fp64.txt, avx32.txt,
+avx64.txt, ext32.txt and ext64.txt.
 
     python3 record.py              # all
     python3 record.py avx          # one kind
@@ -325,6 +325,27 @@ def forms_avx(bits):
             add(t if t.startswith('v') else 'v' + t)
     return [('f', t, u) for t, u in f]
 
+def forms_ext(bits):
+    """SSE4A, SHA and what is left."""
+    f = []
+    P = 'r' if bits == 64 else 'e'
+    m16 = f'[{P}bp+0x20]'
+    add = lambda t, u='': f.append((t, u))
+    for n, at in ((0, 0), (8, 0), (8, 56), (13, 7), (32, 32), (63, 1), (1, 63)):
+        add(f'extrq xmm1, {n}, {at}'); add(f'insertq xmm1, xmm2, {n}, {at}')
+        # A control word that is defined: length and place in the source's low (EXTRQ) or high half (INSERTQ).
+        add(f'mov eax, {n | at << 8}; movd xmm2, eax; extrq xmm1, xmm2')
+        add(f'mov eax, {n | at << 8}; movd xmm3, eax; punpcklqdq xmm2, xmm3; insertq xmm1, xmm2')
+    for op, s in (('movntss', 'dword'), ('movntsd', 'qword')): add(f'{op} {s} ptr [{P}bp+9], xmm1'); add(f'{op} {s} ptr {m16}, xmm6')
+    for n in range(4): add(f'sha1rnds4 xmm1, xmm2, {n}'); add(f'sha1rnds4 xmm3, xmmword ptr {m16}, {n}')
+    # Unaligned operands are left out: this CPU takes them, the SDM says #GP.
+    for op in 'sha1nexte sha1msg1 sha1msg2 sha256rnds2 sha256msg1 sha256msg2'.split():
+        for t in ('xmm1, xmm2', 'xmm4, xmm4', f'xmm3, xmmword ptr {m16}'): add(f'{op} {t}')
+    add(f'clwb [{P}bp+8]'); add(f'clflushopt [{P}bp+8]'); add(f'prefetchw [{P}bp+8]')
+    for r in ['ax', 'edx'] + (['rdx', 'r9'] if bits == 64 else []):
+        for op in 'rdrand rdseed'.split(): add(f'{op} {r}; mov {r}, 0')
+    return [('f', t, u) for t, u in f]
+
 def assemble(forms, bits, tmp):
     """Bytes of each form."""
     src = os.path.join(tmp, 'f.s')
@@ -343,7 +364,7 @@ def assemble(forms, bits, tmp):
     return [data[at[a]:at[b]] for a, b in zip(names, names[1:])]
 
 def lines(kind, bits, tmp):
-    forms = {'insn': forms_int, 'fp': forms_fp, 'avx': forms_avx}[kind](bits)
+    forms = {'insn': forms_int, 'fp': forms_fp, 'avx': forms_avx, 'ext': forms_ext}[kind](bits)
     return ''.join(f"{k}|{sum(MASK[c] for c in u):x}|{b.hex()}|{t}\n" for (k, t, u), b in zip(forms, assemble(forms, bits, tmp)))
 
 def main():
@@ -356,7 +377,7 @@ def main():
             return print(out, end='')
         cpu = [l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')][0]
         for bits in (32, 64):
-            for kind in sys.argv[1:] or ('insn', 'fp', 'avx'):
+            for kind in sys.argv[1:] or ('insn', 'fp', 'avx', 'ext'):
                 out = subprocess.run([exe, str(bits), str(CASES)], input=lines(kind, bits, tmp), capture_output=True, text=True, check=True).stdout
                 with open(os.path.join(HERE, f'{kind}{bits}.txt'), 'w') as f:
                     f.write(f'# Recorded by "python3 record.py" on: {cpu}\n' + out)

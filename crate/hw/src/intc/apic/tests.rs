@@ -213,3 +213,17 @@ fn storm_does_no_harm() {
         100_000,
     );
 }
+
+#[test]
+fn messages_of_devices() {
+    bench().twice(|b| {
+        // To APIC ID 1, fixed; then to logical destination 2, which nobody has; then NMI to all.
+        b.write(MESSAGES, 0x0_1000, 4, 0x45);
+        assert_eq!((ack(b, 0), ack(b, 1)), (0xff, 0x45));
+        reg(b, 1, 0xb0, 0);
+        b.write(MESSAGES, 0x0_2004, 4, 0x45);
+        assert_eq!((ack(b, 0), ack(b, 1)), (0xff, 0xff));
+        b.write(MESSAGES, 0xf_f000, 4, 0x400);
+        assert_eq!((ask(b, 0, EVENTS), ask(b, 1, EVENTS)), (1, 1));
+    });
+}

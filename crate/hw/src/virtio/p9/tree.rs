@@ -1,5 +1,8 @@
 //! A tree of files as the host shows it. Nothing here blocks; paths are names joined by slashes, the root is the empty path.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 /// An error number of Linux.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Errno(pub u32);
@@ -131,6 +134,40 @@ pub trait FileTree {
     fn sync(&mut self, _path: &str) -> Result<(), Errno> {
         Ok(())
     }
+}
+
+/// A tree that outlives the device that shows it.
+#[derive(Clone)]
+pub struct Shared(Rc<RefCell<Box<dyn FileTree>>>);
+
+impl Shared {
+    /// Shares `tree`.
+    pub fn new(tree: Box<dyn FileTree>) -> Shared {
+        Shared(Rc::new(RefCell::new(tree)))
+    }
+}
+
+macro_rules! pass_on {
+    ($(fn $name:ident($($arg:ident: $t:ty),*) -> $r:ty;)*) => {
+        impl FileTree for Shared {
+            $(fn $name(&mut self, $($arg: $t),*) -> Result<$r, Errno> {
+                self.0.borrow_mut().$name($($arg),*)
+            })*
+        }
+    };
+}
+pass_on! {
+    fn attr(path: &str) -> Attr;
+    fn change(path: &str, change: Change) -> ();
+    fn read(path: &str, at: u64, buf: &mut [u8]) -> usize;
+    fn write(path: &str, at: u64, data: &[u8]) -> usize;
+    fn make(path: &str, mode: u32) -> ();
+    fn make_link(path: &str, to: &str) -> ();
+    fn link(path: &str) -> String;
+    fn list(path: &str) -> Vec<String>;
+    fn remove(path: &str) -> ();
+    fn rename(from: &str, to: &str) -> ();
+    fn sync(path: &str) -> ();
 }
 
 /// True for what may be one component of a path.

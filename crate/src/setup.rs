@@ -23,9 +23,15 @@ use crate::share::Folder;
 /// time does not run ahead.
 const WALL_SHIFT: u32 = 0;
 
-/// The PC's firmware, and its display adapter's.
-const BIOS: &str = "bios-256k.bin";
-const VGA_BIOS: &str = "vgabios-stdvga.bin";
+/// A PC's firmware, and its display adapter's.
+fn firmware_names(machine: &str) -> (&'static str, &'static str) {
+    if machine == pc::ISAPC.name {
+        // The larger firmware wants memory that only the host bridge gives.
+        ("bios.bin", "vgabios-isavga.bin")
+    } else {
+        ("bios-256k.bin", "vgabios-stdvga.bin")
+    }
+}
 
 /// Makes the machine, and its drives.
 ///
@@ -83,7 +89,9 @@ pub fn machine(
                 format!("could not load device tree '{path}': {e}")
             }
             (MachineError::PcImage(pc::boot::ImageError::Firmware(_)), _, path) => {
-                let path = path.as_deref().unwrap_or(BIOS);
+                let path = path
+                    .as_deref()
+                    .unwrap_or(firmware_names(&options.machine).0);
                 format!("could not load firmware '{path}': {e}")
             }
             (MachineError::Image(_) | MachineError::PcImage(_), Some(path), _) => {
@@ -117,12 +125,13 @@ fn furnish_pc(
     disks: &disks::Drives,
     warnings: &mut Vec<String>,
 ) -> Result<(), String> {
+    let (bios, vga_bios) = firmware_names(&options.machine);
     if config.kernel.is_none() {
         if config.bios.is_none() {
-            config.bios = Some(firmware::own(options, BIOS)?);
+            config.bios = Some(firmware::own(options, bios)?);
         }
         if options.vga {
-            config.vga_bios = Some(firmware::own(options, VGA_BIOS)?);
+            config.vga_bios = Some(firmware::own(options, vga_bios)?);
         }
     } else if config.bios.take().is_some() {
         warnings.push("-kernel starts without firmware: -bios is not used".into());

@@ -16,7 +16,7 @@
 #   {mipsel,i386}/initrd-net.gz            the same with network drivers, and a session that uses them (net.py)
 #   amd64/initrd-cards.gz                  the same with virtio drivers and 9P, and a session that uses them
 #   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
-#   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC
+#   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC; {bios,vgabios-isavga}.bin for `isapc`
 #   media/{grub-cd.iso,grub-floppy.img}    GRUB's rescue disks
 #   media/memtest{32,64}.bin               memtest86+
 #   media/sector.img                       a boot sector of our own (media/sector.S)
@@ -208,10 +208,10 @@ uboot() {
 # Debian's SeaBIOS and its VGA BIOS, as installed or out of the package.
 seabios() {
   local dir=$out/seabios file name
-  [ -n "${FRESH:-}" ] || [ ! -s "$dir/vgabios-stdvga.bin" ] || return 0
+  [ -n "${FRESH:-}" ] || [ ! -s "$dir/vgabios-isavga.bin" ] || return 0
   [ -e /usr/share/seabios/bios-256k.bin ] || file=$(deb mipsel seabios)
   mkdir -p "$dir"
-  for name in bios-256k.bin vgabios-stdvga.bin; do
+  for name in bios-256k.bin vgabios-stdvga.bin bios.bin vgabios-isavga.bin; do
     if [ -n "${file:-}" ]; then
       dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/share/seabios/$name" >"$dir/$name.new"
     else

@@ -28,9 +28,7 @@ pub use isapc::ISAPC;
 use parts::{APIC_WIRES, IDE_WIRES, io, isa};
 
 use crate::bus::{BoardError, Bus, Ram};
-use crate::devices::{
-    BlockSpec, Board, BoardConfig, DeviceSpec, IrqWire, regs, wire,
-};
+use crate::devices::{BlockSpec, Board, BoardConfig, DeviceSpec, IrqWire, regs, wire};
 
 pub mod boot;
 mod isapc;

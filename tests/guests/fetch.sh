@@ -22,7 +22,7 @@
 #   media/sector.img                       a boot sector of our own (media/sector.S)
 #   media/fat.img                          a FAT disk with SYSLINUX and the i386 guest, made where x86-64 programs run
 #   rootfs/{disk.raw,initrd.gz}            a Debian system (amd64) with python3, perl, gcc and sqlite3, and what mounts it
-#   installer/{linux,initrd.gz}            Debian's installer (amd64, text)
+#   installer{,-i386}/{linux,initrd.gz,gtk.gz} Debian's installer (amd64, i386; kernel, text, graphics)
 #   uboot/malta.bin                        big-endian U-Boot
 #   uboot/{maltael,malta64el}.bin          U-Boot, words swapped as QEMU's -bios wants them
 #
@@ -262,14 +262,20 @@ rootfs() {
   fi
 }
 
-# Debian's installer as its package for netboot servers has it.
-installer() {
-  local dir=$out/installer file
-  [ -n "${FRESH:-}" ] || [ ! -s "$dir/initrd.gz" ] || return 0
-  file=$(deb amd64 debian-installer-12-netboot-amd64)
+# Debian's installer as its package for netboot servers has it: in text and in graphics.
+installer() { # ARCH FOLDER
+  local arch=$1 dir=$out/$2 file kind
+  [ -n "${FRESH:-}" ] || [ ! -s "$dir/gtk.gz" ] || return 0
+  file=$(deb "$arch" "debian-installer-12-netboot-$arch")
   mkdir -p "$dir"
-  dpkg-deb --fsys-tarfile "$file" | tar -x -C "$dir" --wildcards --transform='s,.*/,,' '*/text/debian-installer/amd64/linux' '*/text/debian-installer/amd64/initrd.gz'
-  echo "guests: installer/ is $(basename "$file" | cut -d_ -f2)"
+  for kind in text gtk; do
+    dpkg-deb --fsys-tarfile "$file" | tar -x -C "$dir" --wildcards --transform="s,.*/,$kind-," "*/$kind/debian-installer/$arch/linux" "*/$kind/debian-installer/$arch/initrd.gz"
+    mv "$dir/$kind-linux" "$dir/linux"
+  done
+  mv "$dir/text-initrd.gz" "$dir/initrd.gz"
+  mv "$dir/gtk-initrd.gz" "$dir/gtk.gz"
+  rm "$file"
+  echo "guests: $2/ is $(basename "$file" | cut -d_ -f2)"
 }
 
 # Debian builds no big-endian U-Boot for Malta, and has no big-endian MIPS any more: this is its source package.
@@ -309,7 +315,7 @@ for what in "$@"; do
     media) media ;;
     uboot-be) uboot_be ;;
     rootfs) rootfs ;;
-    installer) installer ;;
+    installer) installer amd64 installer; installer i386 installer-i386 ;;
     *) die "unknown guest '$what' (mipsel, mips64el, i386, i386-pae, amd64, uboot, uboot-be, seabios, media, rootfs, installer)" ;;
   esac
 done

@@ -172,6 +172,10 @@ impl WebHost {
         let shift = setup.number("icount").and_then(|n| u32::try_from(n).ok());
         config.icount_shift = shift.unwrap_or(self.config.icount_shift);
         config.counted = shift.is_some();
+        // Where random numbers begin; a counted machine is the same in every run.
+        if !config.counted {
+            config.seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
+        }
         let present = (!config.counted).then(|| (js_sys::Date::now() / 1000.0) as u64);
         if let Some(seconds) = setup.number("rtc").or(present) {
             config.rtc_base = seconds;

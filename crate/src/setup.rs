@@ -133,8 +133,14 @@ fn furnish_pc(
         if options.vga {
             config.vga_bios = Some(firmware::own(options, vga_bios)?);
         }
-    } else if config.bios.take().is_some() {
-        warnings.push("-kernel starts without firmware: -bios is not used".into());
+    } else {
+        if config.bios.take().is_some() {
+            warnings.push("-kernel starts without firmware: -bios is not used".into());
+        }
+        // Text on the screen from the start, where somebody may look at it.
+        if options.vga && options.display_none && !options.nographic {
+            config.vga_bios = firmware::own(options, vga_bios).ok();
+        }
     }
     let there = |slot: u32| disks.iter().any(|(bay, _)| bay.slot == slot);
     let pc = &mut config.pc;

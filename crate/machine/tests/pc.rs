@@ -70,11 +70,75 @@ fn image() -> Vec<u8> {
     image
 }
 
-fn run(accel: Accel) -> (SliceEnd, Vec<u8>, u64) {
+/// Setup code of a Linux image without a 32-bit entry, at 268h: says `R`, asks the BIOS for memory in both old ways, says how many ranges its map has,
+/// the first letter of the command line, and `C` if an unknown service is refused; switches off.
+#[rustfmt::skip]
+const SETUP: [u8; 105] = [
+    // main:
+    0xba, 0xf8, 0x03, // mov dx,0x3f8
+    0xb0, 0x52, // mov al,0x52
+    0xee, // out dx,al
+    0xcd, 0x12, // int 0x12
+    0x3d, 0x7f, 0x02, // cmp ax,0x27f
+    0x75, 0x59, // jne 2ce <fail>
+    0xb4, 0x88, // mov ah,0x88
+    0xcd, 0x15, // int 0x15
+    0x72, 0x53, // jb 2ce <fail>
+    0x3d, 0x00, 0x7c, // cmp ax,0x7c00
+    0x75, 0x4e, // jne 2ce <fail>
+    0x66, 0x31, 0xdb, // xor ebx,ebx
+    0x31, 0xf6, // xor si,si
+    // next:
+    0x66, 0xb8, 0x20, 0xe8, 0x00, 0x00, // mov eax,0xe820
+    0x66, 0xba, 0x50, 0x41, 0x4d, 0x53, // mov edx,0x534d4150
+    0x66, 0xb9, 0x14, 0x00, 0x00, 0x00, // mov ecx,0x14
+    0xbf, 0x00, 0x10, // mov di,0x1000
+    0xcd, 0x15, // int 0x15
+    0x72, 0x30, // jb 2ce <fail>
+    0x46, // inc si
+    0x66, 0x85, 0xdb, // test ebx,ebx
+    0x75, 0xe1, // jne 285 <next>
+    0xba, 0xf8, 0x03, // mov dx,0x3f8
+    0x89, 0xf0, // mov ax,si
+    0x04, 0x30, // add al,0x30
+    0xee, // out dx,al
+    0x66, 0xa1, 0x28, 0x02, // mov eax,ds:0x228
+    0x66, 0xc1, 0xe8, 0x04, // shr eax,0x4
+    0x8e, 0xc0, // mov es,ax
+    0x26, 0xa0, 0x00, 0x00, // mov al,es:0x0
+    0xee, // out dx,al
+    0xf9, // stc
+    0xb8, 0x00, 0x99, // mov ax,0x9900
+    0xf8, // clc
+    0xcd, 0x15, // int 0x15
+    0x73, 0x0a, // jae 2ce <fail>
+    0xb0, 0x43, // mov al,0x43
+    0xee, // out dx,al
+    0xba, 0x04, 0x06, // mov dx,0x604
+    0xb8, 0x00, 0x20, // mov ax,0x2000
+    0xef, // out dx,ax
+    // fail:
+    0xf4, // hlt
+    0xeb, 0xfd, // jmp 2ce <fail>
+];
+
+/// A zImage of boot protocol 2.02.
+fn zimage() -> Vec<u8> {
+    let mut f = vec![0; 1024];
+    f[0x1f1] = 1;
+    f[0x1fe..0x204].copy_from_slice(&[0x55, 0xaa, 0xeb, 0x66, b'H', b'd']);
+    f[0x204..0x208].copy_from_slice(&[b'r', b'S', 2, 2]);
+    f[0x268..0x268 + SETUP.len()].copy_from_slice(&SETUP);
+    f.extend_from_slice(b"kernel");
+    f
+}
+
+fn run(accel: Accel, image: Vec<u8>) -> (SliceEnd, Vec<u8>, u64) {
     let mut config = Config::new(Config::target("i386").expect("a target"));
     config.machine = "pc".into();
     config.ram_bytes = 32 << 20;
-    config.kernel = Some(image());
+    config.kernel = Some(image);
+    config.append = "quiet".into();
     config.accel = accel;
     let mut m = Machine::new(&config, |arena| {
         let engine = WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?;
@@ -93,7 +157,14 @@ fn run(accel: Accel) -> (SliceEnd, Vec<u8>, u64) {
 
 #[test]
 fn multiboot_kernel_takes_interrupts_and_switches_off() {
-    let (end, said, icount) = run(Accel::Interp);
+    let (end, said, icount) = run(Accel::Interp, image());
     assert_eq!((end, &said[..]), (SliceEnd::Shutdown, &b"M3"[..]));
-    assert_eq!(run(Accel::Jit), (end, said, icount));
+    assert_eq!(run(Accel::Jit, image()), (end, said, icount));
+}
+
+#[test]
+fn real_mode_kernel_finds_memory_and_command_line() {
+    let (end, said, icount) = run(Accel::Interp, zimage());
+    assert_eq!((end, &said[..]), (SliceEnd::Shutdown, &b"R5qC"[..]));
+    assert_eq!(run(Accel::Jit, zimage()), (end, said, icount));
 }

@@ -89,6 +89,7 @@ impl Family for X86 {
                 image,
                 initrd: config.initrd.as_deref(),
                 cmdline: &config.append,
+                vga_bios: config.vga_bios.as_deref(),
             };
             pc::boot::load_kernel(bus, &kernel)?;
         }

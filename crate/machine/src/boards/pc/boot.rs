@@ -3,19 +3,21 @@
 //! Beside it lie the tables that a BIOS would have left ([`acpi`]).
 //!
 //! Protocols: Linux's 32-bit boot protocol ([`linux`], "The Linux/x86 Boot Protocol", 2.15), PVH ([`pvh`], "Direct Boot ABI") and
-//! Multiboot 0.6.96 ([`multiboot`]). Not here: Linux's 16-bit entry, which needs a BIOS to talk to.
+//! Multiboot 0.6.96 ([`multiboot`]). Linux images without a 32-bit entry begin in real mode, on a few BIOS services of our own ([`bios16`]),
+//! where also the display adapter's firmware runs, if there is some.
 
 use object::LittleEndian;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 use thiserror::Error;
 
-use super::{BIOS, BIOS_BYTES, RAM};
+use super::{BIOS, BIOS_BYTES, RAM, memory_map};
 use crate::bus::Bus;
 
 mod acpi;
 mod acpi_files;
 mod aml;
+mod bios16;
 mod linux;
 mod multiboot;
 mod pci;
@@ -23,6 +25,7 @@ mod pvh;
 mod stub;
 
 pub(super) use acpi_files::acpi_files;
+use bios16::Real;
 use stub::Out;
 
 /// Data for the kernel, one region: boot parameters, command line, lists. Nothing else is there in low memory.
@@ -76,6 +79,22 @@ pub struct Kernel<'a> {
     pub initrd: Option<&'a [u8]>,
     /// The command line.
     pub cmdline: &'a str,
+    /// The display adapter's firmware, which sets text mode and answers INT 10h. Without it the screen stays dark until the kernel
+    /// programs the adapter.
+    pub vga_bios: Option<&'a [u8]>,
+}
+
+impl<'a> Kernel<'a> {
+    /// The display adapter's firmware, where there is the adapter and it fits.
+    fn display(&self, bus: &Bus) -> Option<&'a [u8]> {
+        let fits = |i: &&[u8]| !i.is_empty() && i.len() <= bios16::ROM_BYTES;
+        self.vga_bios.filter(|i| bus.config().pc.vga && fits(i))
+    }
+}
+
+/// Whether the board has what ACPI's tables tell of.
+fn has_acpi(bus: &Bus) -> bool {
+    bus.board().name != super::ISAPC.name
 }
 
 /// How a kernel was taken.
@@ -83,6 +102,8 @@ pub struct Kernel<'a> {
 pub enum Protocol {
     /// Linux, 32-bit entry.
     Linux,
+    /// Linux, real-mode entry.
+    Linux16,
     /// PVH.
     Pvh,
     /// Multiboot.
@@ -96,6 +117,8 @@ struct Entry {
     eax: u32,
     ebx: u32,
     esi: u32,
+    /// Segment and stack pointer of a kernel that begins in real mode.
+    real: Option<(u16, u16)>,
 }
 
 /// Loads a kernel and the program that starts it. The CPU starts at its reset vector as always; a reset loads it all again.
@@ -104,7 +127,14 @@ struct Entry {
 /// [`ImageError`]; memory may then hold a part of the kernel.
 pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Protocol, ImageError> {
     let (protocol, entry) = if linux::is(kernel.image) {
-        (Protocol::Linux, linux::load(bus, kernel)?)
+        let entry = linux::load(bus, kernel)?;
+        let real = entry.real.is_some();
+        let protocol = if real {
+            Protocol::Linux16
+        } else {
+            Protocol::Linux
+        };
+        (protocol, entry)
     } else if let Some(h) = multiboot::header(kernel.image) {
         (Protocol::Multiboot, multiboot::load(bus, kernel, &h)?)
     } else if let Some(at) = pvh::entry(kernel.image)? {
@@ -115,10 +145,33 @@ pub fn load_kernel(bus: &mut Bus, kernel: &Kernel<'_>) -> Result<Protocol, Image
     let mut setup = pci::setup(bus);
     // The keyboard controller translates scan codes and interrupts, as every BIOS leaves it.
     setup.extend([Out::new(1, 0x64, 0x60), Out::new(1, 0x60, 0x65)]);
-    let rom = stub::program(&setup, &entry, &acpi::tables(bus.config().cpus as u8));
+    let vga_bios = kernel.display(bus);
+    let mut real = None;
+    if entry.real.is_some() || vga_bios.is_some() {
+        bus.add_image(RAM, 0, Real::low_memory())
+            .map_err(ImageError::Firmware)?;
+        real = Some(Real {
+            rom: vga_bios.is_some(),
+            kernel: entry.real,
+            map: memory_map(bus.config().ram_bytes),
+            low_bytes: low_bytes(bus),
+        });
+    }
+    if let Some(image) = vga_bios {
+        // Memory instead of the bus where it is seen.
+        setup.extend(pci::memory_at_c0000());
+        bus.add_image(RAM, bios16::ROM_BASE, image.to_vec())
+            .map_err(ImageError::Firmware)?;
+    }
+    let tables = if has_acpi(bus) {
+        bus.add_image(RAM, acpi::FACS.into(), acpi::facs())
+            .map_err(ImageError::Firmware)?;
+        acpi::tables(bus.config().cpus as u8)
+    } else {
+        Vec::new()
+    };
+    let rom = stub::program(&setup, &entry, &tables, real.as_ref());
     bus.add_image(BIOS, 0, rom).map_err(ImageError::Firmware)?;
-    bus.add_image(RAM, acpi::FACS.into(), acpi::facs())
-        .map_err(ImageError::Firmware)?;
     Ok(protocol)
 }
 

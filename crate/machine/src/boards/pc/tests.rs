@@ -240,6 +240,7 @@ fn linux_is_loaded() {
         image: &image,
         initrd: Some(&[7; 5000]),
         cmdline: "console=ttyS0",
+        vga_bios: None,
     };
     assert_eq!(load_kernel(&mut b, &k), Ok(Protocol::Linux));
     for _ in 0..2 {
@@ -324,6 +325,7 @@ fn pvh_and_multiboot() {
         image: &image,
         initrd: Some(&[9; 100]),
         cmdline: "quiet",
+        vga_bios: None,
     };
     assert_eq!(load_kernel(&mut b, &k), Ok(Protocol::Pvh));
     assert_eq!(bytes(&b, 0x20_0000, 3), b"pvh");
@@ -404,6 +406,7 @@ fn the_program_sets_pci_up() {
         image: &image,
         initrd: None,
         cmdline: "",
+        vga_bios: None,
     };
     load_kernel(&mut b, &k).unwrap();
     let list = bytes(&b, 0xfffc_0000, 0x1000);

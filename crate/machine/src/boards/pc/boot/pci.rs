@@ -38,6 +38,14 @@ fn write(bus: &mut Bus, devfn: u8, reg: u8, v: u32) {
     let _ = bus.write(at(DATA), 4, v.into());
 }
 
+/// Lets memory be seen, and written, at C0000h to CFFFFh (82441FX data sheet 290549, PAM1 and PAM2).
+pub(super) fn memory_at_c0000() -> [Out; 2] {
+    [
+        Out::new(4, ADDRESS, address(0, 0x58)),
+        Out::new(2, DATA + 2, 0x3333),
+    ]
+}
+
 /// The writes.
 pub(super) fn setup(bus: &mut Bus) -> Vec<Out> {
     let mut out = Vec::new();

@@ -1,6 +1,7 @@
 //! The program at the reset vector: protected mode, a list of port writes, the kernel's registers, the jump (Intel SDM volume 3A,
 //! "Processor Management and Initialization", for the order of the first steps).
 
+use super::bios16::Real;
 use super::{Entry, STACK};
 use crate::boards::pc::BIOS_BYTES;
 
@@ -22,18 +23,35 @@ impl Out {
 /// Offsets in the last 64 KiB, where the CPU starts.
 const CODE32: usize = 0xf000;
 const GDT: usize = 0xfe00;
-const GDT_POINTER: usize = 0xfe20;
+const GDT_POINTER: usize = 0xfe40;
+/// Where protected mode goes on after the real-mode part.
+const AGAIN32: usize = 0xf400;
 const CODE16: usize = 0xff00;
 const RESET: usize = 0xfff0;
 /// The first address of the firmware's place.
 const BASE: u32 = (1u64 << 32).wrapping_sub(BIOS_BYTES) as u32;
 const SEGMENT: u32 = 0xffff_0000;
 
-/// Flat code at selector 10h, flat data at 18h, as the boot protocols want them.
-const DESCRIPTORS: [u64; 4] = [0, 0, 0x00cf_9b00_0000_ffff, 0x00cf_9300_0000_ffff];
+/// mov ds, es, ss, fs, gs of ax.
+const SEGMENTS: [u8; 10] = [0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xd0, 0x8e, 0xe0, 0x8e, 0xe8];
 
-/// The contents of the firmware's place, with `tables` where its last 64 KiB begin.
-pub(super) fn program(writes: &[Out], entry: &Entry, tables: &[u8]) -> Vec<u8> {
+/// Flat code at selector 10h, flat data at 18h, as the boot protocols want them; code and data of real mode's kind at 20h and 28h.
+const DESCRIPTORS: [u64; 6] = [
+    0,
+    0,
+    0x00cf_9b00_0000_ffff,
+    0x00cf_9300_0000_ffff,
+    0x0000_9b0f_0000_ffff,
+    0x0000_9300_0000_ffff,
+];
+
+/// The contents of the firmware's place, with `tables` where its last 64 KiB begin, and the real-mode part if there is one.
+pub(super) fn program(
+    writes: &[Out],
+    entry: &Entry,
+    tables: &[u8],
+    real: Option<&Real>,
+) -> Vec<u8> {
     let mut rom = vec![0; BIOS_BYTES as usize];
     let mut at = 0;
     for w in writes {
@@ -43,12 +61,15 @@ pub(super) fn program(writes: &[Out], entry: &Entry, tables: &[u8]) -> Vec<u8> {
         }
     }
     let top = &mut rom[BIOS_BYTES as usize - 0x1_0000..];
+    if let Some(real) = real {
+        real.place(top, SEGMENT + AGAIN32 as u32);
+    }
     let mut put = |at: usize, b: &[u8]| top[at..at + b.len()].copy_from_slice(b);
     put(0, tables);
     for (i, d) in DESCRIPTORS.iter().enumerate() {
         put(GDT + 8 * i, &d.to_le_bytes());
     }
-    put(GDT_POINTER, &31u16.to_le_bytes());
+    put(GDT_POINTER, &47u16.to_le_bytes());
     put(GDT_POINTER + 2, &(SEGMENT + GDT as u32).to_le_bytes());
 
     let rel = CODE16.wrapping_sub(RESET + 3) as u16;
@@ -66,11 +87,14 @@ pub(super) fn program(writes: &[Out], entry: &Entry, tables: &[u8]) -> Vec<u8> {
     c.extend([0x10, 0x00]);
     put(CODE16, &c);
 
-    let mut c = vec![0x66, 0xb8, 0x18, 0x00]; // mov ax, 18h
-    // mov ds, es, ss, fs, gs
-    c.extend([0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xd0, 0x8e, 0xe0, 0x8e, 0xe8]);
-    c.push(0xbc); // mov esp, STACK
-    c.extend(STACK.to_le_bytes());
+    let flat = || {
+        let mut c = vec![0x66, 0xb8, 0x18, 0x00]; // mov ax, 18h
+        c.extend(SEGMENTS);
+        c.push(0xbc); // mov esp, STACK
+        c.extend(STACK.to_le_bytes());
+        c
+    };
+    let mut c = flat();
     c.push(0xbe); // mov esi, the list
     c.extend(BASE.to_le_bytes());
     c.push(0xad); // next: lodsd
@@ -82,6 +106,13 @@ pub(super) fn program(writes: &[Out], entry: &Entry, tables: &[u8]) -> Vec<u8> {
     c.extend([0x66, 0xef, 0xeb, 0xe7]); // two: out dx, ax; jmp next
     c.extend([0xef, 0xeb, 0xe4]); // four: out dx, eax; jmp next
     // done:
+    if real.is_some() {
+        c.extend([0x66, 0xb8, 0x28, 0x00]); // mov ax, 28h
+        c.extend(SEGMENTS);
+        c.extend([0xea, 0x00, 0xe0, 0x00, 0x00, 0x20, 0x00]); // jmp 20h:E000h
+        put(CODE32, &c);
+        c = flat();
+    }
     for (op, v) in [
         (0xb8, entry.eax),
         (0xbb, entry.ebx),
@@ -93,6 +124,6 @@ pub(super) fn program(writes: &[Out], entry: &Entry, tables: &[u8]) -> Vec<u8> {
     }
     c.extend([0x31, 0xed, 0x31, 0xff, 0x31, 0xd2]); // ebp, edi, edx = 0
     c.extend([0xff, 0xe1]); // jmp ecx
-    put(CODE32, &c);
+    put(if real.is_some() { AGAIN32 } else { CODE32 }, &c);
     rom
 }

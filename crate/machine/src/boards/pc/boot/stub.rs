@@ -35,14 +35,15 @@ const SEGMENT: u32 = 0xffff_0000;
 /// mov ds, es, ss, fs, gs of ax.
 const SEGMENTS: [u8; 10] = [0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xd0, 0x8e, 0xe0, 0x8e, 0xe8];
 
-/// Flat code at selector 10h, flat data at 18h, as the boot protocols want them; code and data of real mode's kind at 20h and 28h.
+/// Flat code at selector 10h, flat data at 18h, as the boot protocols want them; real mode's code at 20h,
+/// and at 28h data without a limit, which segments keep in real mode (display adapters' firmware reaches its registers so).
 const DESCRIPTORS: [u64; 6] = [
     0,
     0,
     0x00cf_9b00_0000_ffff,
     0x00cf_9300_0000_ffff,
     0x0000_9b0f_0000_ffff,
-    0x0000_9300_0000_ffff,
+    0x008f_9300_0000_ffff,
 ];
 
 /// The contents of the firmware's place, with `tables` where its last 64 KiB begin, and the real-mode part if there is one.

@@ -45,6 +45,14 @@ if [ -e $g/amd64/initrd-cards.gz ] && [ -e $disks/disk.raw ]; then
   play cards-amd64 system-x86_64 -net none -kernel $g/amd64/vmlinux -initrd $g/amd64/initrd-cards.gz -append 'console=ttyS0 panic=-1 quiet' \
     -snapshot -device virtio-rng-pci -drive file=$disks/disk.raw,format=raw,if=virtio -virtfs local,path=$g/share,mount_tag=share,security_model=none
 fi
+# Linux on the screen and the keyboard, beside QEMU's picture.
+if [ -e $g/i386/initrd.gz ] && [ -e $g/seabios/vgabios-stdvga.bin ]; then
+  if "$here/screen.py" "$program" system-i386 -M pc -m 128 -net none -L $g/seabios -kernel $g/i386/vmlinux -initrd $g/i386/initrd.gz -append console=tty0; then
+    passed=$((passed + 1))
+  else
+    echo "FAIL screen" && failed=$((failed + 1))
+  fi
+fi
 # Cards come and go while Linux runs.
 if [ -e $g/i386/initrd.gz ]; then
   if python3 "$here/eject.py" "$program" system-i386 $g/i386; then

@@ -19,6 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, 'golden', 'screen-i386.ppm.gz')
 CELL = 9 * 16
+LEVELS = bytes(n >> 3 for n in range(256))
 NAMES = {' ': 'spc', '\n': 'ret', ';': 'semicolon', '-': 'minus', '/': 'slash', '.': 'dot'}
 # Behind the second line nothing is left of the boot.
 TYPED = 'cd /; clear; seq -w 8 12; ls -d bin; echo abc/def.ghi-jkl; md5sum init\n'
@@ -43,10 +44,14 @@ def main():
             if 'return' in answer:
                 return
 
-    def shown():
+    def raw():
         qmp('screendump', filename=picture)
         with open(picture, 'rb') as f:
             return f.read()
+
+    def shown():
+        # Engines widen 6 bits of a colour to 8 in two ways.
+        return raw().translate(LEVELS)
 
     def until(wanted, what):
         while not wanted():
@@ -65,7 +70,7 @@ def main():
 
     def differs(a, b):
         """Pixels that differ; all if the pictures are not of one kind."""
-        if len(a) != len(b) or a[:15] != b[:15]:
+        if len(a) != len(b):
             return len(b)
         return sum(a[i:i + 3] != b[i:i + 3] for i in range(len(a) % 3, len(a), 3))
 
@@ -77,7 +82,7 @@ def main():
 
         def still():
             now = shown()
-            calm = now.count(b'\xa8') > 3000 and differs(last[0], now) <= CELL
+            calm = now.count(b'\x15') > 3000 and differs(last[0], now) <= CELL
             last[:] = [now, last[1] + 1 if calm else 0]
             return last[1] >= 8
 
@@ -86,9 +91,9 @@ def main():
         if record:
             time.sleep(5)
             with gzip.GzipFile(GOLDEN, 'wb', mtime=0) as f:
-                f.write(shown())
+                f.write(raw())
             return print('recorded')
-        golden = gzip.open(GOLDEN).read()
+        golden = gzip.open(GOLDEN).read().translate(LEVELS)
         until(lambda: differs(golden, shown()) <= CELL, f'the screen is not as QEMU showed it ({picture})')
         os.remove(picture)
         print('ok screen')

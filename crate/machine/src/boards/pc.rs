@@ -40,6 +40,8 @@ mod tests;
 pub const DEBUG_CONSOLE: u32 = 3;
 
 const MIB: u64 = 1 << 20;
+/// Bytes of the firmware that are seen below 1 MiB.
+const SEEN_BYTES: usize = 128 << 10;
 
 /// RAM.
 pub const RAM: BlockId = BlockId(0);
@@ -433,7 +435,17 @@ pub fn firmware(bus: &mut Bus, image: &[u8]) -> Result<(), boot::ImageError> {
     let wrong = boot::ImageError::Firmware(image.len() as u64);
     let at = BIOS_BYTES.checked_sub(image.len() as u64);
     let at = at.filter(|_| !image.is_empty()).ok_or(wrong.clone())?;
-    bus.add_image(BIOS, at, image.to_vec()).map_err(|_| wrong)
+    bus.add_image(BIOS, at, image.to_vec())
+        .map_err(|_| wrong.clone())?;
+    // Without a host bridge to show it, what lies below the last 128 KiB of a larger image is in memory from the start.
+    if bus.board().name == ISAPC.name
+        && let Some(below) = image.len().checked_sub(SEEN_BYTES).filter(|n| *n > 0)
+    {
+        let at = MIB - image.len() as u64;
+        bus.add_image(RAM, at, image[..below].to_vec())
+            .map_err(|_| wrong)?;
+    }
+    Ok(())
 }
 
 /// Puts the display adapter's firmware into its expansion ROM.

@@ -233,6 +233,13 @@ impl Blocks {
         self.list.len() >= CAPACITY
     }
 
+    /// Half of the runs of each block that is not compiled are forgotten.
+    pub fn cool(&mut self) {
+        for block in self.list.iter_mut().filter(|b| b.entry.is_none()) {
+            block.runs /= 2;
+        }
+    }
+
     /// Number of blocks.
     pub fn len(&self) -> usize {
         self.list.len()

@@ -30,7 +30,7 @@ pub struct Tuning {
     pub batch_max: usize,
     /// Slices after which a shorter batch is compiled too.
     pub patience_slices: u32,
-    /// Bytes of modules beyond which those go in which nothing ran lately. A browser's renderer grows by 12 bytes for each; Debian's boot on
+    /// Bytes of modules beyond which those go in which little ran lately. A browser's renderer grows by 12 bytes for each; Debian's boot on
     /// Malta makes 9 MB of them there.
     pub code_bytes: u64,
     /// Guest instructions that are "lately".
@@ -84,7 +84,7 @@ impl Tuning {
             batch: 16,
             batch_max: 32,
             patience_slices: 96,
-            code_bytes: 16 << 20,
+            code_bytes: 12 << 20,
             mark_insns: 300_000_000,
             modules: 20_000,
             ..Tuning::native()

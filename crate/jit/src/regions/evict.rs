@@ -8,6 +8,9 @@ use crate::blocks::Blocks;
 use crate::engine::Ticket;
 use crate::tuning::Tuning;
 
+/// A module goes when less than one in so many of its regions was entered.
+const USED_PART: usize = 4;
+
 /// A module that the engine has: what is given back when it goes.
 pub struct Module {
     /// The engine's name for it.
@@ -42,7 +45,7 @@ impl Regions {
     }
 
     /// Called once a slice: lets go of modules without a valid region and, while there are too many bytes of modules, of those in
-    /// which nothing ran since the regions were marked. A mark is a check that fails: whoever enters comes through the run loop once.
+    /// which little ran since the regions were marked; and blocks grow hot no more from many runs over a long time. A mark is a check that fails: whoever enters comes through the run loop once.
     pub fn evict(
         &mut self,
         blocks: &mut Blocks,
@@ -57,16 +60,17 @@ impl Regions {
         {
             for (number, module) in (0..).zip(&self.modules) {
                 let Some(module) = module else { continue };
-                let used = |&r: &u32| self.list[r as usize].used;
+                let used = |&&r: &&u32| self.list[r as usize].used;
                 if module.valid > 0
                     && !self.waiting.contains_key(&module.ticket)
-                    && !module.regions.iter().any(used)
+                    && module.regions.iter().filter(used).count() * USED_PART < module.regions.len()
                 {
                     going.push(number);
                 }
             }
             self.stats.evicted += going.len() as u64;
             self.marked_at = icount;
+            blocks.cool();
             for region in self.list.iter_mut().filter(|r| r.valid) {
                 region.used = false;
                 arena.write32(region.check, 0);

@@ -264,12 +264,13 @@ impl Kernel {
                 break;
             }
             if self.task().trace.is_some() {
-                if self.trace_first() {
-                    break;
-                }
                 if let Some((event, number)) = self.held_call() {
                     self.traced_call(&event, number);
                     continue;
+                }
+                // A wake-up that came is not lost: its call ends first.
+                if !self.task().futex_woken && self.trace_first() {
+                    break;
                 }
             }
             // Woken, perhaps by what its own call rang: the call is made again before anything else.
@@ -332,6 +333,9 @@ impl Kernel {
     /// Makes a system call, or makes it again after a wait.
     fn call(&mut self, event: &Event, number: u32, again: bool) {
         let tid = self.cur;
+        if !again && self.task().trace.is_some() {
+            self.take_parked(event, number);
+        }
         let other = self.arch.is_other(event);
         self.arch.use_other(other);
         let table = if other {

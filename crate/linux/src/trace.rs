@@ -67,6 +67,13 @@ pub enum Stop {
     Group(u32),
 }
 
+impl Stop {
+    /// It comes from outside, whatever the thread does.
+    fn halts(&self) -> bool {
+        matches!(self, Stop::Event(event::STOP, _) | Stop::Group(_))
+    }
+}
+
 /// What a traced thread has.
 #[derive(Default)]
 pub struct Trace {
@@ -96,6 +103,8 @@ pub struct Trace {
     pub entered: bool,
     /// A signal the tracer lets it have.
     pub inject: Option<Pending>,
+    /// A system call that a stop held up while it waited: the address it is made again from, its number, and what it keeps between tries.
+    pub parked: Option<(u64, u32, Option<u64>, u64)>,
     /// It ends when it goes on: status, and whether the whole process does.
     pub exiting: Option<(u32, bool)>,
     /// Its tracer knows that it ends.
@@ -150,6 +159,9 @@ impl Kernel {
             Stop::Exit(_) => tr.message = 2,
             _ => {}
         }
+        // Any stop is as good as the one PTRACE_INTERRUPT asked for.
+        tr.queue
+            .retain(|s| !matches!(s, Stop::Event(event::STOP, _)));
         tr.stop = Some(stop);
         tr.news = Some(signal << 8 | 0x7f);
         tr.listening = false;
@@ -243,10 +255,54 @@ impl Kernel {
                     continue;
                 }
             }
+            if stop.halts() && self.rewind(stop) {
+                return true;
+            }
             self.enter_stop(tid, stop);
             return true;
         }
         false
+    }
+
+    /// Before a stop of a thread that waits in a system call: the call will be made again from its instruction, for the tracer may change
+    /// registers. True if the tracer is told of its end first.
+    fn rewind(&mut self, stop: Stop) -> bool {
+        let tid = self.cur;
+        let Some((event, number)) = self.task().syscall.take() else {
+            return false;
+        };
+        let t = self.task();
+        t.wait = None;
+        t.futex = None;
+        let kept = (t.deadline.take(), core::mem::take(&mut t.scratch));
+        self.locks.opening.retain(|o| o.0 != tid);
+        self.arch.restart_syscall(self.vcpu.state(), &event, number);
+        let Some(tr) = self.trace(tid) else {
+            return false;
+        };
+        tr.parked = Some((event.pc, number, kept.0, kept.1));
+        tr.orig = u64::MAX;
+        if !core::mem::take(&mut tr.entered) || tr.resume != Resume::Syscall {
+            return false;
+        }
+        tr.queue.push_front(stop);
+        // That stop is instead of one by PTRACE_INTERRUPT. ERESTARTSYS, which tracers alone see.
+        self.enter_stop(tid, Stop::Exit(-512));
+        true
+    }
+
+    /// A system call begins: if it is one that a stop held up, it goes on where it was.
+    pub fn take_parked(&mut self, event: &Event, number: u32) {
+        let tid = self.cur;
+        let Some(tr) = self.trace(tid) else {
+            return;
+        };
+        if let Some((_, _, deadline, scratch)) =
+            tr.parked.take_if(|p| (p.0, p.1) == (event.pc, number))
+        {
+            let t = self.task();
+            (t.deadline, t.scratch) = (deadline, scratch);
+        }
     }
 
     /// The system call that was held at its entry is let go on: it and its number, -1 for none.
@@ -290,7 +346,10 @@ impl Kernel {
             // The call was exit, and its tracer is told of the end.
             return;
         }
-        tr.queue.push_back(Stop::Exit(value));
+        // Before what was asked for meanwhile, behind what the call itself brought.
+        let at = tr.queue.iter().position(Stop::halts);
+        let at = at.unwrap_or(tr.queue.len());
+        tr.queue.insert(at, Stop::Exit(value));
         if tr.resume == Resume::Step {
             t.pending.list.push_front(Pending {
                 signal: trap,

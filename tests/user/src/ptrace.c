@@ -142,6 +142,33 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     num("kill", S(kill, pid, SIGKILL));
     status("killed", pid);
 
+    /* One that waits in a call: the call is made again. */
+    int fds[2];
+    S(pipe2, fds, 0);
+    pid = fork();
+    if (!pid) { char c; long n = S(read, fds[0], &c, 1); S(exit, n + 1); }
+    long ts[2] = {0, 50000000};
+    S(nanosleep, ts, 0);
+    num("seize", trace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD));
+    num("interrupt", trace(PTRACE_INTERRUPT, pid, 0, 0));
+    status("interrupted", pid);
+    trace(PTRACE_SYSCALL, pid, 0, 0);
+    status("entry", pid);
+    info(pid);
+    num("interrupt", trace(PTRACE_INTERRUPT, pid, 0, 0));
+    trace(PTRACE_SYSCALL, pid, 0, 0);
+    status("left", pid);
+    info(pid);
+    /* That stop was instead of the one asked for. */
+    trace(PTRACE_SYSCALL, pid, 0, 0);
+    status("entry again", pid);
+    trace(PTRACE_SYSCALL, pid, 0, 0);
+    S(write, fds[1], "x", 1);
+    status("exit", pid);
+    info(pid);
+    trace(PTRACE_CONT, pid, 0, 0);
+    status("end", pid);
+
     /* A tracer that ends takes what it seized along. */
     pid = fork();
     if (!pid) {

@@ -77,13 +77,12 @@ pub(super) fn ptrace(k: &mut Kernel, request: i64, tid: i32, addr: u64, data: u6
             if !tr.seized {
                 return Err(EIO.into());
             }
-            if !stopped || listening {
-                let stop = Stop::Event(event::STOP, 0);
-                if listening {
-                    k.enter_stop(tid, stop);
-                } else {
-                    k.queue_stop(tid, stop);
-                }
+            let stop = Stop::Event(event::STOP, 0);
+            let asked = tr.queue.contains(&stop);
+            if listening {
+                k.enter_stop(tid, stop);
+            } else if !asked {
+                k.queue_stop(tid, stop);
             }
             return Ok(0);
         }

@@ -8,6 +8,7 @@ use crate::errno::{EAGAIN, EINVAL, Res};
 use crate::file::Key;
 use crate::kernel::Kernel;
 use crate::task::{Birth, Detail, Group, Interval, Life, Pending, Queue, Run, Task, bit};
+use crate::trace::{Stop, event, opt};
 
 /// Flags of clone.
 pub mod clone {
@@ -227,6 +228,12 @@ impl Kernel {
             && let Some(p) = self.tasks.get_mut(&parent)
         {
             p.vfork_child = None;
+            if let Some(tr) = p.trace.as_mut()
+                && tr.options & opt::VFORK_DONE != 0
+            {
+                let stop = Stop::Event(event::VFORK_DONE, tid as u64);
+                tr.queue.push_back(stop);
+            }
             self.ready(parent);
         }
     }

@@ -130,12 +130,6 @@ impl Kernel {
         self.tasks.get_mut(&tid)?.trace.as_deref_mut()
     }
 
-    /// The running thread is traced with this option.
-    pub fn traces(&mut self, option: u32) -> bool {
-        let tid = self.cur;
-        self.trace(tid).is_some_and(|t| t.options & option != 0)
-    }
-
     /// Puts a thread into a stop and tells its tracer.
     pub fn enter_stop(&mut self, tid: i32, stop: Stop) {
         let trap = self.abi().signal(Sig::Trap);

@@ -123,7 +123,7 @@ pub fn parse(name: &str, text: &str) -> Result<FileTest, String> {
     let region = Region {
         blocks,
         entries: vec![0],
-        fixed: true,
+        lasting: tinamou_ir::guest::Lasting::Fixed,
         hot: false,
     };
     verify_region(&region, &table, HELPERS, form).map_err(|e| e.to_string())?;

@@ -139,7 +139,7 @@ pub fn case(seed: u64, va_type: Type) -> Case {
         region: Region {
             blocks,
             entries: vec![0],
-            fixed: true,
+            lasting: tinamou_ir::guest::Lasting::Fixed,
             hot: seed.is_multiple_of(2),
         },
         set,

@@ -131,7 +131,7 @@ impl WasmtimeRunner {
                     .map(|b| Region {
                         blocks: vec![b],
                         entries: vec![0],
-                        fixed: true,
+                        lasting: tinamou_ir::guest::Lasting::Fixed,
                         hot: case.region.hot,
                     })
                     .collect();

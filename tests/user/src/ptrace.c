@@ -121,6 +121,39 @@ int run(int argc, char **argv, char **envp, unsigned long *auxv)
     trace(PTRACE_CONT, pid, 0, SIGCHLD);
     status("end", pid);
 
+    /* One that waits for its child's end, as after vfork. */
+    pid = fork();
+    if (!pid) {
+        S(kill, self(), SIGSTOP);
+        long child = S(clone, 0x4000 | SIGCHLD, 0, 0, 0, 0);
+        if (!child) S(exit, 6);
+        num("grandchild", wait_for(child));
+        S(exit, 5);
+    }
+    int st;
+    S(wait4, pid, &st, 2, 0);
+    num("seize", trace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE));
+    status("group stop", pid);
+    S(kill, pid, SIGCONT);
+    trace(PTRACE_CONT, pid, 0, 0);
+    status("told", pid);
+    trace(PTRACE_CONT, pid, 0, 0);
+    status("continued", pid);
+    trace(PTRACE_CONT, pid, 0, 0);
+    status("vfork", pid);
+    trace(PTRACE_GETEVENTMSG, pid, 0, (ul)&word);
+    child = word;
+    status("the child", child);
+    num("let go", trace(PTRACE_DETACH, child, 0, 0));
+    trace(PTRACE_CONT, pid, 0, 0);
+    status("done", pid);
+    trace(PTRACE_GETEVENTMSG, pid, 0, (ul)&word);
+    num("the same child", child == (long)word);
+    trace(PTRACE_CONT, pid, 0, 0);
+    status("its end", pid);
+    trace(PTRACE_CONT, pid, 0, SIGCHLD);
+    status("end", pid);
+
     /* Seized, interrupted, listening. */
     pid = fork();
     if (!pid) for (;;) sleep_long();

@@ -98,7 +98,7 @@ fn region(blocks: Vec<Block>) -> Region {
     Region {
         blocks,
         entries: vec![0],
-        fixed: true,
+        lasting: tinamou_ir::guest::Lasting::Fixed,
         hot: false,
     }
 }

@@ -194,6 +194,7 @@ test() { # format, lints, all tests on all engines
   step 'cargo test' cargo test --quiet --workspace --no-fail-fast
   # The program itself is built with its tests.
   step 'guests natively' tests/guests/run.sh
+  step 'programs of Debian' tests/guests/programs.sh --quick
   step 'web bundle' node www/scripts/build.mjs
   step 'page types' npm --prefix www run --silent check
   # Every suite prints a line with `N passed, N failed`, as cargo's do.

@@ -69,7 +69,7 @@ passed=0 failed=0
 result() {
   local name=$1 golden=$2 difference
   shift 2
-  if difference=$("$@" </dev/null 2>/dev/null | diff "$golden" - 2>&1); then
+  if difference=$(diff "$golden" <("$@" </dev/null 2>/dev/null) 2>&1); then
     echo "ok      $name"
     passed=$((passed + 1))
   else
@@ -106,6 +106,15 @@ inside() {
   rm "$root/tmp/tinamou"
 }
 
+# archive ARCH NAME FILES...: for the page, below build/guests/tar.
+archive() {
+  local to=$guests/tar/${1/amd64/x86_64}-$2.tar root=$guests/$1/userland
+  shift 2
+  [ ! "$to" -nt "$root/.done" ] || return 0
+  mkdir -p "$guests/tar"
+  tar -C "$root" -cf "$to.new" "$@" && mv "$to.new" "$to"
+}
+
 scripts=("$here"/programs/*.{sh,bash,pl,py,go,rs})
 case ${1:-} in
   --golden)
@@ -115,6 +124,8 @@ case ${1:-} in
     ;;
   --quick)
     "$here/userland.sh" go mipsel i386 amd64 || { echo 'programs.sh: no programs from Debian: left out'; exit 0; }
+    for arch in mipsel i386 amd64; do archive $arch busybox bin/busybox; done
+    archive mipsel python bin/bash usr/bin/python3.11 usr/lib/python3.11 usr/lib/mipsel-linux-gnu lib
     play mipsel "$guests/mipsel/userland" "$here"/programs/{busybox.sh,bash.bash,goroutines.go}
     play i386 "$guests/i386/userland" "$here"/programs/{coreutils.bash,perl.pl,python.py}
     play amd64 "$guests/amd64/userland" "$here"/programs/{bash.bash,python.py,goroutines.go,threads.rs}

@@ -1,5 +1,8 @@
 // @ts-check
-/** Linux programs in the page's emulator: those of tests/user, beside what QEMU or Linux itself printed. Runs in Node and in workers. */
+/**
+ * Linux programs in the page's emulator: those of tests/user, beside what QEMU or Linux itself printed, and Debian's with a system in a tar archive.
+ * Runs in Node and in workers.
+ */
 
 import { same } from './report.mjs';
 
@@ -63,6 +66,40 @@ export async function programTests(Program, load) {
           results.push({ name: title, error: e instanceof Error ? e.message : String(e) });
         }
       }
+    }
+  }
+  return results;
+}
+
+/** Scripts of tests/guests/programs for Debian's programs: `tests/guests/programs.sh --quick` makes the archives. */
+const debian = [
+  { target: 'mipsel', words: ['/bin/busybox', 'sh', '-c'], script: 'busybox.sh' },
+  { target: 'i386', words: ['/bin/busybox', 'sh', '-c'], script: 'busybox.sh' },
+  { target: 'x86_64', words: ['/bin/busybox', 'sh', '-c'], script: 'busybox.sh' },
+  { target: 'mipsel', words: ['/usr/bin/python3.11', '-c'], script: 'python.py' },
+];
+
+/**
+ * Runs Debian's programs, where they were fetched.
+ * @param {any} Program
+ * @param {(path: string) => Promise<Uint8Array | undefined>} load a file, from the root
+ * @returns {Promise<{ name: string, error?: string }[]>}
+ */
+export async function debianTests(Program, load) {
+  const results = [];
+  const env = ['LC_ALL=C', 'PATH=/usr/bin:/bin:/usr/sbin:/sbin', 'HOME=/root', 'PYTHONHASHSEED=0'];
+  for (const { target, words, script } of debian) {
+    const base = script.replace(/\..*/, '');
+    const tar = await load(`build/guests/tar/${target}-${base}.tar`);
+    if (!tar) continue;
+    const title = `${target}, ${base} of Debian`;
+    try {
+      const text = async (/** @type {string} */ path) => new TextDecoder().decode(await load(`tests/guests/programs/${path}`));
+      const result = runProgram(Program, { target, argv: [...words, await text(script)], env, tar });
+      same(result.out, await text(`${base}.txt`));
+      results.push({ name: title });
+    } catch (e) {
+      results.push({ name: title, error: e instanceof Error ? e.message : String(e) });
     }
   }
   return results;

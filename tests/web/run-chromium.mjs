@@ -18,7 +18,7 @@ import { startReporting } from './reporting.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const browser = await launchChromium();
-const server = await startReporting({ '/suite/': `${ROOT}/build/web-suite/` });
+const server = await startReporting({ '/suite/': `${ROOT}/build/web-suite/`, '/guests/tar/': `${ROOT}/build/guests/tar/` });
 
 /** Opens a page of `pages/` and waits for its report. @param {string} path */
 async function report(path) {

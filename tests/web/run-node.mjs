@@ -10,7 +10,7 @@ import { Drive } from './drive.js';
 import { golden, sessions, steps } from './guests.mjs';
 import { driveMachine } from './machine.js';
 import { Machine, make, Program } from './node.mjs';
-import { programTests } from './programs.mjs';
+import { debianTests, programTests } from './programs.mjs';
 import { bindingTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { soundTests } from './sound.mjs';
@@ -132,6 +132,10 @@ await bindingTests();
 // Linux programs.
 await take(
   await programTests(Program, async (path) => new Uint8Array(fs.readFileSync(`${ROOT}/tests/user/${path}`))),
+  'node: program ',
+);
+await take(
+  await debianTests(Program, async (path) => (fs.existsSync(`${ROOT}/${path}`) ? new Uint8Array(fs.readFileSync(`${ROOT}/${path}`)) : undefined)),
   'node: program ',
 );
 

@@ -90,6 +90,18 @@ impl Arena {
         Ok(offset)
     }
 
+    /// As [`Arena::alloc`] with every byte 0xff. For large blocks of which little is ever changed: natively only that little is committed.
+    ///
+    /// # Errors
+    /// [`ArenaFull`].
+    pub fn alloc_ones(&self, bytes: u32, align: u64) -> Result<u32, ArenaFull> {
+        let offset = self.alloc(bytes as u64, align)?;
+        if !self.inner.map.ones(offset, bytes) {
+            self.fill(offset, bytes, 0xff);
+        }
+        Ok(offset)
+    }
+
     /// Bytes handed out so far.
     pub fn allocated_bytes(&self) -> u64 {
         self.inner.allocated_bytes.get()
@@ -149,6 +161,21 @@ impl Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ones_can_be_changed() {
+        let arena = Arena::new().unwrap();
+        for (bytes, align) in [(4 << 20, 4096), (1 << 20, 4096), (1000, 8), (300_000, 4096)] {
+            let a = arena.alloc_ones(bytes, align).unwrap();
+            let b = arena.alloc(8, 8).unwrap();
+            assert_eq!(arena.read64(b), 0);
+            assert!((0..bytes).all(|i| arena.read8(a + i) == 0xff));
+            arena.write32(a + 512, 7);
+            let other = arena.alloc_ones(bytes, align).unwrap();
+            assert_eq!(arena.read32(other + 512), u32::MAX);
+            assert_eq!(arena.read32(a + 512), 7);
+        }
+    }
 
     #[test]
     fn blocks_are_zeroed_aligned_and_apart() {

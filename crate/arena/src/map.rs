@@ -9,7 +9,13 @@ mod imp {
     pub struct Mapping {
         base: *mut u8,
         next: Cell<u64>,
+        /// A file of [`ONES_BYTES`] bytes 0xff; -1 until it is needed.
+        #[cfg(target_os = "linux")]
+        ones: Cell<i32>,
     }
+
+    #[cfg(target_os = "linux")]
+    const ONES_BYTES: usize = 256 << 10;
 
     const BYTES: usize = 1 << 32;
     const GUARD_BYTES: usize = 1 << 32;
@@ -40,6 +46,8 @@ mod imp {
             Ok(Mapping {
                 base: base.cast(),
                 next: Cell::new(65536),
+                #[cfg(target_os = "linux")]
+                ones: Cell::new(-1),
             })
         }
 
@@ -56,6 +64,55 @@ mod imp {
             self.next.set(end);
             u32::try_from(start).ok()
         }
+
+        /// Makes a fresh block of whole pages read as 0xff without touching it: private pages of a file, copied when written. `false`: nothing was done.
+        #[cfg(target_os = "linux")]
+        pub fn ones(&self, offset: u32, bytes: u32) -> bool {
+            let (start, bytes) = (offset as usize, bytes as usize);
+            if start % 4096 != 0 || bytes % ONES_BYTES != 0 || start + bytes > BYTES {
+                return false;
+            }
+            if self.ones.get() < 0 {
+                match ones_file() {
+                    Some(fd) => self.ones.set(fd),
+                    None => return false,
+                }
+            }
+            (start..start + bytes).step_by(ONES_BYTES).all(|at| {
+                // SAFETY: replaces pages of our own mapping that were handed out just now and hold nothing.
+                let mapped = unsafe {
+                    libc::mmap(
+                        self.base.wrapping_add(at).cast(),
+                        ONES_BYTES,
+                        libc::PROT_READ | libc::PROT_WRITE,
+                        libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                        self.ones.get(),
+                        0,
+                    )
+                };
+                mapped != libc::MAP_FAILED
+            })
+        }
+
+        #[cfg(not(target_os = "linux"))]
+        pub fn ones(&self, _offset: u32, _bytes: u32) -> bool {
+            false
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn ones_file() -> Option<i32> {
+        use std::io::Write;
+        use std::os::fd::{FromRawFd, IntoRawFd};
+        // SAFETY: the name is a C string.
+        let fd = unsafe { libc::memfd_create(c"ones".as_ptr(), libc::MFD_CLOEXEC) };
+        if fd < 0 {
+            return None;
+        }
+        // SAFETY: the descriptor is new and nobody else's.
+        let mut file = unsafe { std::fs::File::from_raw_fd(fd) };
+        file.write_all(&vec![0xff; ONES_BYTES]).ok()?;
+        Some(file.into_raw_fd())
     }
 
     /// Address of the byte at `offset`.
@@ -68,6 +125,11 @@ mod imp {
         fn drop(&mut self) {
             // SAFETY: unmaps exactly what `new` mapped; the last handle is gone.
             unsafe { libc::munmap(self.base.cast(), BYTES + GUARD_BYTES) };
+            #[cfg(target_os = "linux")]
+            if self.ones.get() >= 0 {
+                // SAFETY: the descriptor is ours alone.
+                unsafe { libc::close(self.ones.get()) };
+            }
         }
     }
 }
@@ -104,6 +166,10 @@ mod imp {
             }
             self.blocks.borrow_mut().push((block, layout));
             Some(block.expose_provenance() as u32)
+        }
+
+        pub fn ones(&self, _offset: u32, _bytes: u32) -> bool {
+            false
         }
     }
 

@@ -106,15 +106,26 @@ impl<O: Copy> Decoder<O> {
     ) -> Decoder<O> {
         let mut buckets = Vec::with_capacity(keys as usize);
         let mut candidates = Vec::new();
+        let fits = |p: &Pattern<O>, (mask, value): (u32, u32)| {
+            let common = p.mask & mask;
+            p.value & common == value & common
+        };
+        // Neighbours share bits: what none of a row can be is left out for all of them, for this runs whenever an emulator starts.
+        const ROW: u32 = 64;
+        let mut row: Vec<u16> = Vec::new();
         for k in 0..keys {
-            let (mask, value) = key_bits(k);
-            let start = candidates.len() as u16;
-            for (i, p) in table.iter().enumerate() {
-                let common = p.mask & mask;
-                if p.value & common == value & common {
-                    candidates.push(i as u16);
-                }
+            if k % ROW == 0 {
+                let shared = (k..keys.min(k + ROW)).map(key_bits);
+                let shared = shared.reduce(|a, b| (a.0 & b.0 & !(a.1 ^ b.1), a.1));
+                row.clear();
+                row.extend(
+                    (0..table.len() as u16)
+                        .filter(|&i| shared.is_some_and(|s| fits(&table[i as usize], s))),
+                );
             }
+            let bits = key_bits(k);
+            let start = candidates.len() as u16;
+            candidates.extend(row.iter().filter(|&&i| fits(&table[i as usize], bits)));
             buckets.push((start, candidates.len() as u16));
         }
         Decoder {

@@ -306,10 +306,8 @@ fn new_map(arena: &Arena, wide: bool) -> Result<u32, ArenaFull> {
         }
         Ok(base)
     } else {
-        let base = arena.alloc(flat::BYTES as u64, 4096)?;
         // Any entry whose low 12 bits are ones is slow.
-        arena.fill(base, flat::BYTES, 0xff);
-        Ok(base)
+        arena.alloc_ones(flat::BYTES, 4096)
     }
 }
 

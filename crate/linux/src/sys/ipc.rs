@@ -443,13 +443,24 @@ pub(super) fn semctl(k: &mut Kernel, id: i32, n: u32, cmd: u32, arg: u64) -> Sys
     const GETZCNT: u32 = 15;
     const SETVAL: u32 = 16;
     const SETALL: u32 = 17;
+    const SEM_STAT: u32 = 18;
+    const SEM_INFO: u32 = 19;
+    const SEM_STAT_ANY: u32 = 20;
     let cmd = cmd & !0x100;
     let n = n as usize;
     let me = k.group().pid;
     let abi = k.arch.clone();
     match cmd {
         SET => return set_perm(k, sems, id, arg),
-        INFO => {
+        INFO | SEM_INFO => {
+            let sets = k.ipc.sem.len() as u32;
+            let all = k.ipc.sem.iter().map(|s| s.body.values.len() as u32).sum();
+            // struct seminfo: for SEM_INFO, semusz and semaem are what there is.
+            let (size, most) = if cmd == INFO {
+                (20, 32767)
+            } else {
+                (sets, all)
+            };
             let mut o = Out::new(abi.abi());
             for v in [
                 1024000000u32,
@@ -459,18 +470,27 @@ pub(super) fn semctl(k: &mut Kernel, id: i32, n: u32, cmd: u32, arg: u64) -> Sys
                 32000,
                 500,
                 500,
-                20,
+                size,
                 32767,
-                32767,
+                most,
             ] {
                 o.u32(v);
             }
             let b = o.done();
             k.put(arg, &b)?;
-            return Ok(0);
+            return Ok(sets.saturating_sub(1) as u64);
         }
         _ => {}
     }
+    // By index, and the answer is the number.
+    let id = match cmd {
+        SEM_STAT | SEM_STAT_ANY => usize::try_from(id)
+            .ok()
+            .and_then(|n| k.ipc.sem.get(n))
+            .map(|s| s.id)
+            .ok_or(EINVAL)?,
+        _ => id,
+    };
     let s = find(&mut k.ipc.sem, id)?;
     let count = s.body.values.len();
     Ok(match cmd {
@@ -480,14 +500,14 @@ pub(super) fn semctl(k: &mut Kernel, id: i32, n: u32, cmd: u32, arg: u64) -> Sys
             k.wakes.ring(CHANGED);
             0
         }
-        STAT => {
+        STAT | SEM_STAT | SEM_STAT_ANY => {
             let mut o = Out::new(abi.abi());
             perm(&mut o, s);
             times(&mut o, abi.abi().ipc_time_pairs.1, &[s.body.otime, s.ctime]);
             o.long(count as u64).long(0).long(0);
             let b = o.done();
             k.put(arg, &b)?;
-            0
+            if cmd == STAT { 0 } else { id as u64 }
         }
         GETVAL => *s.body.values.get(n).ok_or(EINVAL)? as u64,
         GETPID => *s.body.pids.get(n).ok_or(EINVAL)? as u64,
@@ -707,7 +727,10 @@ pub(super) fn ipc(
             let arg = In::new(k.abi(), &b).long()?;
             semctl(k, first, second32, third32, arg)
         }
-        4 => semtimedop(k, first, ptr, second as u64, fifth as u64),
+        4 => {
+            let timeout = k.abi().ptr(fifth as u64);
+            semtimedop(k, first, ptr, second as u64, timeout)
+        }
         11 => msgsnd(k, first, ptr, second as u64, third32),
         12 if version == 0 => {
             let b = k.get(ptr, 2 * k.abi().long as usize)?;

@@ -5,7 +5,7 @@ printf 'b 2\na 1\nc 3\na 9\n' | sort -k2nr | sed -n 's/\([a-z]\) \(.\)/\2-\1/p;$
 printf 'x\nx\ny\nz\nz\nz\n' | uniq -c | sort -rn | cut -c1-7,8- | head -2
 mkdir -p d/e/f; echo one > d/a; echo two > d/e/b; ln -s ../a d/e/l; cp -a d c; diff -r d c && echo same
 echo three >> c/e/b; diff -u d/e/b c/e/b | tail -n +3
-tar -c d | gzip -9 | gunzip | tar -t; tar -cf t.tar d; mkdir x; tar -xf t.tar -C x; find x -type f | sort | xargs cat
+tar -c d | gzip -9 | gunzip | tar -t | sort; tar -cf t.tar d; mkdir x; tar -xf t.tar -C x; find x -type f | sort | xargs cat
 find d -name '[a-b]' -exec wc -c {} \; | sort; ls d | wc -l; stat -c '%a %s %F' d/a; chmod 640 d/a; stat -c %A d/a
 echo hello | od -c; printf '\001\002\377' | hexdump -C; echo 'aGVsbG8K' | base64 -d; expr 6 '*' 7; factor 1234567890
 date -u -d @86400 '+%F %T %j %a'; printf '%05d|%-6s|%x|%o|%e\n' 42 ab 255 8 1234.5; echo $((0x1f ^ 7 << 2, 1 ? 2 : 3)) 

@@ -90,6 +90,19 @@ impl Builder {
         self.push(Op::Const, ty, [Val::NONE; 3], bits, 0)
     }
 
+    /// A constant of 128 bits.
+    pub fn v128(&mut self, bits: u128) -> Val {
+        let (lo, hi) = (bits as u64, (bits >> 64) as u64);
+        self.push(Op::Const, Type::V128, [Val::NONE; 3], lo, hi)
+    }
+
+    /// Bytes of `a` and `b` by number.
+    pub fn shuffle(&mut self, a: Val, b: Val, from: [u8; 16]) -> Val {
+        let by = u128::from_le_bytes(from);
+        let args = [a, b, Val::NONE];
+        self.push(Op::Vshuffle, Type::V128, args, by as u64, (by >> 64) as u64)
+    }
+
     /// An i32 constant.
     pub fn i32(&mut self, v: u32) -> Val {
         self.constant(Type::I32, v as u64)

@@ -44,7 +44,7 @@ impl State {
         self.arena.write64(self.base + offset, v);
     }
 
-    /// Bits of a slot, zero-extended.
+    /// Bits of a slot, zero-extended; of a `V128` slot the low half.
     pub fn slot(&self, table: &SlotTable, slot: Slot) -> u64 {
         let d = table.desc(slot);
         if d.ty.bytes() == 4 {
@@ -54,13 +54,33 @@ impl State {
         }
     }
 
-    /// Writes the bits of a slot.
+    /// Writes the bits of a slot; of a `V128` slot the low half.
     pub fn set_slot(&self, table: &SlotTable, slot: Slot, bits: u64) {
         let d = table.desc(slot);
         if d.ty.bytes() == 4 {
             self.write32(d.offset, bits as u32)
         } else {
             self.write64(d.offset, bits)
+        }
+    }
+
+    /// A `V128` slot, or the bits of another zero-extended.
+    pub fn slot128(&self, table: &SlotTable, slot: Slot) -> u128 {
+        let d = table.desc(slot);
+        let low = self.slot(table, slot) as u128;
+        if d.ty == Type::V128 {
+            low | (self.read64(d.offset + 8) as u128) << 64
+        } else {
+            low
+        }
+    }
+
+    /// Writes a `V128` slot, or the low bits of another.
+    pub fn set_slot128(&self, table: &SlotTable, slot: Slot, bits: u128) {
+        let d = table.desc(slot);
+        self.set_slot(table, slot, bits as u64);
+        if d.ty == Type::V128 {
+            self.write64(d.offset + 8, (bits >> 64) as u64);
         }
     }
 

@@ -24,6 +24,8 @@ pub enum Sig {
     F32,
     /// `f64`.
     F64,
+    /// `v128`.
+    V,
     /// A guest virtual address: `i32` for 32-bit guests, `i64` for 64-bit ones.
     Va,
 }
@@ -225,12 +227,254 @@ ops! {
         float32 = Float32(a: I32) -> F32;
         /// An f64 of these bits.
         float64 = Float64(a: I64) -> F64;
+        /// Bitwise and.
+        v_and = Vand(a: V, b: V) -> V;
+        /// Bitwise or.
+        v_or = Vor(a: V, b: V) -> V;
+        /// Bitwise exclusive or.
+        v_xor = Vxor(a: V, b: V) -> V;
+        /// `a & !b`.
+        v_andnot = Vandnot(a: V, b: V) -> V;
+        /// Bits of `a` where `m` has ones, of `b` elsewhere.
+        v_bits = Vbits(a: V, b: V, m: V) -> V;
+        /// 1 if any bit is set.
+        v_any = Vany(a: V) -> I32;
+        /// Sums of 8-bit lanes, wrapping.
+        v_add8 = Vadd8(a: V, b: V) -> V;
+        /// Sums of 16-bit lanes, wrapping.
+        v_add16 = Vadd16(a: V, b: V) -> V;
+        /// Sums of 32-bit lanes, wrapping.
+        v_add32 = Vadd32(a: V, b: V) -> V;
+        /// Sums of 64-bit lanes, wrapping.
+        v_add64 = Vadd64(a: V, b: V) -> V;
+        /// Differences of 8-bit lanes, wrapping.
+        v_sub8 = Vsub8(a: V, b: V) -> V;
+        /// Differences of 16-bit lanes, wrapping.
+        v_sub16 = Vsub16(a: V, b: V) -> V;
+        /// Differences of 32-bit lanes, wrapping.
+        v_sub32 = Vsub32(a: V, b: V) -> V;
+        /// Differences of 64-bit lanes, wrapping.
+        v_sub64 = Vsub64(a: V, b: V) -> V;
+        /// Sums of signed 8-bit lanes, saturating.
+        v_add_sat8_s = VaddSat8S(a: V, b: V) -> V;
+        /// Sums of signed 16-bit lanes, saturating.
+        v_add_sat16_s = VaddSat16S(a: V, b: V) -> V;
+        /// Sums of unsigned 8-bit lanes, saturating.
+        v_add_sat8_u = VaddSat8U(a: V, b: V) -> V;
+        /// Sums of unsigned 16-bit lanes, saturating.
+        v_add_sat16_u = VaddSat16U(a: V, b: V) -> V;
+        /// Differences of signed 8-bit lanes, saturating.
+        v_sub_sat8_s = VsubSat8S(a: V, b: V) -> V;
+        /// Differences of signed 16-bit lanes, saturating.
+        v_sub_sat16_s = VsubSat16S(a: V, b: V) -> V;
+        /// Differences of unsigned 8-bit lanes, saturating.
+        v_sub_sat8_u = VsubSat8U(a: V, b: V) -> V;
+        /// Differences of unsigned 16-bit lanes, saturating.
+        v_sub_sat16_u = VsubSat16U(a: V, b: V) -> V;
+        /// Low halves of products of 16-bit lanes.
+        v_mul16 = Vmul16(a: V, b: V) -> V;
+        /// Low halves of products of 32-bit lanes.
+        v_mul32 = Vmul32(a: V, b: V) -> V;
+        /// Lesser of signed 8-bit lanes.
+        v_min8_s = Vmin8S(a: V, b: V) -> V;
+        /// Lesser of signed 16-bit lanes.
+        v_min16_s = Vmin16S(a: V, b: V) -> V;
+        /// Lesser of signed 32-bit lanes.
+        v_min32_s = Vmin32S(a: V, b: V) -> V;
+        /// Lesser of unsigned 8-bit lanes.
+        v_min8_u = Vmin8U(a: V, b: V) -> V;
+        /// Lesser of unsigned 16-bit lanes.
+        v_min16_u = Vmin16U(a: V, b: V) -> V;
+        /// Lesser of unsigned 32-bit lanes.
+        v_min32_u = Vmin32U(a: V, b: V) -> V;
+        /// Greater of signed 8-bit lanes.
+        v_max8_s = Vmax8S(a: V, b: V) -> V;
+        /// Greater of signed 16-bit lanes.
+        v_max16_s = Vmax16S(a: V, b: V) -> V;
+        /// Greater of signed 32-bit lanes.
+        v_max32_s = Vmax32S(a: V, b: V) -> V;
+        /// Greater of unsigned 8-bit lanes.
+        v_max8_u = Vmax8U(a: V, b: V) -> V;
+        /// Greater of unsigned 16-bit lanes.
+        v_max16_u = Vmax16U(a: V, b: V) -> V;
+        /// Greater of unsigned 32-bit lanes.
+        v_max32_u = Vmax32U(a: V, b: V) -> V;
+        /// `(a + b + 1) / 2` of unsigned 8-bit lanes.
+        v_avg8 = Vavg8(a: V, b: V) -> V;
+        /// `(a + b + 1) / 2` of unsigned 16-bit lanes.
+        v_avg16 = Vavg16(a: V, b: V) -> V;
+        /// 8-bit lanes: all ones where equal.
+        v_eq8 = Veq8(a: V, b: V) -> V;
+        /// 16-bit lanes: all ones where equal.
+        v_eq16 = Veq16(a: V, b: V) -> V;
+        /// 32-bit lanes: all ones where equal.
+        v_eq32 = Veq32(a: V, b: V) -> V;
+        /// 64-bit lanes: all ones where equal.
+        v_eq64 = Veq64(a: V, b: V) -> V;
+        /// Signed 8-bit lanes: all ones where `a > b`.
+        v_gt8 = Vgt8(a: V, b: V) -> V;
+        /// Signed 16-bit lanes: all ones where `a > b`.
+        v_gt16 = Vgt16(a: V, b: V) -> V;
+        /// Signed 32-bit lanes: all ones where `a > b`.
+        v_gt32 = Vgt32(a: V, b: V) -> V;
+        /// Signed 64-bit lanes: all ones where `a > b`.
+        v_gt64 = Vgt64(a: V, b: V) -> V;
+        /// Magnitudes of signed 8-bit lanes, wrapping.
+        v_abs8 = Vabs8(a: V) -> V;
+        /// Magnitudes of signed 16-bit lanes, wrapping.
+        v_abs16 = Vabs16(a: V) -> V;
+        /// Magnitudes of signed 32-bit lanes, wrapping.
+        v_abs32 = Vabs32(a: V) -> V;
+        /// `a << (n mod width)` of 16-bit lanes.
+        v_shl16 = Vshl16(a: V, n: I32) -> V;
+        /// `a << (n mod width)` of 32-bit lanes.
+        v_shl32 = Vshl32(a: V, n: I32) -> V;
+        /// `a << (n mod width)` of 64-bit lanes.
+        v_shl64 = Vshl64(a: V, n: I32) -> V;
+        /// Logical `a >> (n mod width)` of 16-bit lanes.
+        v_shr16 = Vshr16(a: V, n: I32) -> V;
+        /// Logical `a >> (n mod width)` of 32-bit lanes.
+        v_shr32 = Vshr32(a: V, n: I32) -> V;
+        /// Logical `a >> (n mod width)` of 64-bit lanes.
+        v_shr64 = Vshr64(a: V, n: I32) -> V;
+        /// Arithmetic `a >> (n mod width)` of 16-bit lanes.
+        v_sar16 = Vsar16(a: V, n: I32) -> V;
+        /// Arithmetic `a >> (n mod width)` of 32-bit lanes.
+        v_sar32 = Vsar32(a: V, n: I32) -> V;
+        /// Signed 16-bit lanes of `a`, then `b`, saturated to signed 8-bit lanes.
+        v_narrow16_s = Vnarrow16S(a: V, b: V) -> V;
+        /// Signed 16-bit lanes of `a`, then `b`, saturated to unsigned 8-bit lanes.
+        v_narrow16_u = Vnarrow16U(a: V, b: V) -> V;
+        /// Signed 32-bit lanes of `a`, then `b`, saturated to signed 16-bit lanes.
+        v_narrow32_s = Vnarrow32S(a: V, b: V) -> V;
+        /// Signed 32-bit lanes of `a`, then `b`, saturated to unsigned 16-bit lanes.
+        v_narrow32_u = Vnarrow32U(a: V, b: V) -> V;
+        /// Sign-extends the low 8-bit lanes to twice the width.
+        v_extend8_s = Vextend8S(a: V) -> V;
+        /// Zero-extends the low 8-bit lanes to twice the width.
+        v_extend8_u = Vextend8U(a: V) -> V;
+        /// Sign-extends the low 16-bit lanes to twice the width.
+        v_extend16_s = Vextend16S(a: V) -> V;
+        /// Zero-extends the low 16-bit lanes to twice the width.
+        v_extend16_u = Vextend16U(a: V) -> V;
+        /// Sign-extends the low 32-bit lanes to twice the width.
+        v_extend32_s = Vextend32S(a: V) -> V;
+        /// Zero-extends the low 32-bit lanes to twice the width.
+        v_extend32_u = Vextend32U(a: V) -> V;
+        /// Whole products of the low signed 16-bit lanes.
+        v_mul_low16_s = VmulLow16S(a: V, b: V) -> V;
+        /// Whole products of the high signed 16-bit lanes.
+        v_mul_high16_s = VmulHigh16S(a: V, b: V) -> V;
+        /// Whole products of the low unsigned 16-bit lanes.
+        v_mul_low16_u = VmulLow16U(a: V, b: V) -> V;
+        /// Whole products of the high unsigned 16-bit lanes.
+        v_mul_high16_u = VmulHigh16U(a: V, b: V) -> V;
+        /// Whole products of the low signed 32-bit lanes.
+        v_mul_low32_s = VmulLow32S(a: V, b: V) -> V;
+        /// Whole products of the low unsigned 32-bit lanes.
+        v_mul_low32_u = VmulLow32U(a: V, b: V) -> V;
+        /// Sums of neighbouring products of signed 16-bit lanes.
+        v_dot16 = Vdot16(a: V, b: V) -> V;
+        /// Sums of neighbouring unsigned 8-bit lanes, at twice the width.
+        v_pairs8_u = Vpairs8U(a: V) -> V;
+        /// Sums of neighbouring unsigned 16-bit lanes, at twice the width.
+        v_pairs16_u = Vpairs16U(a: V) -> V;
+        /// Bytes of `a` by the numbers in `b`; 0 for numbers above 15.
+        v_swizzle = Vswizzle(a: V, b: V) -> V;
+        /// Top bits of the 8-bit lanes, the lowest lane's in bit 0.
+        v_mask8 = Vmask8(a: V) -> I32;
+        /// Top bits of the 32-bit lanes, the lowest lane's in bit 0.
+        v_mask32 = Vmask32(a: V) -> I32;
+        /// Top bits of the 64-bit lanes, the lowest lane's in bit 0.
+        v_mask64 = Vmask64(a: V) -> I32;
+        /// Sums of f32 lanes; NaN as for `fadd`.
+        v_fadd32 = Vfadd32(a: V, b: V) -> V;
+        /// Differences of f32 lanes; NaN as for `fadd`.
+        v_fsub32 = Vfsub32(a: V, b: V) -> V;
+        /// Products of f32 lanes; NaN as for `fadd`.
+        v_fmul32 = Vfmul32(a: V, b: V) -> V;
+        /// Quotients of f32 lanes; NaN as for `fadd`.
+        v_fdiv32 = Vfdiv32(a: V, b: V) -> V;
+        /// Square roots of f32 lanes; NaN as for `fadd`.
+        v_fsqrt32 = Vfsqrt32(a: V) -> V;
+        /// f32 lanes: `b < a ? b : a`, bit for bit.
+        v_fmin32 = Vfmin32(a: V, b: V) -> V;
+        /// f32 lanes: `a < b ? b : a`, bit for bit.
+        v_fmax32 = Vfmax32(a: V, b: V) -> V;
+        /// Clears the signs of f32 lanes, also of NaNs.
+        v_fabs32 = Vfabs32(a: V) -> V;
+        /// f32 lanes: all ones where equal; zeros where unordered.
+        v_feq32 = Vfeq32(a: V, b: V) -> V;
+        /// f32 lanes: all ones where `a < b`.
+        v_flt32 = Vflt32(a: V, b: V) -> V;
+        /// f32 lanes: all ones where `a <= b`.
+        v_fle32 = Vfle32(a: V, b: V) -> V;
+        /// f32 lanes rounded to integral values, ties to even; NaN as for `fadd`.
+        v_fnearest32 = Vfnearest32(a: V) -> V;
+        /// Sums of f64 lanes; NaN as for `fadd`.
+        v_fadd64 = Vfadd64(a: V, b: V) -> V;
+        /// Differences of f64 lanes; NaN as for `fadd`.
+        v_fsub64 = Vfsub64(a: V, b: V) -> V;
+        /// Products of f64 lanes; NaN as for `fadd`.
+        v_fmul64 = Vfmul64(a: V, b: V) -> V;
+        /// Quotients of f64 lanes; NaN as for `fadd`.
+        v_fdiv64 = Vfdiv64(a: V, b: V) -> V;
+        /// Square roots of f64 lanes; NaN as for `fadd`.
+        v_fsqrt64 = Vfsqrt64(a: V) -> V;
+        /// f64 lanes: `b < a ? b : a`, bit for bit.
+        v_fmin64 = Vfmin64(a: V, b: V) -> V;
+        /// f64 lanes: `a < b ? b : a`, bit for bit.
+        v_fmax64 = Vfmax64(a: V, b: V) -> V;
+        /// Clears the signs of f64 lanes, also of NaNs.
+        v_fabs64 = Vfabs64(a: V) -> V;
+        /// f64 lanes: all ones where equal; zeros where unordered.
+        v_feq64 = Vfeq64(a: V, b: V) -> V;
+        /// f64 lanes: all ones where `a < b`.
+        v_flt64 = Vflt64(a: V, b: V) -> V;
+        /// f64 lanes: all ones where `a <= b`.
+        v_fle64 = Vfle64(a: V, b: V) -> V;
+        /// f64 lanes rounded to integral values, ties to even; NaN as for `fadd`.
+        v_fnearest64 = Vfnearest64(a: V) -> V;
+        /// Signed 32-bit lanes to f32, nearest-even.
+        v_f32_from_i32 = VF32FromI32(a: V) -> V;
+        /// f32 lanes to signed 32-bit lanes, truncated, saturating; NaN gives 0.
+        v_i32_from_f32 = VI32FromF32(a: V) -> V;
+        /// The two low signed 32-bit lanes to f64, exact.
+        v_f64_from_i32 = VF64FromI32(a: V) -> V;
+        /// f64 lanes to signed 32-bit lanes as above, in the low half; the upper half is 0.
+        v_i32_from_f64 = VI32FromF64(a: V) -> V;
+        /// The two low f32 lanes to f64, exact; NaN as for `fadd`.
+        v_fpromote = Vfpromote(a: V) -> V;
+        /// f64 lanes to f32, nearest-even, in the low half; the upper half is 0; NaN as for `fadd`.
+        v_fdemote = Vfdemote(a: V) -> V;
+        /// Two halves, the low one first.
+        v_pair = Vpair(lo: I64, hi: I64) -> V;
+        /// The low half; the upper half is 0.
+        v_low = Vlow(lo: I64) -> V;
+        /// Low half.
+        v_lo = Vlo(a: V) -> I64;
+        /// Upper half.
+        v_hi = Vhi(a: V) -> I64;
+        /// Low f32 lane.
+        v_lo32 = Vlo32(a: V) -> F32;
+        /// Low f64 lane.
+        v_lo64 = Vlo64(a: V) -> F64;
+        /// Replaces the low half.
+        v_set_lo = VsetLo(a: V, lo: I64) -> V;
+        /// Replaces the upper half.
+        v_set_hi = VsetHi(a: V, hi: I64) -> V;
+        /// Replaces the low f32 lane.
+        v_set_lo32 = VsetLo32(a: V, lo: F32) -> V;
+        /// Replaces the low f64 lane.
+        v_set_lo64 = VsetLo64(a: V, lo: F64) -> V;
     }
     special {
-        /// A constant; `imm` holds its bits.
+        /// A constant; `imm` holds its bits, `aux` the upper half of a `v128`.
         iconst = Const() -> Any [Pure];
         /// `c != 0 ? a : b`.
         select = Select(c: I32, a: Any, b: Any) -> Any [Pure];
+        /// Bytes of `a` (numbers 0 to 15) and `b` (16 to 31) by the sixteen numbers in the bytes of `imm`, then `aux`.
+        shuffle = Vshuffle(a: V, b: V) -> V [Pure];
         /// Value of slot `imm`.
         get = Get() -> Any [ReadsSlot];
         /// Writes slot `imm`.
@@ -245,7 +489,7 @@ ops! {
         /// in the `MemArg` it checks a store.
         probe = Probe(va: Va) -> None [Load];
         /// Calls helper `imm` (an index into the guest's list) with up to three operands, each widened to 64 bits (i32
-        /// zero-extended, floats by their bits). The result is an i64, 0 where the helper has none.
+        /// zero-extended, floats by their bits; no `v128`). The result is an i64, 0 where the helper has none.
         call = Call(a: Any, b: Any, c: Any) -> I64 [Call];
         /// If `c` is not 0, calls helper `imm` with operands `a`, `b` (widened as for `call`) and the constant `aux`, and gives its result;
         /// otherwise gives 0. For the rare case of an operation that is otherwise done in line. The helper declares no slots, no
@@ -286,6 +530,12 @@ impl Op {
         ALL.iter().copied().find(|op| op.info().name == name)
     }
 
+    /// Whether an operand or the result is always a `v128`.
+    pub fn is_vector(self) -> bool {
+        let info = self.info();
+        info.result == Sig::V || info.args.contains(&Sig::V)
+    }
+
     /// Whether the op ends a block.
     pub fn is_terminator(self) -> bool {
         self.info().effect == Effect::Terminator
@@ -307,6 +557,7 @@ impl Op {
             Sig::I64 => Some(Type::I64),
             Sig::F32 => Some(Type::F32),
             Sig::F64 => Some(Type::F64),
+            Sig::V => Some(Type::V128),
             Sig::T => first(Sig::T),
             Sig::F => first(Sig::F),
             Sig::Any | Sig::Va => Some(own),

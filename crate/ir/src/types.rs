@@ -14,7 +14,12 @@ pub enum Type {
     F32,
     /// IEEE double.
     F64,
+    /// 128 bits: lanes of any width, the lowest in the lowest bits.
+    V128,
 }
+
+/// Every type.
+pub const TYPES: [Type; 5] = [Type::I32, Type::I64, Type::F32, Type::F64, Type::V128];
 
 impl Type {
     /// Width in bytes.
@@ -22,7 +27,13 @@ impl Type {
         match self {
             Type::I32 | Type::F32 => 4,
             Type::I64 | Type::F64 => 8,
+            Type::V128 => 16,
         }
+    }
+
+    /// Whether it is `I32` or `I64`.
+    pub fn is_int(self) -> bool {
+        matches!(self, Type::I32 | Type::I64)
     }
 
     /// Whether it is `F32` or `F64`.
@@ -38,6 +49,7 @@ impl fmt::Display for Type {
             Type::I64 => "i64",
             Type::F32 => "f32",
             Type::F64 => "f64",
+            Type::V128 => "v128",
         })
     }
 }
@@ -45,7 +57,8 @@ impl fmt::Display for Type {
 /// How a guest access is made. Packed into an instruction's `imm` by [`MemArg::pack`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemArg {
-    /// log2 of the access size in bytes, 0 to 3.
+    /// log2 of the access size in bytes, 0 to 4; 4 for `V128` alone. Accesses of 16 bytes are little-endian and may be misaligned; where
+    /// they are not made directly they are two of 8 bytes, both probed first.
     pub size_log2: u8,
     /// Sign-extend what is loaded.
     pub signed: bool,
@@ -64,9 +77,9 @@ pub struct MemArg {
 }
 
 impl MemArg {
-    /// A plain unsigned little-endian access of `bytes` (1, 2, 4 or 8), any alignment, MMU index `mmu`.
+    /// A plain unsigned little-endian access of `bytes` (1, 2, 4, 8 or 16), any alignment, MMU index `mmu`.
     pub fn new(bytes: u32, mmu: u8) -> MemArg {
-        debug_assert!(matches!(bytes, 1 | 2 | 4 | 8) && mmu < 4);
+        debug_assert!(matches!(bytes, 1 | 2 | 4 | 8 | 16) && mmu < 4);
         MemArg {
             size_log2: bytes.trailing_zeros() as u8,
             signed: false,
@@ -86,7 +99,8 @@ impl MemArg {
 
     /// The packed form.
     pub fn pack(self) -> u64 {
-        self.size_log2 as u64
+        (self.size_log2 & 3) as u64
+            | (self.size_log2 as u64 >> 2) << 10
             | (self.signed as u64) << 2
             | (self.big_endian as u64) << 3
             | (self.aligned as u64) << 4
@@ -99,7 +113,7 @@ impl MemArg {
     /// Reads the packed form; other bits are ignored.
     pub fn unpack(bits: u64) -> MemArg {
         MemArg {
-            size_log2: (bits & 3) as u8,
+            size_log2: (bits & 3 | bits >> 8 & 4) as u8,
             signed: bits & 4 != 0,
             big_endian: bits & 8 != 0,
             aligned: bits & 16 != 0,

@@ -222,14 +222,16 @@ impl Check<'_> {
             let Some(ty) = ty else { continue };
             let ok = match sig {
                 Sig::None => false,
-                Sig::T => !ty.is_float() && *same.get_or_insert(ty) == ty,
+                Sig::T => ty.is_int() && *same.get_or_insert(ty) == ty,
                 Sig::F => ty.is_float() && *same.get_or_insert(ty) == ty,
                 Sig::I32 => ty == Type::I32,
                 Sig::I64 => ty == Type::I64,
                 Sig::F32 => ty == Type::F32,
                 Sig::F64 => ty == Type::F64,
+                Sig::V => ty == Type::V128,
                 Sig::Va => ty == self.block.va_type,
-                Sig::Any => matches!(inst.op, Op::Call | Op::CallIf) || ty == inst.ty,
+                Sig::Any if matches!(inst.op, Op::Call | Op::CallIf) => ty != Type::V128,
+                Sig::Any => ty == inst.ty,
             };
             ensure(ok, || {
                 format!(
@@ -245,10 +247,10 @@ impl Check<'_> {
             })?;
         }
         ensure(
-            inst.op != Op::Const || inst.ty.bytes() == 8 || inst.imm >> 32 == 0,
+            inst.op != Op::Const || inst.ty.bytes() >= 8 || inst.imm >> 32 == 0,
             || format!("{:#x} does not fit {}", inst.imm, inst.ty),
         )?;
-        ensure(!self.block.va_type.is_float(), || {
+        ensure(self.block.va_type.is_int(), || {
             "addresses are integers".into()
         })
     }
@@ -292,10 +294,14 @@ impl Check<'_> {
                     format!("{} bytes for {}", mem.bytes(), inst.ty)
                 })?;
                 ensure(
-                    probe || !inst.ty.is_float() || mem.bytes() == inst.ty.bytes(),
+                    probe || inst.ty.is_int() || mem.bytes() == inst.ty.bytes(),
                     || format!("{} bytes for {}", mem.bytes(), inst.ty),
                 )?;
-                let extends = inst.op == Op::Load && !inst.ty.is_float();
+                let extends = inst.op == Op::Load && inst.ty.is_int();
+                let wide = mem.size_log2 == 4 && (mem.big_endian || mem.aligned);
+                ensure(mem.size_log2 <= 4 && !wide, || {
+                    format!("memory operand {:#x}", inst.imm)
+                })?;
                 ensure(!mem.signed || extends, || {
                     "signed, but nothing to extend".into()
                 })?;

@@ -243,14 +243,12 @@ impl BlockCode<'_, '_> {
         let entry = self.check_as(role, local.0, m, false);
         if m.inline_slow {
             self.f.open_cold(BlockType::Result(val_type(ty)));
-            self.slow_operands(local.0);
-            self.f.i().i32_const(m.pack() as i32).call(module::LOAD);
-            let raw = self.f.take(Type::I64);
-            self.f.i().local_set(raw);
-            self.after_slow();
-            self.f.i().local_get(raw);
-            self.f.give(Type::I64, raw);
-            self.narrow(ty, m);
+            if ty == Type::V128 {
+                self.slow_halves(local.0, m, None);
+            } else {
+                self.slow_load(local.0, m);
+                self.narrow(ty, m);
+            }
             self.f.i().else_();
             self.address(local.0, entry);
             self.plain_load(ty, m, at(0));
@@ -264,6 +262,74 @@ impl BlockCode<'_, '_> {
         }
         self.f.give(Type::I32, entry);
         self.release(va_type, local);
+    }
+
+    /// The slow path of a load: its unsigned 64-bit result is left on the stack.
+    fn slow_load(&mut self, va: u32, m: MemArg) {
+        self.slow_operands(va);
+        self.f.i().i32_const(m.pack() as i32).call(module::LOAD);
+        let raw = self.f.take(Type::I64);
+        self.f.i().local_set(raw);
+        self.after_slow();
+        self.f.i().local_get(raw);
+        self.f.give(Type::I64, raw);
+    }
+
+    fn slow_probe(&mut self, va: u32, m: MemArg) {
+        self.slow_operands(va);
+        self.f.i().i32_const(m.pack() as i32).call(module::PROBE);
+        self.after_slow();
+    }
+
+    /// The slow path of 16 bytes: both halves are probed, then stored from a local, or loaded and left on the stack if there is
+    /// none.
+    fn slow_halves(&mut self, va: u32, m: MemArg, value: Option<u32>) {
+        let va_type = self.f.env.va_type;
+        let half = MemArg { size_log2: 3, ..m };
+        let probe = MemArg {
+            probe_write: value.is_some(),
+            ..half
+        };
+        let next = self.next_half(va);
+        self.slow_probe(va, probe);
+        self.slow_probe(next, probe);
+        if let Some(value) = value {
+            for (lane, va) in [va, next].into_iter().enumerate() {
+                self.slow_operands(va);
+                let mut i = self.f.i();
+                i.local_get(value).i64x2_extract_lane(lane as u8);
+                i.i32_const(half.pack() as i32).call(module::STORE);
+                self.after_slow();
+            }
+        } else {
+            self.slow_load(va, half);
+            self.f.i().i64x2_splat();
+            let low = self.f.take(Type::V128);
+            self.f.i().local_set(low);
+            self.slow_load(next, half);
+            let high = self.f.take(Type::I64);
+            self.f.i().local_set(high);
+            self.f.i().local_get(low).local_get(high);
+            self.f.i().i64x2_replace_lane(1);
+            self.f.give(Type::I64, high);
+            self.f.give(Type::V128, low);
+        }
+        self.f.give(va_type, next);
+    }
+
+    /// A local with the address 8 bytes on.
+    fn next_half(&mut self, va: u32) -> u32 {
+        let va_type = self.f.env.va_type;
+        let next = self.f.take(va_type);
+        let mut i = self.f.i();
+        i.local_get(va);
+        if va_type == Type::I32 {
+            i.i32_const(8).i32_add();
+        } else {
+            i.i64_const(8).i64_add();
+        }
+        i.local_set(next);
+        next
     }
 
     /// From the unsigned 64-bit result of the slow path to the load's type.
@@ -281,12 +347,17 @@ impl BlockCode<'_, '_> {
             Type::I64 => return,
             Type::F32 => self.f.i().i32_wrap_i64().f32_reinterpret_i32(),
             Type::F64 => self.f.i().f64_reinterpret_i64(),
+            Type::V128 => return,
         };
     }
 
     /// Loads from the address on the stack.
     fn plain_load(&mut self, ty: Type, m: MemArg, mem: MemArgOut) {
         let swap = m.big_endian && m.size_log2 > 0;
+        if ty == Type::V128 {
+            self.f.i().v128_load(mem);
+            return;
+        }
         if !swap && ty == Type::F32 && m.size_log2 == 2 {
             self.f.i().f32_load(mem);
             return;
@@ -358,11 +429,15 @@ impl BlockCode<'_, '_> {
             let value = self.in_local(v);
             let entry = self.check(local.0, m, true);
             self.f.open_cold(BlockType::Empty);
-            self.slow_operands(local.0);
-            self.f.i().local_get(value.0);
-            self.widen(ty);
-            self.f.i().i32_const(m.pack() as i32).call(module::STORE);
-            self.after_slow();
+            if ty == Type::V128 {
+                self.slow_halves(local.0, m, Some(value.0));
+            } else {
+                self.slow_operands(local.0);
+                self.f.i().local_get(value.0);
+                self.widen(ty);
+                self.f.i().i32_const(m.pack() as i32).call(module::STORE);
+                self.after_slow();
+            }
             self.f.i().else_();
             self.address(local.0, entry);
             self.f.i().local_get(value.0);
@@ -387,6 +462,10 @@ impl BlockCode<'_, '_> {
     /// Stores the value of type `ty` on the stack to the address under it.
     fn plain_store(&mut self, ty: Type, m: MemArg, mem: MemArgOut) {
         let swap = m.big_endian && m.size_log2 > 0;
+        if ty == Type::V128 {
+            self.f.i().v128_store(mem);
+            return;
+        }
         if !swap && ty == Type::F32 && m.size_log2 == 2 {
             self.f.i().f32_store(mem);
             return;
@@ -437,10 +516,14 @@ impl BlockCode<'_, '_> {
         let local = self.in_local(va);
         let entry = self.check(local.0, m, m.probe_write);
         self.f.open_cold(BlockType::Empty);
-        if m.inline_slow {
-            self.slow_operands(local.0);
-            self.f.i().i32_const(m.pack() as i32).call(module::PROBE);
-            self.after_slow();
+        if m.inline_slow && m.size_log2 == 4 {
+            let half = MemArg { size_log2: 3, ..m };
+            let next = self.next_half(local.0);
+            self.slow_probe(local.0, half);
+            self.slow_probe(next, half);
+            self.f.give(va_type, next);
+        } else if m.inline_slow {
+            self.slow_probe(local.0, m);
         } else {
             self.resume();
         }

@@ -23,7 +23,8 @@ pub struct BlockCode<'f, 'a> {
     pub index: u32,
     /// The block.
     pub block: &'f Block,
-    values: Values,
+    /// Where its values are.
+    pub values: Values,
     /// Accesses that share checks.
     pub groups: Groups,
     /// `insn` markers passed.
@@ -63,7 +64,7 @@ impl BlockCode<'_, '_> {
             match inst.op.info().effect {
                 Effect::Pure | Effect::ReadsSlot => {
                     if matches!(self.values.home[i], Home::Local(_)) {
-                        self.compute(inst);
+                        self.compute(i);
                         set_too = self.keep(i);
                     }
                 }
@@ -83,10 +84,11 @@ impl BlockCode<'_, '_> {
                         set_too = self.keep(i);
                     }
                 }
+                Effect::Call if self.values.rare.lazy[i] => {}
                 Effect::Call => {
                     if self.values.uses[i] > 0 || !self.f.env.helpers[inst.imm as usize].pure {
                         if inst.op == Op::CallIf {
-                            self.call_if(inst);
+                            self.call_if(i);
                         } else {
                             self.call(i, inst);
                         }
@@ -141,13 +143,11 @@ impl BlockCode<'_, '_> {
 
     /// Pushes a value.
     pub fn push(&mut self, v: Val) {
-        let block = self.block;
-        let inst = &block.insts[v.index()];
         match self.values.home[v.index()] {
             Home::Local(Some(local)) => {
                 self.f.i().local_get(local);
             }
-            _ => self.compute(inst),
+            _ => self.compute(v.index()),
         }
     }
 
@@ -357,6 +357,8 @@ impl BlockCode<'_, '_> {
             Type::I64 => return,
             Type::F32 => self.f.i().i32_reinterpret_f32().i64_extend_i32_u(),
             Type::F64 => self.f.i().i64_reinterpret_f64(),
+            // No operand of a call is one.
+            Type::V128 => self.f.i().i64x2_extract_lane(0),
         };
     }
 
@@ -404,18 +406,22 @@ impl BlockCode<'_, '_> {
         }
     }
 
-    fn call_if(&mut self, inst: &Inst) {
-        self.push(inst.args[0]);
-        self.f.open_cold(BlockType::Result(ValType::I64));
+    /// A `call_if`; without the `if` where a choice around it has asked already.
+    pub fn call_if(&mut self, at: usize) {
+        let block = self.block;
+        let inst = &block.insts[at];
+        let bare = self.values.rare.bare[at];
+        if !bare {
+            self.push(inst.args[0]);
+            self.f.open_cold(BlockType::Result(ValType::I64));
+        }
         self.f.i().local_get(VCPU).i32_const(inst.imm as i32);
         inst.args[1..].iter().for_each(|&v| self.operand(v));
-        self.f
-            .i()
-            .i64_const(inst.aux as i64)
-            .call(module::CALL)
-            .else_()
-            .i64_const(0);
-        self.f.close();
+        self.f.i().i64_const(inst.aux as i64).call(module::CALL);
+        if !bare {
+            self.f.i().else_().i64_const(0);
+            self.f.close();
+        }
     }
 
     /// Leaves if the helper or access just made could not complete.

@@ -13,7 +13,7 @@ use tinamou_ir::block::Block;
 use tinamou_ir::guest::Lasting;
 use tinamou_ir::layout;
 use tinamou_ir::region::{CHECK_FIXED, Exit, Region};
-use tinamou_ir::types::Type;
+use tinamou_ir::types::{TYPES, Type};
 use wasm_encoder::{BlockType, InstructionSink, MemArg, ValType};
 
 use crate::bits::Bits;
@@ -75,7 +75,7 @@ pub struct Func<'a> {
     shared: &'a mut Shared,
     body: Vec<u8>,
     locals: Vec<ValType>,
-    free: [Vec<u32>; 4],
+    free: [Vec<u32>; TYPES.len()],
     labels: Vec<Label>,
     cold: Vec<u32>,
     exits: Vec<Exit>,
@@ -165,6 +165,7 @@ pub fn val_type(ty: Type) -> ValType {
         Type::I64 => ValType::I64,
         Type::F32 => ValType::F32,
         Type::F64 => ValType::F64,
+        Type::V128 => ValType::V128,
     }
 }
 
@@ -344,6 +345,7 @@ impl Func<'_> {
             Type::I64 => i.i64_load(m),
             Type::F32 => i.f32_load(m),
             Type::F64 => i.f64_load(m),
+            Type::V128 => i.v128_load(m),
         };
         i.local_set(local);
     }
@@ -394,6 +396,7 @@ impl Func<'_> {
                 Type::I64 => i.i64_store(m),
                 Type::F32 => i.f32_store(m),
                 Type::F64 => i.f64_store(m),
+                Type::V128 => i.v128_store(m),
             };
         }
     }

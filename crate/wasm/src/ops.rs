@@ -1,6 +1,6 @@
 //! Wasm for the pure ops and slot reads. The match is exhaustive over `ops!`.
 
-use tinamou_ir::block::{Inst, Val};
+use tinamou_ir::block::Val;
 use tinamou_ir::ops::Op;
 use tinamou_ir::types::Type;
 use wasm_encoder::{BlockType, Ieee32, Ieee64};
@@ -9,13 +9,20 @@ use crate::block::BlockCode;
 use crate::func::val_type;
 
 impl BlockCode<'_, '_> {
-    /// Pushes the result of a pure op or slot read.
-    pub fn compute(&mut self, inst: &Inst) {
+    /// Pushes the result of instruction `at`: a pure op, a slot read or a `call_if`.
+    pub fn compute(&mut self, at: usize) {
+        let block = self.block;
+        let inst = &block.insts[at];
         let [a, b, c] = inst.args;
         // Type of the operands where they all have the same.
         let ty = if a.is_some() { self.def(a).ty } else { inst.ty };
         let wide = ty == Type::I64;
         match inst.op {
+            Op::Const if inst.ty == Type::V128 => {
+                let bits = inst.imm as u128 | (inst.aux as u128) << 64;
+                self.f.i().v128_const(bits as i128);
+                return;
+            }
             Op::Const => self.constant(inst.ty, inst.imm),
             Op::Get => {
                 let local = self.f.slot_local(inst.imm);
@@ -26,9 +33,33 @@ impl BlockCode<'_, '_> {
                 self.push(a);
                 return if wide { self.swap64() } else { self.swap32() };
             }
+            Op::Vlow => {
+                self.f.i().v128_const(0);
+                self.push(a);
+                self.f.i().i64x2_replace_lane(0);
+                return;
+            }
+            Op::Vpair => {
+                self.push(a);
+                self.f.i().i64x2_splat();
+                self.push(b);
+                self.f.i().i64x2_replace_lane(1);
+                return;
+            }
             Op::DivU | Op::DivS | Op::RemU | Op::RemS => return self.divide(inst.op, a, b, ty),
             Op::MulhU | Op::MulhS => return self.mul_high(a, b, inst.op == Op::MulhS),
             // `c` comes last on the wasm stack.
+            // Made only where the condition holds.
+            Op::Select if self.values.rare.selects[at] => {
+                self.push(a);
+                self.f.open_cold(BlockType::Result(val_type(inst.ty)));
+                self.push(b);
+                self.f.i().else_();
+                self.push(c);
+                self.f.close();
+                return;
+            }
+            Op::CallIf => return self.call_if(at),
             Op::Select => {
                 self.push(b);
                 self.push(c);
@@ -128,7 +159,131 @@ impl BlockCode<'_, '_> {
             Op::Bits64 => i.i64_reinterpret_f64(),
             Op::Float32 => i.f32_reinterpret_i32(),
             Op::Float64 => i.f64_reinterpret_i64(),
-            Op::Const
+            Op::Vand => i.v128_and(),
+            Op::Vor => i.v128_or(),
+            Op::Vxor => i.v128_xor(),
+            Op::Vandnot => i.v128_andnot(),
+            Op::Vbits => i.v128_bitselect(),
+            Op::Vany => i.v128_any_true(),
+            Op::Vadd8 => i.i8x16_add(),
+            Op::Vadd16 => i.i16x8_add(),
+            Op::Vadd32 => i.i32x4_add(),
+            Op::Vadd64 => i.i64x2_add(),
+            Op::Vsub8 => i.i8x16_sub(),
+            Op::Vsub16 => i.i16x8_sub(),
+            Op::Vsub32 => i.i32x4_sub(),
+            Op::Vsub64 => i.i64x2_sub(),
+            Op::VaddSat8S => i.i8x16_add_sat_s(),
+            Op::VaddSat16S => i.i16x8_add_sat_s(),
+            Op::VaddSat8U => i.i8x16_add_sat_u(),
+            Op::VaddSat16U => i.i16x8_add_sat_u(),
+            Op::VsubSat8S => i.i8x16_sub_sat_s(),
+            Op::VsubSat16S => i.i16x8_sub_sat_s(),
+            Op::VsubSat8U => i.i8x16_sub_sat_u(),
+            Op::VsubSat16U => i.i16x8_sub_sat_u(),
+            Op::Vmul16 => i.i16x8_mul(),
+            Op::Vmul32 => i.i32x4_mul(),
+            Op::Vmin8S => i.i8x16_min_s(),
+            Op::Vmin16S => i.i16x8_min_s(),
+            Op::Vmin32S => i.i32x4_min_s(),
+            Op::Vmin8U => i.i8x16_min_u(),
+            Op::Vmin16U => i.i16x8_min_u(),
+            Op::Vmin32U => i.i32x4_min_u(),
+            Op::Vmax8S => i.i8x16_max_s(),
+            Op::Vmax16S => i.i16x8_max_s(),
+            Op::Vmax32S => i.i32x4_max_s(),
+            Op::Vmax8U => i.i8x16_max_u(),
+            Op::Vmax16U => i.i16x8_max_u(),
+            Op::Vmax32U => i.i32x4_max_u(),
+            Op::Vavg8 => i.i8x16_avgr_u(),
+            Op::Vavg16 => i.i16x8_avgr_u(),
+            Op::Veq8 => i.i8x16_eq(),
+            Op::Veq16 => i.i16x8_eq(),
+            Op::Veq32 => i.i32x4_eq(),
+            Op::Veq64 => i.i64x2_eq(),
+            Op::Vgt8 => i.i8x16_gt_s(),
+            Op::Vgt16 => i.i16x8_gt_s(),
+            Op::Vgt32 => i.i32x4_gt_s(),
+            Op::Vgt64 => i.i64x2_gt_s(),
+            Op::Vabs8 => i.i8x16_abs(),
+            Op::Vabs16 => i.i16x8_abs(),
+            Op::Vabs32 => i.i32x4_abs(),
+            Op::Vshl16 => i.i16x8_shl(),
+            Op::Vshl32 => i.i32x4_shl(),
+            Op::Vshl64 => i.i64x2_shl(),
+            Op::Vshr16 => i.i16x8_shr_u(),
+            Op::Vshr32 => i.i32x4_shr_u(),
+            Op::Vshr64 => i.i64x2_shr_u(),
+            Op::Vsar16 => i.i16x8_shr_s(),
+            Op::Vsar32 => i.i32x4_shr_s(),
+            Op::Vnarrow16S => i.i8x16_narrow_i16x8_s(),
+            Op::Vnarrow16U => i.i8x16_narrow_i16x8_u(),
+            Op::Vnarrow32S => i.i16x8_narrow_i32x4_s(),
+            Op::Vnarrow32U => i.i16x8_narrow_i32x4_u(),
+            Op::Vextend8S => i.i16x8_extend_low_i8x16_s(),
+            Op::Vextend8U => i.i16x8_extend_low_i8x16_u(),
+            Op::Vextend16S => i.i32x4_extend_low_i16x8_s(),
+            Op::Vextend16U => i.i32x4_extend_low_i16x8_u(),
+            Op::Vextend32S => i.i64x2_extend_low_i32x4_s(),
+            Op::Vextend32U => i.i64x2_extend_low_i32x4_u(),
+            Op::VmulLow16S => i.i32x4_extmul_low_i16x8_s(),
+            Op::VmulHigh16S => i.i32x4_extmul_high_i16x8_s(),
+            Op::VmulLow16U => i.i32x4_extmul_low_i16x8_u(),
+            Op::VmulHigh16U => i.i32x4_extmul_high_i16x8_u(),
+            Op::VmulLow32S => i.i64x2_extmul_low_i32x4_s(),
+            Op::VmulLow32U => i.i64x2_extmul_low_i32x4_u(),
+            Op::Vdot16 => i.i32x4_dot_i16x8_s(),
+            Op::Vpairs8U => i.i16x8_extadd_pairwise_i8x16_u(),
+            Op::Vpairs16U => i.i32x4_extadd_pairwise_i16x8_u(),
+            Op::Vswizzle => i.i8x16_swizzle(),
+            Op::Vmask8 => i.i8x16_bitmask(),
+            Op::Vmask32 => i.i32x4_bitmask(),
+            Op::Vmask64 => i.i64x2_bitmask(),
+            Op::Vfadd32 => i.f32x4_add(),
+            Op::Vfsub32 => i.f32x4_sub(),
+            Op::Vfmul32 => i.f32x4_mul(),
+            Op::Vfdiv32 => i.f32x4_div(),
+            Op::Vfsqrt32 => i.f32x4_sqrt(),
+            Op::Vfmin32 => i.f32x4_pmin(),
+            Op::Vfmax32 => i.f32x4_pmax(),
+            Op::Vfabs32 => i.f32x4_abs(),
+            Op::Vfeq32 => i.f32x4_eq(),
+            Op::Vflt32 => i.f32x4_lt(),
+            Op::Vfle32 => i.f32x4_le(),
+            Op::Vfnearest32 => i.f32x4_nearest(),
+            Op::Vfadd64 => i.f64x2_add(),
+            Op::Vfsub64 => i.f64x2_sub(),
+            Op::Vfmul64 => i.f64x2_mul(),
+            Op::Vfdiv64 => i.f64x2_div(),
+            Op::Vfsqrt64 => i.f64x2_sqrt(),
+            Op::Vfmin64 => i.f64x2_pmin(),
+            Op::Vfmax64 => i.f64x2_pmax(),
+            Op::Vfabs64 => i.f64x2_abs(),
+            Op::Vfeq64 => i.f64x2_eq(),
+            Op::Vflt64 => i.f64x2_lt(),
+            Op::Vfle64 => i.f64x2_le(),
+            Op::Vfnearest64 => i.f64x2_nearest(),
+            Op::VF32FromI32 => i.f32x4_convert_i32x4_s(),
+            Op::VI32FromF32 => i.i32x4_trunc_sat_f32x4_s(),
+            Op::VF64FromI32 => i.f64x2_convert_low_i32x4_s(),
+            Op::VI32FromF64 => i.i32x4_trunc_sat_f64x2_s_zero(),
+            Op::Vfpromote => i.f64x2_promote_low_f32x4(),
+            Op::Vfdemote => i.f32x4_demote_f64x2_zero(),
+            Op::Vlo => i.i64x2_extract_lane(0),
+            Op::Vhi => i.i64x2_extract_lane(1),
+            Op::Vlo32 => i.f32x4_extract_lane(0),
+            Op::Vlo64 => i.f64x2_extract_lane(0),
+            Op::VsetLo => i.i64x2_replace_lane(0),
+            Op::VsetHi => i.i64x2_replace_lane(1),
+            Op::VsetLo32 => i.f32x4_replace_lane(0),
+            Op::VsetLo64 => i.f64x2_replace_lane(0),
+            Op::Vshuffle => {
+                let by = (inst.imm as u128 | (inst.aux as u128) << 64).to_le_bytes();
+                i.i8x16_shuffle(by)
+            }
+            Op::Vpair
+            | Op::Vlow
+            | Op::Const
             | Op::Get
             | Op::Bswap
             | Op::DivU
@@ -152,6 +307,7 @@ impl BlockCode<'_, '_> {
             Type::I64 => self.f.i().i64_const(bits as i64),
             Type::F32 => self.f.i().f32_const(Ieee32::new(bits as u32)),
             Type::F64 => self.f.i().f64_const(Ieee64::new(bits)),
+            Type::V128 => self.f.i().v128_const(bits as i128),
         };
     }
 

@@ -1,5 +1,6 @@
 //! Where each SSA value of a block lives: nowhere (constants, dead values), in its slot's local (reads of a slot that is not
-//! written before the last use), on the wasm stack (pure values with one use, made where they are used), or in a local.
+//! written before the last use), on the wasm stack (pure values with one use, made where they are used, and the rare case of a choice), or
+//! in a local.
 
 use tinamou_ir::block::{Block, Inst, Val};
 use tinamou_ir::ops::{Effect, Op};
@@ -27,6 +28,8 @@ pub struct Values {
     pub uses: Vec<u32>,
     /// Last instruction whose code reads the value.
     pub last: Vec<usize>,
+    /// What is worked out only where a condition holds.
+    pub rare: Rare,
 }
 
 /// Whether the instruction may be left out if nothing uses it.
@@ -36,6 +39,75 @@ fn removable(inst: &Inst, helpers: &[HelperDesc]) -> bool {
         Effect::Call => helpers[inst.imm as usize].pure,
         _ => false,
     }
+}
+
+/// What is worked out only where a condition holds.
+pub struct Rare {
+    /// Selects that become an `if`, as their first value is such.
+    pub selects: Vec<bool>,
+    /// `call_if`s in such values, made where they are used.
+    pub lazy: Vec<bool>,
+    /// Those of them that need not ask for their condition, as the select around them did.
+    pub bare: Vec<bool>,
+}
+
+/// Whether `v` is `c`, or holds only where `c` does.
+fn implies(insts: &[Inst], v: Val, c: Val) -> bool {
+    let def = &insts[v.index()];
+    v == c || def.op == Op::And && def.operands().any(|a| implies(insts, a, c))
+}
+
+/// Finds the selects `c ? v : fast` where `v` is made of `call_if`s that happen only under `c`, and of pure values that nothing else
+/// uses: such a `v` is made inside an `if`, so that the usual way waits neither for `c` nor for a choice. The use of `c` by a bare
+/// `call_if` no longer counts.
+fn rare(insts: &[Inst], uses: &mut [u32]) -> Rare {
+    let none = vec![false; insts.len()];
+    let mut rare = Rare {
+        selects: none.clone(),
+        lazy: none.clone(),
+        bare: none,
+    };
+    if !insts.iter().any(|inst| inst.op == Op::CallIf) {
+        return rare;
+    }
+    for (i, select) in insts.iter().enumerate().rev() {
+        if select.op != Op::Select || uses[i] == 0 {
+            continue;
+        }
+        let c = select.args[0];
+        let mut calls = Vec::new();
+        let mut work = vec![select.args[1]];
+        while let Some(v) = work.pop() {
+            let inst = &insts[v.index()];
+            if uses[v.index()] != 1 {
+                continue;
+            }
+            match inst.op {
+                Op::CallIf if implies(insts, inst.args[0], c) => calls.push(v.index()),
+                op if op.info().effect == Effect::Pure => work.extend(inst.operands()),
+                _ => {}
+            }
+        }
+        let Some(&first) = calls.iter().min() else {
+            continue;
+        };
+        // The calls are moved over what lies between, which must not be able to tell.
+        let still = |inst: &Inst| match inst.op.info().effect {
+            Effect::Pure | Effect::ReadsSlot => true,
+            _ => inst.op == Op::CallIf,
+        };
+        if insts[first..i].iter().all(still) {
+            rare.selects[i] = true;
+            for at in calls {
+                rare.lazy[at] = true;
+                if insts[at].args[0] == c {
+                    rare.bare[at] = true;
+                    uses[c.index()] -= 1;
+                }
+            }
+        }
+    }
+    rare
 }
 
 impl Values {
@@ -49,6 +121,7 @@ impl Values {
                 inst.operands().for_each(|v| uses[v.index()] += 1);
             }
         }
+        let rare = rare(insts, &mut uses);
         let mut home = vec![Home::Dead; n];
         let mut depth = vec![0u32; n];
         for (i, inst) in insts.iter().enumerate() {
@@ -66,6 +139,7 @@ impl Values {
                     }
                 }
                 Effect::ReadsSlot => Home::Stack, // corrected below
+                _ if rare.lazy[i] => Home::Stack,
                 _ => Home::Local(None),
             };
             if home[i] != Home::Stack {
@@ -100,7 +174,12 @@ impl Values {
                 }
             }
         }
-        Values { home, uses, last }
+        Values {
+            home,
+            uses,
+            last,
+            rare,
+        }
     }
 
     /// Whether `v` is made by instruction `i` for the `set` that follows at once and for nothing else.

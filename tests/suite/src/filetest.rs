@@ -16,7 +16,8 @@ use std::rc::Rc;
 use tinamou_ir::region::Region;
 use tinamou_ir::text::parse_blocks;
 use tinamou_ir::verify::{Form, verify_region};
-use tinamou_ir::{Slot, SlotTable, Type};
+use tinamou_ir::types::TYPES;
+use tinamou_ir::{Slot, SlotTable};
 
 use crate::machine::{Case, End, HELPERS, Observed, Runner};
 
@@ -70,7 +71,7 @@ fn slots(text: &str) -> Result<SlotTable, String> {
             .trim()
             .split_once(' ')
             .ok_or_else(|| format!("'name type' expected, not '{item}'"))?;
-        let ty = [Type::I32, Type::I64, Type::F32, Type::F64]
+        let ty = TYPES
             .into_iter()
             .find(|t| t.to_string() == ty);
         table.push(name, ty.ok_or_else(|| format!("no type in '{item}'"))?);
@@ -95,7 +96,7 @@ fn memory(text: &str) -> Option<Result<(u64, Vec<u8>), String>> {
 fn slot(text: &str, table: &SlotTable) -> Option<Result<(Slot, u64), String>> {
     let (name, value) = text.split_once('=')?;
     let index = table.slots.iter().position(|s| s.name == name)?;
-    let wide = table.slots[index].ty.bytes() == 8;
+    let wide = table.slots[index].ty.bytes() >= 8;
     Some(number(value).map(|n| (Slot(index as u16), if wide { n } else { n as u32 as u64 })))
 }
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use tinamou_ir::ops::{ALL, Effect, Op, Sig};
 use tinamou_ir::region::Region;
+use tinamou_ir::types::TYPES;
 use tinamou_ir::{Builder, HelperId, JumpKind, MemArg, Slot, SlotTable, Type, Val};
 
 use crate::machine::{BASE, Case, HIGH};
@@ -74,6 +75,7 @@ impl Rng {
             0xffff_ffff,
         ];
         let bits = match (ty, self.below(4)) {
+            (Type::V128, _) => self.next(),
             (Type::I32 | Type::I64, 0 | 1) => *self.pick(INTS),
             (Type::I32 | Type::I64, 2) => self.below(4096),
             (Type::I32 | Type::I64, _) => self.next(),
@@ -104,7 +106,6 @@ fn finite(bits: u64, exponent: u64) -> u64 {
     }
 }
 
-const TYPES: [Type; 4] = [Type::I32, Type::I64, Type::F32, Type::F64];
 /// Slots of each type.
 const PER_TYPE: u64 = 5;
 
@@ -155,7 +156,7 @@ struct Gen<'a> {
     pc: u64,
     pcs: &'a [u64],
     /// Values of the instruction at hand, by type.
-    pool: [Vec<Val>; 4],
+    pool: [Vec<Val>; TYPES.len()],
 }
 
 impl<'a> Gen<'a> {
@@ -205,13 +206,27 @@ impl<'a> Gen<'a> {
             return *self.rng.pick(pool);
         }
         let v = if self.rng.one_in(3) {
-            let bits = self.rng.value(ty);
-            self.b.constant(ty, bits)
+            self.constant(ty)
         } else {
             let slot = self.slot(ty);
             self.b.get(slot)
         };
         self.keep(v)
+    }
+
+    fn constant(&mut self, ty: Type) -> Val {
+        if ty == Type::V128 {
+            // Lanes of one width with edges among them.
+            let mut half = || match self.rng.below(3) {
+                0 => self.rng.next(),
+                1 => self.rng.value(Type::F64),
+                _ => (0..4).fold(0, |v, _| v << 16 | self.rng.value(Type::I32) & 0xffff),
+            };
+            let bits = half() as u128 | (half() as u128) << 64;
+            return self.b.v128(bits);
+        }
+        let bits = self.rng.value(ty);
+        self.b.constant(ty, bits)
     }
 
     /// A condition that is usually false.
@@ -241,13 +256,15 @@ impl<'a> Gen<'a> {
                 Sig::I64 => self.val(Type::I64),
                 Sig::F32 => self.val(Type::F32),
                 Sig::F64 => self.val(Type::F64),
+                Sig::V => self.val(Type::V128),
                 Sig::Va => self.val(self.va_type),
             });
         }
         let v = match op {
-            Op::Const => {
-                let bits = self.rng.value(any);
-                self.b.constant(any, bits)
+            Op::Const => self.constant(any),
+            Op::Vshuffle => {
+                let from = std::array::from_fn(|_| self.rng.below(32) as u8);
+                self.b.shuffle(args[0], args[1], from)
             }
             Op::Select => self.b.select(args[0], args[1], args[2]),
             _ => self.b.push_simple(op, &args),
@@ -264,6 +281,7 @@ impl<'a> Gen<'a> {
                 | Op::Fdemote
         );
         let v = if arithmetic { self.no_nan(v) } else { v };
+        let v = self.no_nan_lanes(op, v);
         self.keep(v);
     }
 
@@ -273,6 +291,21 @@ impl<'a> Gen<'a> {
         let other = self.b.constant(ty, 0x3f80_0000);
         let is_number = self.b.feq(v, v);
         self.b.select(is_number, v, other)
+    }
+
+    /// `v`, the result of `op`, with zeros for lanes that may be NaNs of arithmetic.
+    fn no_nan_lanes(&mut self, op: Op, v: Val) -> Val {
+        use Op::*;
+        let equal = match op {
+            Vfadd32 | Vfsub32 | Vfmul32 | Vfdiv32 | Vfsqrt32 | Vfnearest32 | Vfdemote => {
+                self.b.v_feq32(v, v)
+            }
+            Vfadd64 | Vfsub64 | Vfmul64 | Vfdiv64 | Vfsqrt64 | Vfnearest64 | Vfpromote => {
+                self.b.v_feq64(v, v)
+            }
+            _ => return v,
+        };
+        self.b.v_and(v, equal)
     }
 
     /// An address near RAM, with how it may be accessed.
@@ -305,16 +338,20 @@ impl<'a> Gen<'a> {
         let mut mem = MemArg::new(1 << self.rng.below(max_log2 + 1), self.rng.below(2) as u8);
         mem.big_endian = self.rng.one_in(2);
         mem.aligned = self.rng.one_in(3);
+        if max_log2 == 3 && self.rng.one_in(5) {
+            mem = MemArg::new(16, mem.mmu);
+        }
         mem
     }
 
     fn load(&mut self, va: Val, mem: MemArg) {
         let ty = match mem.size_log2 {
+            4 => Type::V128,
             3 => *self.rng.pick(&[Type::I64, Type::F64]),
             2 => *self.rng.pick(&[Type::I32, Type::I64, Type::F32]),
             _ => *self.rng.pick(&[Type::I32, Type::I64]),
         };
-        let signed = !ty.is_float() && self.rng.one_in(2);
+        let signed = ty.is_int() && self.rng.one_in(2);
         let v = self.b.load(
             ty,
             va,
@@ -333,6 +370,7 @@ impl<'a> Gen<'a> {
             ..mem
         };
         let ty = match mem.size_log2 {
+            4 => Type::V128,
             3 => *self.rng.pick(&[Type::I64, Type::F64]),
             2 => *self.rng.pick(&[Type::I32, Type::I64, Type::F32]),
             _ => *self.rng.pick(&[Type::I32, Type::I64]),
@@ -416,7 +454,8 @@ impl<'a> Gen<'a> {
 
     /// A call that does not fault.
     fn call(&mut self) {
-        let ty = *self.rng.pick(&TYPES);
+        // No helper takes a `v128`.
+        let ty = *self.rng.pick(&TYPES[..4]);
         let (x, y) = (self.val(ty), self.val(Type::I64));
         let v = match self.rng.below(5) {
             0 => self.b.call(HelperId(0), &[x, y, x]),

@@ -338,8 +338,13 @@ impl Machine {
         for (chunk, &host) in memory.chunks_mut(4096).zip(&self.host) {
             self.state.arena.read_bytes(host, chunk);
         }
+        let wide = (0..self.slots.slots.len()).filter(|&i| self.slots.slots[i].ty == Type::V128);
+        let upper: Vec<u64> = wide
+            .map(|i| (self.state.slot128(&self.slots, Slot(i as u16)) >> 64) as u64)
+            .collect();
         let slots = (0..self.slots.slots.len())
             .map(|i| self.state.slot(&self.slots, Slot(i as u16)))
+            .chain(upper)
             .collect();
         Observed {
             end,

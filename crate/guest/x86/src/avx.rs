@@ -37,15 +37,13 @@ pub const BYTES: u32 = 48;
 impl X86 {
     fn ymm(&self, state: &State, n: u64) -> Ymm {
         let n = n as usize & 15;
-        [self.regs.xmm[n], self.regs.ymm[n]]
-            .map(|[lo, hi]| self.get(state, lo) as u128 | (self.get(state, hi) as u128) << 64)
+        [self.regs.xmm[n], self.regs.ymm[n]].map(|slot| self.get128(state, slot))
     }
 
     fn set_ymm(&self, state: &State, n: u64, v: Ymm) {
         let n = n as usize & 15;
-        for ([lo, hi], v) in [self.regs.xmm[n], self.regs.ymm[n]].into_iter().zip(v) {
-            self.set(state, lo, v as u64);
-            self.set(state, hi, (v >> 64) as u64);
+        for (slot, v) in [self.regs.xmm[n], self.regs.ymm[n]].into_iter().zip(v) {
+            self.set128(state, slot, v);
         }
     }
 

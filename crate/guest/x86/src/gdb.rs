@@ -315,8 +315,8 @@ impl X86 {
             Reg::Ftag => self.fpu.tag_word() as u64,
             Reg::Nothing => 0,
             Reg::Xmm(n) => {
-                let halves = self.regs.xmm[n].map(|slot| self.get(&state, slot).to_le_bytes());
-                return Some(halves.concat());
+                let v = self.get128(&state, self.regs.xmm[n]);
+                return Some(v.to_le_bytes().to_vec());
             }
             Reg::Mxcsr => self.fpu.mxcsr as u64,
         };
@@ -379,9 +379,8 @@ impl X86 {
             Reg::Ftag => self.fpu.set_tag_word(v as u16),
             Reg::Nothing => {}
             Reg::Xmm(n) => {
-                for (slot, v) in self.regs.xmm[n].into_iter().zip([v, half(8)]) {
-                    self.set(&state, slot, v);
-                }
+                let v = v as u128 | (half(8) as u128) << 64;
+                self.set128(&state, self.regs.xmm[n], v);
             }
             Reg::Mxcsr => self.fpu.mxcsr = v as u32 & 0xffff,
         }

@@ -159,7 +159,7 @@ helpers! {
     RANDOM = "random" [];
     /// Half of PSHUFB.
     SHUFFLE_BYTES = "shuffle_bytes" [pure];
-    /// The scalar operation `c` (a mnemonic) on `a` and `b`, with all exceptions masked.
+    /// The operation `c` (a mnemonic; from bit 16 an immediate) on `a` and `b`, a lane or 64 bits of them, with all exceptions masked.
     SSE_RARE = "sse_rare" [];
     /// The SSE instruction `a` with a memory operand at `b`.
     SSE_OP = "sse_op" [reads writes faults];
@@ -224,10 +224,7 @@ impl X86 {
             (what >> 24 & 0xff) as u32,
         );
         let wide = what >> 35 & 1 != 0;
-        let xmm = |cpu: &X86, n: usize| {
-            let [lo, hi] = cpu.regs.xmm[n];
-            cpu.get(&state, lo) as u128 | (cpu.get(&state, hi) as u128) << 64
-        };
+        let xmm = |cpu: &X86, n: usize| cpu.get128(&state, cpu.regs.xmm[n]);
         let mut gpr = [
             self.get(&state, self.regs.gpr[AX]),
             self.get(&state, self.regs.gpr[DX]),
@@ -305,9 +302,7 @@ impl X86 {
                 } else {
                     d
                 };
-                let [lo, hi] = self.regs.xmm[n];
-                self.set(&state, lo, v as u64);
-                self.set(&state, hi, (v >> 64) as u64);
+                self.set128(&state, self.regs.xmm[n], v);
             }
             Value::Mmx(v) => {
                 self.fpu.enter_mmx();
@@ -481,7 +476,7 @@ impl X86 {
             }
             RANDOM => result = self.sys.random(),
             SHUFFLE_BYTES => result = crate::fpu::simd::shuffle_bytes(a, b, c),
-            SSE_RARE => result = self.fpu.sse_rare(mnemonic(c), a, b),
+            SSE_RARE => result = self.fpu.sse_rare(c, mnemonic(c), a, b),
             SSE_OP => self.sse_op(cx, a, b)?,
             AVX_OP => self.avx_op(cx, a, b)?,
             AVX_MASKED => self.avx_masked(cx, a, b)?,

@@ -128,6 +128,16 @@ impl X86 {
         state.slot(&self.regs.table, slot)
     }
 
+    /// A vector register's bits.
+    pub fn get128(&self, state: &State, slot: Slot) -> u128 {
+        state.slot128(&self.regs.table, slot)
+    }
+
+    /// Writes a vector register.
+    pub fn set128(&self, state: &State, slot: Slot, v: u128) {
+        state.set_slot128(&self.regs.table, slot, v);
+    }
+
     /// Writes the bits of a slot.
     pub fn set(&self, state: &State, slot: Slot, v: u64) {
         state.set_slot(&self.regs.table, slot, v);

@@ -1,6 +1,6 @@
 //! The vCPU's slots: registers that generated code reads and writes. General registers, bases and the operands that flags are worked out
-//! from are i32 on CPUs without long mode and i64 with it (32-bit results zero-extended); XMM registers are two i64 halves,
-//! the upper halves of YMM registers two more.
+//! from are i32 on CPUs without long mode and i64 with it (32-bit results zero-extended); XMM registers and
+//! the upper halves of YMM registers are v128.
 
 use std::rc::Rc;
 
@@ -74,10 +74,10 @@ pub struct Regs {
     pub limit: [Slot; 6],
     /// Access rights: bits 8 to 23 of the descriptor's upper half (i32).
     pub attr: [Slot; 6],
-    /// XMM registers, low and high half (i64).
-    pub xmm: [[Slot; 2]; 16],
-    /// Upper 128 bits of YMM registers, low and high half (i64).
-    pub ymm: [[Slot; 2]; 16],
+    /// XMM registers (v128).
+    pub xmm: [Slot; 16],
+    /// Upper 128 bits of YMM registers (v128).
+    pub ymm: [Slot; 16],
 }
 
 impl Regs {
@@ -101,18 +101,8 @@ impl Regs {
         let sel = std::array::from_fn(|i| t.push(SEG_NAMES[i], Type::I32));
         let limit = std::array::from_fn(|i| t.push(format!("{}_limit", SEG_NAMES[i]), Type::I32));
         let attr = std::array::from_fn(|i| t.push(format!("{}_attr", SEG_NAMES[i]), Type::I32));
-        let xmm = std::array::from_fn(|i| {
-            [
-                t.push(format!("xmm{i}"), Type::I64),
-                t.push(format!("xmm{i}h"), Type::I64),
-            ]
-        });
-        let ymm = std::array::from_fn(|i| {
-            [
-                t.push(format!("ymm{i}h"), Type::I64),
-                t.push(format!("ymm{i}hh"), Type::I64),
-            ]
-        });
+        let xmm = std::array::from_fn(|i| t.push(format!("xmm{i}"), Type::V128));
+        let ymm = std::array::from_fn(|i| t.push(format!("ymm{i}h"), Type::V128));
         Regs {
             table: Rc::new(t),
             gpr,

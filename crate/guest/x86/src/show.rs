@@ -160,14 +160,15 @@ pub fn registers(cpu: &X86, state: &State) -> String {
             pair(n)
         );
     }
-    for (n, [low, high]) in cpu
+    for (n, slot) in cpu
         .regs
         .xmm
         .iter()
         .enumerate()
         .take(if long { 16 } else { 8 })
     {
-        let (low, high) = (cpu.get(state, *low), cpu.get(state, *high));
+        let v = cpu.get128(state, *slot);
+        let (low, high) = (v as u64, (v >> 64) as u64);
         let _ = write!(out, "XMM{n:02}={high:016x} {low:016x}{}", pair(n));
     }
     out

@@ -123,8 +123,8 @@ impl X86 {
             cw: 0x37f,
             ..Fpu::default()
         };
-        for slot in self.regs.xmm.into_iter().chain(self.regs.ymm).flatten() {
-            self.set(state, slot, 0);
+        for slot in self.regs.xmm.into_iter().chain(self.regs.ymm) {
+            self.set128(state, slot, 0);
         }
     }
 

@@ -93,9 +93,7 @@ impl X86 {
             || f.status() != 0
             || f.full != 0
             || f.regs.iter().any(|r| *r != F80::default());
-        let used = |slots: &[[tinamou_ir::Slot; 2]; 16]| {
-            slots.iter().flatten().any(|&s| self.get(state, s) != 0)
-        };
+        let used = |slots: &[tinamou_ir::Slot; 16]| slots.iter().any(|&s| self.get128(state, s) != 0);
         let mut bits = 0;
         for (on, bit) in [
             (x87, X87),
@@ -140,9 +138,9 @@ impl X86 {
             let b = self.read_image(cx, va.wrapping_add(HEADER as u64), 8)?;
             word(&b, 0)
         };
-        let halves = |cpu: &X86, slots: &[[tinamou_ir::Slot; 2]; 16]| -> Vec<u8> {
-            let all = slots[..count].iter().flatten();
-            all.flat_map(|&s| cpu.get(&state, s).to_le_bytes())
+        let halves = |cpu: &X86, slots: &[tinamou_ir::Slot; 16]| -> Vec<u8> {
+            let all = slots[..count].iter();
+            all.flat_map(|&s| cpu.get128(&state, s).to_le_bytes())
                 .collect()
         };
         let fx = self.fpu.to_fx();
@@ -228,18 +226,17 @@ impl X86 {
             self.fpu.mxcsr = MXCSR;
         }
         for n in 0..count {
-            for h in 0..2 {
-                if asked & SSE != 0 {
-                    let v = if there & SSE != 0 {
-                        word(&b, 160 + 16 * n + 8 * h)
-                    } else {
-                        0
-                    };
-                    self.set(&state, self.regs.xmm[n][h], v);
-                }
-                if asked & AVX != 0 {
-                    self.set(&state, self.regs.ymm[n][h], word(&high, 16 * n + 8 * h));
-                }
+            let pair = |b: &[u8], at: usize| word(b, at) as u128 | (word(b, at + 8) as u128) << 64;
+            if asked & SSE != 0 {
+                let v = if there & SSE != 0 {
+                    pair(&b, 160 + 16 * n)
+                } else {
+                    0
+                };
+                self.set128(&state, self.regs.xmm[n], v);
+            }
+            if asked & AVX != 0 {
+                self.set128(&state, self.regs.ymm[n], pair(&high, 16 * n));
             }
         }
         self.drive_ferr(cx);

@@ -33,6 +33,9 @@ bytecodes! {
     FEQ32 FEQ64 FLT32 FLT64 FLE32 FLE64 FNEAREST32 FNEAREST64 FPROMOTE FDEMOTE
     D_FROM_W D_FROM_L S_FROM_W S_FROM_L W_FROM_D L_FROM_D
     SELECT32 SELECT64
+    // An op of `ops!` on 16 bytes: the next word holds its number, what a, b, c and d are (0: 4 bytes, 1: 8, 2: 16; two bits each from bit 8)
+    // and c from bit 16. LV and SV are loads and stores of 16 bytes.
+    VECTOR LVF LVT SVF SVT
     // Accesses: L loads to 32 bits, M loads to 64 bits, S stores; size; F flat map, T TLB; L, B byte order; A alignment enforced.
     L8F L16FL L16FLA L16FB L16FBA L32FL L32FLA L32FB L32FBA
     L8T L16TL L16TLA L16TB L16TBA L32TL L32TLA L32TB L32TBA

@@ -38,6 +38,7 @@ pub fn eval(op: Op, ty: Type, args: [u64; 3]) -> Option<u64> {
                 Type::I64 => int64(op, x, y),
                 Type::F32 => float32(op, x as u32, y as u32).map(u64::from),
                 Type::F64 => float64(op, x, y),
+                Type::V128 => None,
             };
         }
     })

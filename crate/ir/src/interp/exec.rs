@@ -2,9 +2,10 @@
 
 use super::alu::*;
 use super::bytecode::*;
-use super::{Code, ExecCx, Outcome, Ran};
+use super::{Code, ExecCx, Outcome, Ran, vector};
 use crate::guest::{State, Stop};
 use crate::layout::{self, flat, pending, tlb};
+use crate::ops::{ALL, Op};
 use crate::types::{HelperId, MemArg};
 use tinamou_arena::Arena;
 
@@ -35,6 +36,15 @@ impl Regs<'_> {
     #[inline(always)]
     fn w64(self, word: u32, v: u64) {
         self.arena.write64(self.at(word), v);
+    }
+    #[inline(always)]
+    fn r128(self, word: u32) -> u128 {
+        self.r64(word) as u128 | (self.r64(word + 2) as u128) << 64
+    }
+    #[inline(always)]
+    fn w128(self, word: u32, v: u128) {
+        self.w64(word, v as u64);
+        self.w64(word + 2, (v >> 64) as u64);
     }
     #[inline(always)]
     fn f32(self, word: u32) -> f32 {
@@ -106,10 +116,17 @@ impl Regs<'_> {
             0 => pick!(1),
             1 => pick!(2),
             2 => pick!(4),
-            _ => pick!(8),
+            3 => pick!(8),
+            _ => pick!(16),
         }
         .is_some()
     }
+}
+
+/// The address 8 bytes on.
+fn half_behind(va: u64, flat: bool) -> u64 {
+    let next = va.wrapping_add(8);
+    if flat { next as u32 as u64 } else { next }
 }
 
 /// One run of a block.
@@ -527,6 +544,62 @@ impl<'a> Exec<'a> {
                     ip += 1;
                     regs.w64(d(op), v);
                 }
+                VECTOR => {
+                    let what = ops[ip];
+                    ip += 1;
+                    let Some(&vector_op) = ALL.get(what as u8 as usize) else {
+                        unreachable!("vector op {}", what as u8)
+                    };
+                    let by = if vector_op == Op::Vshuffle {
+                        ip += 2;
+                        ops[ip - 2] as u128 | (ops[ip - 1] as u128) << 64
+                    } else {
+                        0
+                    };
+                    let read = |word: u32, at: u32| match what >> at & 3 {
+                        0 => regs.r32(word) as u128,
+                        1 => regs.r64(word) as u128,
+                        _ => regs.r128(word),
+                    };
+                    let c = (what >> 16) as u16 as u32;
+                    let (x, y, z) = (read(a(op), 8), read(b(op), 10), read(c, 12));
+                    let v = vector::eval(vector_op, x, y, z, by);
+                    match what >> 14 & 3 {
+                        0 => regs.w32(d(op), v as u32),
+                        1 => regs.w64(d(op), v as u64),
+                        _ => regs.w128(d(op), v),
+                    }
+                }
+                LVF | LVT | SVF | SVT => {
+                    let flat = matches!(op as u8, LVF | SVF);
+                    let write = matches!(op as u8, SVF | SVT);
+                    let va = if flat { va!(op, true) } else { va!(op, false) };
+                    let mmu = aux(op) & 3;
+                    let place = match (flat, write) {
+                        (true, false) => regs.fast::<16, true, false, false>(va, mmu),
+                        (true, true) => regs.fast::<16, true, false, true>(va, mmu),
+                        (false, false) => regs.fast::<16, false, false, false>(va, mmu),
+                        (false, true) => regs.fast::<16, false, false, true>(va, mmu),
+                    };
+                    match place {
+                        Some(at) if write => {
+                            let v = regs.r128(d(op));
+                            regs.arena.write64(at, v as u64);
+                            regs.arena.write64(at.wrapping_add(8), (v >> 64) as u64);
+                        }
+                        Some(at) => {
+                            let high = regs.arena.read64(at.wrapping_add(8)) as u128;
+                            regs.w128(d(op), regs.arena.read64(at) as u128 | high << 64);
+                        }
+                        None => {
+                            cx.note_progress(self.progress(ip - 1));
+                            if let Err(stop) = self.halves(cx, d(op), va, flat, mmu as u8, write) {
+                                return self.stopped(ip - 1, stop);
+                            }
+                            left!();
+                        }
+                    }
+                }
                 L8F => load!(32 op, 1 0 read8, true, false, false),
                 L16FL => load!(32 op, 2 1 read16, true, false, false),
                 L16FLA => load!(32 op, 2 1 read16, true, true, false),
@@ -605,7 +678,12 @@ impl<'a> Exec<'a> {
                     ip += 1;
                     if !regs.allowed(va, !wide, mem) {
                         cx.note_progress(self.progress(ip - 1));
-                        if let Err(stop) = cx.probe(va, mem) {
+                        let probed = if mem.size_log2 == 4 {
+                            self.probe_halves(cx, va, !wide, mem)
+                        } else {
+                            cx.probe(va, mem)
+                        };
+                        if let Err(stop) = probed {
                             return self.stopped(ip - 1, stop);
                         }
                         left!();
@@ -735,6 +813,49 @@ impl<'a> Exec<'a> {
                 other => unreachable!("bytecode {other}"),
             }
         }
+    }
+
+    /// An access of 16 bytes that cannot be made directly: two of 8, both probed first.
+    #[cold]
+    fn halves<C: ExecCx>(
+        &self,
+        cx: &mut C,
+        word: u32,
+        va: u64,
+        flat: bool,
+        mmu: u8,
+        write: bool,
+    ) -> Result<(), Stop> {
+        let mem = MemArg::new(8, mmu);
+        let probe_write = write;
+        self.probe_halves(cx, va, flat, MemArg { probe_write, ..mem })?;
+        let at = [va, half_behind(va, flat)];
+        if write {
+            for (va, half) in at.into_iter().zip([0, 2]) {
+                cx.store(va, self.regs.r64(word + half), mem)?;
+            }
+        } else {
+            let low = cx.load(at[0], mem)?;
+            let high = cx.load(at[1], mem)?;
+            self.regs.w128(word, low as u128 | (high as u128) << 64);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn probe_halves<C: ExecCx>(
+        &self,
+        cx: &mut C,
+        va: u64,
+        flat: bool,
+        mem: MemArg,
+    ) -> Result<(), Stop> {
+        let half = MemArg {
+            size_log2: 3,
+            ..mem
+        };
+        cx.probe(va, half)?;
+        cx.probe(half_behind(va, flat), half)
     }
 
     /// The first instruction whose bytecode starts at `ip`.

@@ -15,6 +15,7 @@ pub mod eval;
 mod exec;
 mod operands;
 mod translate;
+pub(crate) mod vector;
 
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,12 @@ use crate::types::{HelperDesc, Slot, SlotTable, Type};
 
 /// First word of the scratch area.
 const SCRATCH_WORD: u16 = (layout::SCRATCH / 4) as u16;
-/// Number of scratch values.
-const SCRATCH_VALUES: u16 = ((layout::GUEST - layout::SCRATCH) / 8) as u16;
+/// First word of the part of it that holds `v128` values.
+const VECTOR_WORD: u16 = 0xc00 / 4;
+/// Number of scratch values of up to 8 bytes.
+const SCRATCH_VALUES: u16 = (VECTOR_WORD - SCRATCH_WORD) / 2;
+/// Number of `v128` scratch values; they are numbered behind the others.
+const VECTOR_VALUES: u16 = ((layout::GUEST / 4) as u16 - VECTOR_WORD) / 4;
 
 /// Where a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,10 +35,12 @@ pub struct Buffers {
     /// Uses by what is emitted.
     uses: Vec<u32>,
     locs: Vec<Loc>,
-    /// Values that live in each scratch word pair.
+    /// Values that live in each scratch value.
     refs: Vec<u16>,
-    /// Scratch values that are free below `refs.len()`.
-    free: Vec<u16>,
+    /// Scratch values that were given back: up to 8 bytes, and 16.
+    free: [Vec<u16>; 2],
+    /// Scratch values taken so far, likewise.
+    taken: [u16; 2],
     /// Values that are read from guest slots and may still be used.
     aliases: Vec<u32>,
     /// Scratch references to drop after the current op.
@@ -62,7 +68,10 @@ impl<'a> Operands<'a> {
         buf.locs.clear();
         buf.locs.resize(n, Loc::None);
         buf.refs.clear();
-        buf.free.clear();
+        buf.refs
+            .resize((SCRATCH_VALUES + VECTOR_VALUES) as usize, 0);
+        buf.free.iter_mut().for_each(Vec::clear);
+        buf.taken = [0; 2];
         buf.aliases.clear();
         buf.dropped.clear();
         buf.dead.find(block, slots, helpers);
@@ -133,28 +142,35 @@ impl<'a> Operands<'a> {
     }
 
     /// Takes a scratch value with one reference.
-    fn scratch(&mut self) -> u16 {
-        let index = self.buf.free.pop().unwrap_or_else(|| {
-            let index = self.buf.refs.len() as u16;
+    fn scratch(&mut self, ty: Type) -> u16 {
+        let wide = (ty == Type::V128) as usize;
+        let index = self.buf.free[wide].pop().unwrap_or_else(|| {
+            let index = self.buf.taken[wide];
             assert!(
-                index < SCRATCH_VALUES,
+                index < [SCRATCH_VALUES, VECTOR_VALUES][wide],
                 "block at {:#x} has too many live values",
                 self.block.pc
             );
-            self.buf.refs.push(0);
-            index
+            self.buf.taken[wide] += 1;
+            index + wide as u16 * SCRATCH_VALUES
         });
         self.buf.refs[index as usize] = 1;
-        SCRATCH_WORD + index * 2
+        match index.checked_sub(SCRATCH_VALUES) {
+            Some(vector) => VECTOR_WORD + vector * 4,
+            None => SCRATCH_WORD + index * 2,
+        }
     }
 
     fn scratch_index(word: u16) -> Option<u16> {
-        (word < (layout::GUEST / 4) as u16).then(|| (word - SCRATCH_WORD) / 2)
+        (word < (layout::GUEST / 4) as u16).then(|| match word.checked_sub(VECTOR_WORD) {
+            Some(distance) => SCRATCH_VALUES + distance / 4,
+            None => (word - SCRATCH_WORD) / 2,
+        })
     }
 
     /// A scratch word that nobody reads.
-    pub fn sink(&mut self) -> u16 {
-        let word = self.scratch();
+    pub fn sink(&mut self, ty: Type) -> u16 {
+        let word = self.scratch(ty);
         self.buf.dropped.extend(Self::scratch_index(word));
         word
     }
@@ -176,7 +192,7 @@ impl<'a> Operands<'a> {
             let refs = &mut self.buf.refs[index as usize];
             *refs -= 1;
             if *refs == 0 {
-                self.buf.free.push(index);
+                self.buf.free[(index >= SCRATCH_VALUES) as usize].push(index);
             }
         }
     }
@@ -187,9 +203,9 @@ impl<'a> Operands<'a> {
             Loc::Word(word) => word,
             Loc::Sum(..) => self.move_to_scratch(v),
             Loc::None => {
-                let word = self.scratch();
                 let inst = self.inst(v);
-                self.emit_const(word, inst.ty, inst.imm);
+                let word = self.scratch(inst.ty);
+                self.emit_const(word, inst);
                 self.buf.locs[v.index()] = Loc::Word(word);
                 word
             }
@@ -209,10 +225,19 @@ impl<'a> Operands<'a> {
     }
 
     /// Loads a constant.
-    pub fn emit_const(&mut self, word: u16, ty: Type, bits: u64) {
-        if ty.bytes() == 4 {
-            self.ops.push(r32(CONST32, word, bits as u32));
-        } else if bits as i32 as i64 as u64 == bits {
+    pub fn emit_const(&mut self, word: u16, inst: &Inst) {
+        if inst.ty.bytes() == 4 {
+            self.ops.push(r32(CONST32, word, inst.imm as u32));
+            return;
+        }
+        self.emit_const64(word, inst.imm);
+        if inst.ty == Type::V128 {
+            self.emit_const64(word + 2, inst.aux);
+        }
+    }
+
+    fn emit_const64(&mut self, word: u16, bits: u64) {
+        if bits as i32 as i64 as u64 == bits {
             self.ops.push(r32(CONSTS, word, bits as u32));
         } else {
             self.ops.extend([r32(CONST64, word, 0), bits]);
@@ -221,7 +246,7 @@ impl<'a> Operands<'a> {
 
     /// Copies `v`, which is in a slot or a sum, to a scratch word of its own.
     fn move_to_scratch(&mut self, v: Val) -> u16 {
-        let to = self.scratch();
+        let to = self.scratch(self.ty(v));
         self.copy(to, v);
         if let Loc::Word(word) | Loc::Sum(word, _) = self.buf.locs[v.index()] {
             self.buf.dropped.extend(Self::scratch_index(word));
@@ -234,6 +259,9 @@ impl<'a> Operands<'a> {
     fn copy(&mut self, to: u16, v: Val) {
         let wide = self.is64(v);
         match self.buf.locs[v.index()] {
+            Loc::Word(word) if self.ty(v) == Type::V128 => self
+                .ops
+                .extend([0, 2].map(|half| rrr(MOV64, to + half, word + half, 0))),
             Loc::Word(word) => self
                 .ops
                 .push(rrr(if wide { MOV64 } else { MOV32 }, to, word, 0)),
@@ -243,7 +271,7 @@ impl<'a> Operands<'a> {
             }
             Loc::None => {
                 let inst = self.inst(v);
-                self.emit_const(to, inst.ty, inst.imm);
+                self.emit_const(to, inst);
             }
         }
     }
@@ -296,7 +324,7 @@ impl<'a> Operands<'a> {
             self.place(v, word);
             (word, true)
         } else {
-            let word = self.scratch();
+            let word = self.scratch(self.ty(v));
             self.buf.locs[v.index()] = Loc::Word(word);
             (word, false)
         }

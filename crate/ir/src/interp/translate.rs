@@ -128,6 +128,16 @@ impl Job<'_> {
             Op::Select => {
                 let (c, a, b) = (self.o.reg(x), self.o.reg(y), self.o.reg(z));
                 let (d, done) = self.o.dest(v);
+                if inst.ty == Type::V128 {
+                    // The condition is read twice: it must not lie where the first half goes.
+                    self.o.ops.extend([
+                        rrr(SELECT64, d, a, b),
+                        c as u64,
+                        rrr(SELECT64, d + 2, a + 2, b + 2),
+                        c as u64,
+                    ]);
+                    return 1 + done as usize;
+                }
                 let op = if inst.ty.bytes() == 8 {
                     SELECT64
                 } else {
@@ -136,7 +146,14 @@ impl Job<'_> {
                 self.o.ops.extend([rrr(op, d, a, b), c as u64]);
                 1 + done as usize
             }
-            Op::Wrap | Op::Bits32 | Op::Bits64 | Op::Float32 | Op::Float64 => {
+            Op::Wrap
+            | Op::Bits32
+            | Op::Bits64
+            | Op::Float32
+            | Op::Float64
+            | Op::Vlo
+            | Op::Vlo32
+            | Op::Vlo64 => {
                 self.o.alias(v, x);
                 1
             }
@@ -149,8 +166,32 @@ impl Job<'_> {
             Op::Eq | Op::Ne | Op::LtU | Op::LtS | Op::LeU | Op::LeS | Op::Eqz => {
                 self.compare(v, inst)
             }
+            op if op.is_vector() => self.vector(v, inst),
             op => self.plain(op, v, inst),
         }
+    }
+
+    /// An op on `v128`.
+    fn vector(&mut self, v: Val, inst: &Inst) -> usize {
+        let mut words = [0u16; 3];
+        let mut widths = 0;
+        for (k, &arg) in inst.args.iter().enumerate() {
+            if arg.is_some() {
+                widths |= width(self.o.ty(arg)) << (2 * k);
+                words[k] = self.o.reg(arg);
+            }
+        }
+        widths |= width(inst.ty) << 6;
+        let (d, done) = self.o.dest(v);
+        let [a, b, c] = words;
+        self.o.ops.extend([
+            rrr(VECTOR, d, a, b),
+            inst.op as u64 | widths << 8 | (c as u64) << 16,
+        ]);
+        if inst.op == Op::Vshuffle {
+            self.o.ops.extend([inst.imm, inst.aux]);
+        }
+        1 + done as usize
     }
 
     fn end(&mut self, op: u8, pc: u64) -> usize {
@@ -295,10 +336,15 @@ impl Job<'_> {
         let mem = inst.mem();
         let (base, offset) = self.o.address(inst.args[0]);
         let (d, done) = if self.o.uses(v) == 0 {
-            (self.o.sink(), false)
+            (self.o.sink(inst.ty), false)
         } else {
             self.o.dest(v)
         };
+        if inst.ty == Type::V128 {
+            let code = if self.flat { LVF } else { LVT };
+            self.o.ops.push(access(code, d, base, offset, mem.mmu));
+            return 1 + done as usize;
+        }
         let index = access_index(mem.size_log2, mem.big_endian, mem.aligned);
         let wide = inst.ty.bytes() == 8;
         let width = if wide { 64 } else { 32 };
@@ -325,6 +371,11 @@ impl Job<'_> {
     }
 
     fn emit_store(&mut self, base: u16, offset: i16, data: u16, mem: MemArg) {
+        if mem.size_log2 == 4 {
+            let code = if self.flat { SVF } else { SVT };
+            self.o.ops.push(access(code, data, base, offset, mem.mmu));
+            return;
+        }
         let index = access_index(mem.size_log2, mem.big_endian, mem.aligned);
         self.o.ops.push(access(
             STORES[!self.flat as usize][index],
@@ -367,7 +418,7 @@ impl Job<'_> {
         let (d, done) = if used {
             self.o.dest(v)
         } else {
-            (self.o.sink(), false)
+            (self.o.sink(Type::I64), false)
         };
         let code = if conditional { CALLIF } else { CALL };
         self.o.ops.extend([
@@ -399,6 +450,11 @@ const BRANCHES: [[u8; 12]; 2] = [
         BRLEU64I, BRLES32I, BRLES64I,
     ],
 ];
+
+/// The code of a type's width in the word behind `VECTOR`.
+fn width(ty: Type) -> u64 {
+    (ty.bytes() / 8) as u64
+}
 
 /// Opcode of a plain op by the width of its first operand.
 fn register(op: Op, wide: bool) -> u8 {
@@ -452,6 +508,7 @@ fn register(op: Op, wide: bool) -> u8 {
         Op::Eqz | Op::Eq | Op::Ne | Op::LtU | Op::LtS | Op::LeU | Op::LeS => {
             COMPARES[0][..2].try_into().unwrap_or([EQ32, EQ64])
         }
+        Op::Vand | Op::Vor | Op::Vxor | Op::Vandnot | Op::Vbits | Op::Vany | Op::Vadd8 | Op::Vadd16 | Op::Vadd32 | Op::Vadd64 | Op::Vsub8 | Op::Vsub16 | Op::Vsub32 | Op::Vsub64 | Op::VaddSat8S | Op::VaddSat16S | Op::VaddSat8U | Op::VaddSat16U | Op::VsubSat8S | Op::VsubSat16S | Op::VsubSat8U | Op::VsubSat16U | Op::Vmul16 | Op::Vmul32 | Op::Vmin8S | Op::Vmin16S | Op::Vmin32S | Op::Vmin8U | Op::Vmin16U | Op::Vmin32U | Op::Vmax8S | Op::Vmax16S | Op::Vmax32S | Op::Vmax8U | Op::Vmax16U | Op::Vmax32U | Op::Vavg8 | Op::Vavg16 | Op::Veq8 | Op::Veq16 | Op::Veq32 | Op::Veq64 | Op::Vgt8 | Op::Vgt16 | Op::Vgt32 | Op::Vgt64 | Op::Vabs8 | Op::Vabs16 | Op::Vabs32 | Op::Vshl16 | Op::Vshl32 | Op::Vshl64 | Op::Vshr16 | Op::Vshr32 | Op::Vshr64 | Op::Vsar16 | Op::Vsar32 | Op::Vnarrow16S | Op::Vnarrow16U | Op::Vnarrow32S | Op::Vnarrow32U | Op::Vextend8S | Op::Vextend8U | Op::Vextend16S | Op::Vextend16U | Op::Vextend32S | Op::Vextend32U | Op::VmulLow16S | Op::VmulHigh16S | Op::VmulLow16U | Op::VmulHigh16U | Op::VmulLow32S | Op::VmulLow32U | Op::Vdot16 | Op::Vpairs8U | Op::Vpairs16U | Op::Vswizzle | Op::Vmask8 | Op::Vmask32 | Op::Vmask64 | Op::Vfadd32 | Op::Vfsub32 | Op::Vfmul32 | Op::Vfdiv32 | Op::Vfsqrt32 | Op::Vfmin32 | Op::Vfmax32 | Op::Vfabs32 | Op::Vfeq32 | Op::Vflt32 | Op::Vfle32 | Op::Vfnearest32 | Op::Vfadd64 | Op::Vfsub64 | Op::Vfmul64 | Op::Vfdiv64 | Op::Vfsqrt64 | Op::Vfmin64 | Op::Vfmax64 | Op::Vfabs64 | Op::Vfeq64 | Op::Vflt64 | Op::Vfle64 | Op::Vfnearest64 | Op::VF32FromI32 | Op::VI32FromF32 | Op::VF64FromI32 | Op::VI32FromF64 | Op::Vfpromote | Op::Vfdemote | Op::Vpair | Op::Vlow | Op::Vlo | Op::Vhi | Op::Vlo32 | Op::Vlo64 | Op::VsetLo | Op::VsetHi | Op::VsetLo32 | Op::VsetLo64 | Op::Vshuffle => [VECTOR; 2],
         Op::Const
         | Op::Select
         | Op::Get

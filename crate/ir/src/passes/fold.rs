@@ -134,6 +134,12 @@ fn step(rw: &mut Rewrite, i: &Inst) -> Step {
         .args
         .map(|v| if v.is_some() { rw.as_const(v) } else { Some(0) });
     let ty = rw.def(x).ty;
+    if i.op.is_vector() {
+        return vector(rw, i);
+    }
+    if i.ty == Type::V128 {
+        return select(rw, i, consts);
+    }
     if let [Some(a), Some(b), Some(c)] = consts
         && let Some(bits) = eval(i.op, ty, [a, b, c])
     {
@@ -176,6 +182,36 @@ fn select(rw: &Rewrite, i: &Inst, consts: [Option<u64>; 3]) -> Step {
             args: [simple, a, b],
             ..*i
         }),
+        _ => Step::Done,
+    }
+}
+
+/// Halves and lanes that are put together and taken apart again.
+fn vector(rw: &Rewrite, i: &Inst) -> Step {
+    let [x, y, _] = i.args;
+    let def = *rw.def(x);
+    let [a, b, _] = def.args;
+    let again = |op: Op, args: &[Val]| Step::Inst(inst(op, i.ty, args));
+    match (i.op, def.op) {
+        (Op::Vlo, Op::Vpair | Op::Vlow) | (Op::Vlo64, Op::Vlow) if i.ty == rw.def(a).ty => {
+            Step::Value(a)
+        }
+        (Op::Vlo64, Op::Vpair | Op::Vlow) => again(Op::Float64, &[a]),
+        (Op::Vlo, Op::VsetLo) | (Op::Vlo64, Op::VsetLo64) | (Op::Vlo32, Op::VsetLo32) => {
+            Step::Value(b)
+        }
+        (Op::Vlo, Op::VsetLo64) => again(Op::Bits64, &[b]),
+        (Op::Vlo64, Op::VsetLo) => again(Op::Float64, &[b]),
+        (Op::Vhi, Op::Vpair | Op::VsetHi) => Step::Value(b),
+        (Op::Vhi, Op::Vlow) => Step::Const(0),
+        (Op::Vlo | Op::Vlo64 | Op::Vlo32, Op::VsetHi)
+        | (Op::Vhi, Op::VsetLo | Op::VsetLo64 | Op::VsetLo32) => again(i.op, &[a]),
+        (Op::VsetLo | Op::VsetLo64, Op::VsetLo | Op::VsetLo64 | Op::VsetLo32)
+        | (Op::VsetLo32, Op::VsetLo32)
+        | (Op::VsetHi, Op::VsetHi) => again(i.op, &[a, y]),
+        (Op::Vpair, Op::Vlo) if rw.def(y).op == Op::Vhi && rw.def(y).args[0] == a => Step::Value(a),
+        (Op::Vxor, _) if x == y => Step::Const(0),
+        (Op::Vand | Op::Vor, _) if x == y => Step::Value(x),
         _ => Step::Done,
     }
 }

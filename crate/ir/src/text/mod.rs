@@ -17,6 +17,8 @@
 //! region global hot entries 0, 1 { block … block … }
 //! ```
 //!
+//! A `v128` constant is two numbers, the low half first; `shuffle` has its byte numbers so behind its operands.
+//!
 //! Values may have any name; the printer numbers them by their place in the block. Slots are `$name`, helpers stand by name. A
 //! memory operand is sign (`u`, `s`), size in bits, byte order, then any of `.aligned`, `.w` (a probe of a store), `.m1` to
 //! `.m3` (the MMU index), `.slow` (reaches devices). Numbers are decimal or `0x` hexadecimal, and may be negative. `;` opens a comment.
@@ -74,6 +76,7 @@ fn mem_from(text: &str) -> Option<MemArg> {
         "16" => 2,
         "32" => 4,
         "64" => 8,
+        "128" => 16,
         _ => return None,
     };
     let mut mem = MemArg {

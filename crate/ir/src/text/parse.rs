@@ -7,7 +7,7 @@ use crate::block::{Block, Inst, Val};
 use crate::guest::Lasting;
 use crate::ops::{Op, Sig};
 use crate::region::Region;
-use crate::types::{HelperDesc, SlotTable, Type};
+use crate::types::{HelperDesc, SlotTable, TYPES, Type};
 
 /// The text is not a block or region.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
 
     fn ty(&mut self) -> Parsed<Type> {
         let token = self.next()?;
-        match [Type::I32, Type::I64, Type::F32, Type::F64]
+        match TYPES
             .into_iter()
             .find(|ty| ty.to_string() == token)
         {
@@ -374,7 +374,13 @@ impl<'a> Parser<'a> {
 
     fn immediate(&mut self, inst: &mut Inst) -> Parsed<()> {
         match inst.op {
-            Op::Const | Op::ExitIf | Op::Jump | Op::Leave | Op::TrapIf | Op::Raise => {
+            Op::Const | Op::Vshuffle => {
+                inst.imm = self.number()?;
+                if self.accept(",") {
+                    inst.aux = self.number()?;
+                }
+            }
+            Op::ExitIf | Op::Jump | Op::Leave | Op::TrapIf | Op::Raise => {
                 inst.imm = self.number()?
             }
             Op::Insn => {
@@ -416,7 +422,8 @@ impl<'a> Parser<'a> {
 fn has_immediate(op: Op) -> bool {
     matches!(
         op,
-        Op::ExitIf
+        Op::Vshuffle
+            | Op::ExitIf
             | Op::TrapIf
             | Op::Branch
             | Op::Load

@@ -7,7 +7,7 @@ use crate::block::{Block, Inst, Val};
 use crate::guest::Lasting;
 use crate::ops::{Op, Sig};
 use crate::region::Region;
-use crate::types::{HelperDesc, SlotTable};
+use crate::types::{HelperDesc, SlotTable, Type};
 
 /// A region as text.
 pub fn print_region(region: &Region, slots: &SlotTable, helpers: &[HelperDesc]) -> String {
@@ -85,6 +85,9 @@ fn inst_text(inst: &Inst, slots: &SlotTable, helpers: &[HelperDesc]) -> String {
     parts.extend(inst.operands().map(|v| format!("v{}", v.0)));
     match inst.op {
         Op::Get => parts.push(slot()),
+        Op::Const | Op::Vshuffle if inst.ty == Type::V128 => {
+            parts.extend([format!("{:#x}", inst.imm), format!("{:#x}", inst.aux)])
+        }
         Op::Const | Op::Insn | Op::ExitIf | Op::Jump | Op::Leave => {
             parts.push(format!("{:#x}", inst.imm))
         }

@@ -213,9 +213,8 @@ impl X86 {
                 let mut out = self.fpu.to_fx();
                 if sse {
                     for i in 0..xmms {
-                        for slot in self.regs.xmm[i] {
-                            out.extend_from_slice(&self.get(&state, slot).to_le_bytes());
-                        }
+                        let v = self.get128(&state, self.regs.xmm[i]);
+                        out.extend_from_slice(&v.to_le_bytes());
                     }
                 }
                 self.write_image(cx, va, &out)?;
@@ -231,11 +230,9 @@ impl X86 {
                 self.fpu.from_fx(&b, sse);
                 if sse {
                     for i in 0..xmms {
-                        for (h, slot) in self.regs.xmm[i].into_iter().enumerate() {
-                            let mut v = [0; 8];
-                            v.copy_from_slice(&b[160 + 16 * i + 8 * h..][..8]);
-                            self.set(&state, slot, u64::from_le_bytes(v));
-                        }
+                        let mut v = [0; 16];
+                        v.copy_from_slice(&b[160 + 16 * i..][..16]);
+                        self.set128(&state, self.regs.xmm[i], u128::from_le_bytes(v));
                     }
                 }
             }

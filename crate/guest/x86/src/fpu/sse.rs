@@ -85,6 +85,27 @@ fn flushed<F: Float>(env: &Env, v: F) -> F {
     }
 }
 
+/// Two singles.
+fn two(a: u64, b: u64, mut f: impl FnMut(u32, u32) -> u32) -> u64 {
+    let low = f(a as u32, b as u32) as u64;
+    low | (f((a >> 32) as u32, (b >> 32) as u32) as u64) << 32
+}
+
+/// What COMIxx sets.
+fn comparison(r: Relation) -> u32 {
+    use crate::flags::{CF, PF, ZF};
+    match r {
+        Relation::Less => CF,
+        Relation::Equal => ZF,
+        Relation::Greater => 0,
+        Relation::Unordered => ZF | PF | CF,
+    }
+}
+
+fn to_i64<F: Float>(env: &mut Env, v: F, rc: Rounding) -> u64 {
+    env.to_int::<F, i64>(v, rc).map_or(1 << 63, |v| v as u64)
+}
+
 /// The predicate of CMPxx.
 fn predicate<F: Float>(env: &mut Env, imm: u32, a: F, b: F) -> bool {
     let signalling = matches!(imm & 7, 1 | 2 | 5 | 6);
@@ -167,16 +188,37 @@ impl Fpu {
         }
     }
 
-    /// One lane of an arithmetic instruction for generated code, with everything masked: `a` and `b` are a single or a double.
-    pub fn sse_rare(&mut self, m: Mnemonic, a: u64, b: u64) -> u64 {
+    /// Part of an instruction for generated code, with everything masked: `a` and `b` are a single, a double or two singles; `what` is the
+    /// mnemonic, and from bit 16 on the immediate.
+    pub fn sse_rare(&mut self, what: u64, m: Mnemonic, a: u64, b: u64) -> u64 {
         use Mnemonic::*;
+        let imm = (what >> 16) as u32;
         let mut env = self.sse_env();
+        let e = &mut env;
         let r = match m {
-            Addss | Subss | Mulss | Divss | Sqrtss => lane(&mut env, m, a as u32, b as u32) as u64,
-            Cvttsd2si => to_i32(&mut env, b, Rounding::TowardZero) as u64,
-            Cvtss2sd => env.convert::<u32, u64>(b as u32),
-            Cvtsd2ss => env.convert::<u64, u32>(b) as u64,
-            _ => lane(&mut env, m, a, b),
+            Addss | Subss | Mulss | Divss | Sqrtss | Minss | Maxss => {
+                lane(e, m, a as u32, b as u32) as u64
+            }
+            Addps | Subps | Mulps | Divps | Sqrtps | Minps | Maxps => {
+                two(a, b, |a, b| lane(e, m, a, b))
+            }
+            Cmpss => 0u32.wrapping_sub(predicate(e, imm, a as u32, b as u32) as u32) as u64,
+            Cmpps => two(a, b, |a, b| 0u32.wrapping_sub(predicate(e, imm, a, b) as u32)),
+            Cmpsd | Cmppd => 0u64.wrapping_sub(predicate(e, imm, a, b) as u64),
+            Comiss => comparison(e.compare_signalling(a as u32, b as u32)) as u64,
+            Ucomiss => comparison(e.compare(a as u32, b as u32)) as u64,
+            Comisd => comparison(e.compare_signalling(a, b)) as u64,
+            Ucomisd => comparison(e.compare(a, b)) as u64,
+            Cvttsd2si if imm != 0 => to_i64(e, b, Rounding::TowardZero),
+            Cvttss2si if imm != 0 => to_i64(e, b as u32, Rounding::TowardZero),
+            Cvtsd2si if imm != 0 => to_i64(e, b, Rounding::NearestEven),
+            Cvttsd2si => to_i32(e, b, Rounding::TowardZero) as u64,
+            Cvttss2si => to_i32(e, b as u32, Rounding::TowardZero) as u64,
+            Cvtsd2si => to_i32(e, b, Rounding::NearestEven) as u64,
+            Cvttps2dq => two(a, b, |_, b| to_i32(e, b, Rounding::TowardZero)),
+            Cvtss2sd => e.convert::<u32, u64>(b as u32),
+            Cvtsd2ss => e.convert::<u64, u32>(b) as u64,
+            _ => lane(e, m, a, b),
         };
         // Everything is masked here.
         let _ = self.sse_settle(env.flags);
@@ -253,13 +295,7 @@ impl Fpu {
                     Comisd => e.compare_signalling(double(a, 0), double(b, 0)),
                     _ => e.compare(double(a, 0), double(b, 0)),
                 };
-                use crate::flags::{CF, PF, ZF};
-                Value::Flags(match r {
-                    Relation::Less => CF,
-                    Relation::Equal => ZF,
-                    Relation::Greater => 0,
-                    Relation::Unordered => ZF | PF | CF,
-                })
+                Value::Flags(comparison(r))
             }
             Addsubps => Value::Xmm(singles(|i| {
                 if i & 1 == 0 {

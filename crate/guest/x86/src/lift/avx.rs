@@ -1,13 +1,13 @@
-//! AVX, AVX2, FMA and F16C: moves, logic and plain integer lanes in line, half by half; scalar arithmetic as SSE's; the rest by a helper that
+//! AVX, AVX2, FMA and F16C: moves, integer lanes and arithmetic as SSE's, half by half; the rest by a helper that
 //! reads its memory operand itself. 128-bit instructions clear the upper half of their destination; only the moves that say so check alignment.
 
 use iced_x86::{CpuidFeature, Mnemonic, OpKind, Register};
 use tinamou_ir::Val;
 
 use super::Lifter;
+use super::float::{self, Shape};
 use super::operand::{Use, gpr};
-use super::simd::Pair;
-use super::{simd, sse};
+use super::{lanes, simd, sse};
 use crate::fpu::avx::{base, is_fma};
 use crate::mode::Mode;
 use crate::{avx as pack, fault, helpers};
@@ -20,7 +20,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
         return false;
     }
     check(l);
-    moves(l, m) || plain(l, m) || scalar(l, m) || masked(l, m) || general(l, m)
+    moves(l, m) || plain(l, m) || arithmetic(l, m) || masked(l, m) || general(l, m)
 }
 
 /// Looks whether AVX is there.
@@ -48,25 +48,23 @@ fn is_long(l: &Lifter<'_>) -> bool {
 
 impl Lifter<'_> {
     /// The upper half of YMM register `n`.
-    fn upper(&mut self, n: usize) -> Pair {
-        let [lo, hi] = self.cpu.regs.ymm[n & 15];
-        (self.b.get(lo), self.b.get(hi))
+    fn upper(&mut self, n: usize) -> Val {
+        self.b.get(self.cpu.regs.ymm[n & 15])
     }
 
-    fn set_upper(&mut self, n: usize, (lo, hi): Pair) {
-        let [l, h] = self.cpu.regs.ymm[n & 15];
-        self.b.set(l, lo);
-        self.b.set(h, hi);
+    fn set_upper(&mut self, n: usize, v: Val) {
+        self.b.set(self.cpu.regs.ymm[n & 15], v);
     }
 
     /// Clears the upper half of YMM register `n`.
     fn zero_upper(&mut self, n: usize) {
-        let zero = self.b.i64(0);
-        self.set_upper(n, (zero, zero));
+        let zero = self.b.v128(0);
+        self.set_upper(n, zero);
     }
 
-    /// Addresses of the memory operand's quarters, 8 bytes each, checked and probed.
-    fn quarters(&mut self, bytes: u64, aligned: bool, write: bool) -> Vec<Val> {
+    /// Addresses of the memory operand's halves, 16 bytes each, checked for alignment.
+    fn places(&mut self, long: bool, aligned: bool, write: bool) -> Vec<Val> {
+        let bytes = if long { 32 } else { 16 };
         let va = self.memory(bytes as u32, write);
         if aligned {
             let (m, zero) = (self.b.va(bytes - 1), self.b.va(0));
@@ -74,22 +72,17 @@ impl Lifter<'_> {
             let bad = self.b.ne(low, zero);
             self.b.trap_if(bad, fault::GP);
         }
-        let all: Vec<Val> = (0..bytes / 8).map(|i| self.va_plus(va, 8 * i)).collect();
-        for &va in &all {
-            self.probe(va, 3, write);
-        }
-        all
+        (0..bytes / 16).map(|i| self.va_plus(va, 16 * i)).collect()
     }
 
     /// Operand `i` as halves: one, or two of a long instruction.
-    fn operand_halves(&mut self, i: u32, long: bool, aligned: bool) -> Vec<Pair> {
+    fn operand_halves(&mut self, i: u32, long: bool, aligned: bool) -> Vec<Val> {
         if is_mem(self, i) {
-            let at = self.quarters(if long { 32 } else { 16 }, aligned, false);
-            let v: Vec<Val> = at.into_iter().map(|va| self.load(va, 3)).collect();
-            return v.chunks(2).map(|p| (p[0], p[1])).collect();
+            let at = self.places(long, aligned, false);
+            return self.load16s(&at);
         }
         let n = number(self, i);
-        let mut all = vec![self.xmm(n)];
+        let mut all = vec![self.vector(n)];
         if long {
             all.push(self.upper(n));
         }
@@ -97,8 +90,8 @@ impl Lifter<'_> {
     }
 
     /// Writes a vector register from one or two halves.
-    fn set_halves(&mut self, n: usize, v: &[Pair]) {
-        self.set_xmm(n, v[0]);
+    fn set_halves(&mut self, n: usize, v: &[Val]) {
+        self.set_vector(n, v[0]);
         match v.get(1) {
             Some(&high) => self.set_upper(n, high),
             None => self.zero_upper(n),
@@ -114,8 +107,8 @@ fn moves(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             for n in 0..if l.mode.is64() { 16 } else { 8 } {
                 l.zero_upper(n);
                 if m == Vzeroall {
-                    let zero = l.b.i64(0);
-                    l.set_xmm(n, (zero, zero));
+                    let zero = l.b.v128(0);
+                    l.set_vector(n, zero);
                 }
             }
         }
@@ -124,35 +117,36 @@ fn moves(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             let aligned = !matches!(m, Vmovups | Vmovupd | Vmovdqu | Vlddqu);
             if is_mem(l, 0) {
                 let v = l.operand_halves(1, long, false);
-                let at = l.quarters(if long { 32 } else { 16 }, aligned, true);
-                let flat = v.into_iter().flat_map(|(lo, hi)| [lo, hi]);
-                for (va, v) in at.into_iter().zip(flat.collect::<Vec<_>>()) {
-                    l.store(va, v, 3);
-                }
+                let at = l.places(long, aligned, true);
+                l.store16s(&at, &v);
             } else {
                 let v = l.operand_halves(1, long, aligned);
                 l.set_halves(number(l, 0), &v);
             }
         }
         Vmovss | Vmovsd if l.insn.op_count() == 3 => {
-            let (a, b) = (l.xmm(number(l, 1)), l.xmm(number(l, 2)));
-            let low = if m == Vmovsd { b.0 } else { low32(l, a.0, b.0) };
-            l.set_halves(number(l, 0), &[(low, a.1)]);
+            let (a, b) = (l.vector(number(l, 1)), l.vector(number(l, 2)));
+            let single = m == Vmovss;
+            let v = Shape {
+                single,
+                scalar: true,
+            }
+            .merge(l, a, b);
+            l.set_halves(number(l, 0), &[v]);
         }
         Vmovhlps | Vmovlhps => {
-            let (a, b) = (l.xmm(number(l, 1)), l.xmm(number(l, 2)));
-            let v = if m == Vmovhlps {
-                (b.1, a.1)
-            } else {
-                (a.0, b.0)
-            };
+            let (a, b) = (l.vector(number(l, 1)), l.vector(number(l, 2)));
+            let v = sse::halves(l, m == Vmovhlps, a, b);
             l.set_halves(number(l, 0), &[v]);
         }
         Vmovlps | Vmovlpd | Vmovhps | Vmovhpd if !is_mem(l, 0) => {
             let b = l.operand64(2);
-            let a = l.xmm(number(l, 1));
-            let high = matches!(m, Vmovhps | Vmovhpd);
-            let v = if high { (a.0, b) } else { (b, a.1) };
+            let a = l.vector(number(l, 1));
+            let v = if matches!(m, Vmovhps | Vmovhpd) {
+                l.b.v_set_hi(a, b)
+            } else {
+                l.b.v_set_lo(a, b)
+            };
             l.set_halves(number(l, 0), &[v]);
         }
         Vmovss | Vmovsd | Vmovd | Vmovq | Vmovlps | Vmovlpd | Vmovhps | Vmovhpd => {
@@ -167,12 +161,10 @@ fn moves(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             let v = if l.insn.immediate8() & 1 != 0 {
                 l.upper(n)
             } else {
-                l.xmm(n)
+                l.vector(n)
             };
             if is_mem(l, 0) {
-                let at = l.quarters(16, false, true);
-                l.store(at[0], v.0, 3);
-                l.store(at[1], v.1, 3);
+                l.store128(v, false);
             } else {
                 l.set_halves(number(l, 0), &[v]);
             }
@@ -188,15 +180,14 @@ fn moves(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
         }
         Vpmovmskb => {
             let v = l.operand_halves(1, long, false);
-            let mut mask = l.b.i64(0);
-            let flat: Vec<Val> = v.into_iter().flat_map(|(lo, hi)| [lo, hi]).collect();
-            for (i, v) in flat.into_iter().enumerate() {
-                let (bits, s) = (l.half(Pmovmskb, v, v), l.b.i64(8 * i as u64));
+            let mut mask = l.b.i32(0);
+            for (i, v) in v.into_iter().enumerate() {
+                let (bits, s) = (l.b.v_mask8(v), l.b.i32(16 * i as u32));
                 let bits = l.b.shl(bits, s);
                 mask = l.b.or(mask, bits);
             }
             let d = l.place(0, Use::Write);
-            let v = if l.lg(d) == 3 { mask } else { l.b.wrap(mask) };
+            let v = if l.lg(d) == 3 { l.b.ext_u(mask) } else { mask };
             l.write(d, v);
         }
         _ => return false,
@@ -204,57 +195,109 @@ fn moves(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     true
 }
 
-/// `old` with the low 32 bits of `new`.
-fn low32(l: &mut Lifter<'_>, old: Val, new: Val) -> Val {
-    let (m, k) = (l.b.i64(0xffff_ffff), l.b.i64(!0xffff_ffff));
-    let (new, old) = (l.b.and(new, m), l.b.and(old, k));
-    l.b.or(old, new)
-}
-
-/// Logic and integer lanes of 64 bits on their own.
+/// Logic, integer lanes and choices of bytes that SSE has too, on each half.
 fn plain(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
-    let Some(base) = base(m).filter(|&b| simd::is_plain_half(b)) else {
-        return false;
-    };
+    use Mnemonic::*;
+    let Some(base) = base(m) else { return false };
     let long = is_long(l);
     let count = l.insn.op_count();
-    let b = l.operand_halves(count - 1, long, false);
-    let a = if count == 3 {
+    let shift = lanes::shift(base);
+    let d = number(l, 0);
+    if let Some(shift) = shift {
+        let b = l.insn.op_kind(2);
+        let v: Vec<Val> = if b == OpKind::Immediate8 {
+            let n = l.insn.immediate8() as u64;
+            let a = l.operand_halves(1, long, false);
+            a.into_iter()
+                .map(|a| lanes::shift_by(l, shift, a, n))
+                .collect()
+        } else {
+            let n = l.operand_halves(2, false, false)[0];
+            let n = l.b.v_lo(n);
+            let a = l.operand_halves(1, long, false);
+            a.into_iter()
+                .map(|a| lanes::shift_by_value(l, shift, a, n))
+                .collect()
+        };
+        l.set_halves(d, &v);
+        return true;
+    }
+    let blend = matches!(base, Pblendvb | Blendvps | Blendvpd);
+    let arranged = lanes::is_arranged(base) && l.insn.op_kind(count - 1) == OpKind::Immediate8;
+    let binary = lanes::is_binary(base) && matches!(count, 2 | 3);
+    if !blend && !arranged && !binary {
+        return false;
+    }
+    let last = if blend || arranged { count - 2 } else { count - 1 };
+    let b = l.operand_halves(last, long, false);
+    let a = if last == 2 {
         l.operand_halves(1, long, false)
     } else {
         b.clone()
     };
-    let v: Vec<Pair> = a
-        .into_iter()
-        .zip(b)
-        .map(|(a, b)| (l.half(base, a.0, b.0), l.half(base, a.1, b.1)))
-        .collect();
-    l.set_halves(number(l, 0), &v);
+    let masks = if blend {
+        l.operand_halves(3, long, false)
+    } else {
+        a.clone()
+    };
+    let mut imm = if arranged { l.insn.immediate8() as u64 } else { 0 };
+    let mut v = Vec::new();
+    for ((a, b), mask) in a.into_iter().zip(b).zip(masks) {
+        v.push(if blend {
+            lanes::blend(l, base, a, b, mask)
+        } else if arranged {
+            lanes::arranged(l, base, a, b, imm)
+        } else {
+            match lanes::binary(l, base, a, b) {
+                Some(v) => v,
+                None => return false,
+            }
+        });
+        // The upper half's choices follow in the immediate.
+        match base {
+            Shufpd | Blendpd => imm >>= 2,
+            Blendps => imm >>= 4,
+            _ => {}
+        }
+    }
+    l.set_halves(d, &v);
     true
 }
 
-/// Scalar arithmetic on the host, as SSE's.
-fn scalar(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
+/// Arithmetic and comparisons on the host, as SSE's.
+fn arithmetic(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     use Mnemonic::*;
-    let single = matches!(m, Vaddss | Vsubss | Vmulss | Vdivss | Vsqrtss);
-    if !single && !matches!(m, Vaddsd | Vsubsd | Vmulsd | Vdivsd | Vsqrtsd)
-        || !l.mode.has(Mode::SSE_FAST)
-        || l.mode.has(Mode::NO_SSE)
-    {
+    let Some(base) = base(m) else { return false };
+    if !l.mode.has(Mode::SSE_FAST) || l.mode.has(Mode::NO_SSE) {
         return false;
     }
-    let Some(base) = base(m) else { return false };
-    let b = l.operand64(2);
-    let a = l.xmm(number(l, 1));
-    let low = if single {
-        let (x, y) = (l.b.wrap(a.0), l.b.wrap(b));
-        let r = sse::compute(l, base, x, y, true);
-        let r = l.b.ext_u(r);
-        low32(l, a.0, r)
+    let compare = matches!(base, Cmpss | Cmpsd | Cmpps | Cmppd) && l.insn.immediate8() < 8;
+    let known = float::arithmetic(base);
+    if known.is_none() && !compare {
+        return false;
+    }
+    let shape = float::shape(base);
+    let (long, two) = (is_long(l), l.insn.op_count() == 2);
+    let second = if two { 1 } else { 2 };
+    let b = if shape.scalar {
+        vec![l.operand_low(second)]
     } else {
-        sse::compute(l, base, a.0, b, false)
+        l.operand_halves(second, long, false)
     };
-    l.set_halves(number(l, 0), &[(low, a.1)]);
+    let a = if two {
+        b.clone()
+    } else {
+        l.operand_halves(1, long && !shape.scalar, false)
+    };
+    let v: Vec<Val> = a
+        .into_iter()
+        .zip(b)
+        .map(|(a, b)| match known {
+            Some((shape, kind)) => float::compute(l, base, shape, kind, a, b),
+            None => float::compare(l, base, l.insn.immediate8() as u64, a, b),
+        })
+        .collect();
+    l.set_halves(number(l, 0), &v);
     true
 }
 

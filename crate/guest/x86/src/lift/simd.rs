@@ -1,11 +1,13 @@
-//! Integer lanes of MMX and SSE: two halves of 64 bits, each by a pure helper where it is not a plain operation.
+//! MMX, and integer lanes of SSE: MMX registers by a pure helper where it is not a plain operation, XMM registers by the ops of `lanes`.
 
 use iced_x86::{Mnemonic, OpKind, Register};
-use tinamou_ir::{Type, Val};
+use tinamou_ir::{MemArg, Type, Val};
 
 use super::Lifter;
+use super::lanes;
 use super::operand::{Use, gpr};
 use super::x87::check;
+use crate::mode::Mode;
 use crate::regs::DI;
 use crate::{fault, helpers};
 
@@ -30,40 +32,108 @@ impl Lifter<'_> {
     }
 
     /// XMM register `n`.
-    pub fn xmm(&mut self, n: usize) -> Pair {
-        let [lo, hi] = self.cpu.regs.xmm[n & 15];
-        (self.b.get(lo), self.b.get(hi))
+    pub fn vector(&mut self, n: usize) -> Val {
+        self.b.get(self.cpu.regs.xmm[n & 15])
     }
 
     /// Writes XMM register `n`.
-    pub fn set_xmm(&mut self, n: usize, (lo, hi): Pair) {
-        let [l, h] = self.cpu.regs.xmm[n & 15];
-        self.b.set(l, lo);
-        self.b.set(h, hi);
+    pub fn set_vector(&mut self, n: usize, v: Val) {
+        self.b.set(self.cpu.regs.xmm[n & 15], v);
     }
 
-    /// Loads 16 bytes; `aligned`: #GP elsewhere than at a multiple of 16.
-    pub fn load128(&mut self, aligned: bool) -> Pair {
+    /// XMM register `n` in halves.
+    pub fn xmm(&mut self, n: usize) -> Pair {
+        let v = self.vector(n);
+        (self.b.v_lo(v), self.b.v_hi(v))
+    }
+
+    /// Writes both halves of XMM register `n`.
+    pub fn set_xmm(&mut self, n: usize, (lo, hi): Pair) {
+        let v = self.b.v_pair(lo, hi);
+        self.set_vector(n, v);
+    }
+
+    /// Writes the low half of XMM register `n` and clears the rest.
+    pub fn set_xmm_low(&mut self, n: usize, lo: Val) {
+        let v = self.b.v_low(lo);
+        self.set_vector(n, v);
+    }
+
+    /// Where an access of 16 bytes at an address is one: not where addresses wrap before their type does.
+    fn whole(&self) -> Option<MemArg> {
+        let wraps = self.wide && !self.mode.is64();
+        (!wraps && !self.mode.has(Mode::ALIGN)).then(|| MemArg::new(16, self.mode.mmu()))
+    }
+
+    /// The addresses of both halves of each 16 bytes, probed.
+    fn probed_halves(&mut self, at: &[Val], write: bool) -> Vec<(Val, Val)> {
+        let all: Vec<(Val, Val)> = at.iter().map(|&va| (va, self.va_plus(va, 8))).collect();
+        for va in all.iter().flat_map(|&(x, y)| [x, y]) {
+            self.probe(va, 3, write);
+        }
+        all
+    }
+
+    /// Loads 16 bytes from each address.
+    pub fn load16s(&mut self, at: &[Val]) -> Vec<Val> {
+        let Some(m) = self.whole() else {
+            let halves = self.probed_halves(at, false);
+            return halves
+                .into_iter()
+                .map(|(x, y)| {
+                    let (lo, hi) = (self.load(x, 3), self.load(y, 3));
+                    self.b.v_pair(lo, hi)
+                })
+                .collect();
+        };
+        for &va in at.iter().filter(|_| at.len() > 1) {
+            self.b.probe(va, m);
+        }
+        at.iter()
+            .map(|&va| self.b.load(Type::V128, va, m))
+            .collect()
+    }
+
+    /// Stores 16 bytes to each address.
+    pub fn store16s(&mut self, at: &[Val], values: &[Val]) {
+        let Some(m) = self.whole() else {
+            let parts: Vec<(Val, Val)> = values
+                .iter()
+                .map(|&v| (self.b.v_lo(v), self.b.v_hi(v)))
+                .collect();
+            let halves = self.probed_halves(at, true);
+            for ((x, y), (lo, hi)) in halves.into_iter().zip(parts) {
+                self.store(x, lo, 3);
+                self.store(y, hi, 3);
+            }
+            return;
+        };
+        for &va in at.iter().filter(|_| at.len() > 1) {
+            let mut m = m;
+            m.probe_write = true;
+            self.b.probe(va, m);
+        }
+        for (&va, &v) in at.iter().zip(values) {
+            self.b.store(va, v, m);
+        }
+    }
+
+    /// Loads the memory operand's 16 bytes; `aligned`: #GP elsewhere than at a multiple of 16.
+    pub fn load128(&mut self, aligned: bool) -> Val {
         let va = self.memory(16, false);
         if aligned {
             self.check_aligned(va);
         }
-        let va2 = self.va_plus(va, 8);
-        self.probe(va2, 3, false);
-        (self.load(va, 3), self.load(va2, 3))
+        self.load16s(&[va])[0]
     }
 
-    /// Stores 16 bytes.
-    pub fn store128(&mut self, (lo, hi): Pair, aligned: bool) {
+    /// Stores to the memory operand's 16 bytes.
+    pub fn store128(&mut self, v: Val, aligned: bool) {
         let va = self.memory(16, true);
         if aligned {
             self.check_aligned(va);
         }
-        let va2 = self.va_plus(va, 8);
-        self.probe(va, 3, true);
-        self.probe(va2, 3, true);
-        self.store(va, lo, 3);
-        self.store(va2, hi, 3);
+        self.store16s(&[va], &[v]);
     }
 
     fn check_aligned(&mut self, va: Val) {
@@ -74,11 +144,29 @@ impl Lifter<'_> {
     }
 
     /// Operand `i` as 128 bits: an XMM register or memory.
-    pub fn operand128(&mut self, i: u32) -> Pair {
+    pub fn operand128(&mut self, i: u32) -> Val {
         if self.insn.op_kind(i) == OpKind::Memory {
             self.load128(true)
         } else {
-            self.xmm(self.insn.op_register(i).number())
+            self.vector(self.insn.op_register(i).number())
+        }
+    }
+
+    /// Operand `i` as a vector of which the low 4 or 8 bytes matter: a register, or memory with zeros behind.
+    pub fn operand_low(&mut self, i: u32) -> Val {
+        if self.insn.op_kind(i) != OpKind::Memory {
+            return self.vector(self.insn.op_register(i).number());
+        }
+        let bytes = if self.insn.memory_size().size() == 4 { 4 } else { 8 };
+        let va = self.memory(bytes, false);
+        let mem = self.mem(bytes.trailing_zeros());
+        let zero = self.b.v128(0);
+        if bytes == 4 {
+            let v = self.b.load(Type::F32, va, mem);
+            self.b.v_set_lo32(zero, v)
+        } else {
+            let v = self.b.load(Type::F64, va, mem);
+            self.b.v_set_lo64(zero, v)
         }
     }
 
@@ -148,21 +236,6 @@ impl Lifter<'_> {
     }
 }
 
-/// An operation on 128 bits that is one on each half alone.
-pub fn is_plain_half(m: Mnemonic) -> bool {
-    use Mnemonic::*;
-    match m {
-        Pand | Por | Pxor | Pandn | Andps | Andpd | Orps | Orpd | Xorps | Xorpd | Andnps
-        | Andnpd => true,
-        Psllw | Pslld | Psllq | Psrlw | Psrld | Psrlq | Psraw | Psrad | Packsswb | Packuswb
-        | Packssdw | Packusdw | Phaddw | Phaddd | Phaddsw | Phsubw | Phsubd | Phsubsw
-        | Punpcklbw | Punpcklwd | Punpckldq | Punpckhbw | Punpckhwd | Punpckhdq | Pshufb
-        | Pmovmskb | Movmskps | Pmovsxbw | Pmovsxbd | Pmovsxbq | Pmovsxwd | Pmovsxwq | Pmovsxdq
-        | Pmovzxbw | Pmovzxbd | Pmovzxbq | Pmovzxwd | Pmovzxwq | Pmovzxdq => false,
-        m => crate::fpu::simd::op64(m, 0, 0).is_some(),
-    }
-}
-
 /// Lifts an instruction on integer lanes; false if it is none.
 pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     use Mnemonic::*;
@@ -214,7 +287,17 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             | Maskmovq
             | Maskmovdqu
             | Movmskpd
-    ) || m == Palignr && mmx;
+            | Palignr
+            | Pslldq
+            | Psrldq
+            | Blendps
+            | Blendpd
+            | Pblendw
+            | Pblendvb
+            | Blendvps
+            | Blendvpd
+            | Ptest
+    );
     if !plain && !special {
         return false;
     }
@@ -223,92 +306,70 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
         self::special(l, m, mmx);
         return true;
     }
-    match m {
-        Pmovmskb | Movmskps => {
-            let s = l.insn.op1_register();
-            let v = if s.is_mm() {
-                let v = l.mmx(mm(s));
-                l.half(m, v, v)
-            } else {
-                let (lo, hi) = l.xmm(s.number());
-                let (x, y) = (l.half(m, lo, lo), l.half(m, hi, hi));
-                let n = l.b.i64(if m == Pmovmskb { 8 } else { 2 });
-                let y = l.b.shl(y, n);
-                l.b.or(x, y)
-            };
-            let d = l.place(0, Use::Write);
-            let v = if l.lg(d) == 3 { v } else { l.b.wrap(v) };
-            l.write(d, v);
-            return true;
-        }
-        Pmovsxbw | Pmovsxbd | Pmovsxbq | Pmovsxwd | Pmovsxwq | Pmovsxdq | Pmovzxbw | Pmovzxbd
-        | Pmovzxbq | Pmovzxwd | Pmovzxwq | Pmovzxdq => {
-            let v = l.operand64(1);
-            let used = match m {
-                Pmovsxbq | Pmovzxbq => 8,
-                Pmovsxbd | Pmovzxbd | Pmovsxwq | Pmovzxwq => 16,
-                _ => 32,
-            };
-            let n = l.b.i64(used);
-            let up = l.b.shr(v, n);
-            let r = (l.half(m, v, v), l.half(m, up, up));
-            l.set_xmm(l.insn.op0_register().number(), r);
-            return true;
-        }
-        _ => {}
-    }
-    let shift = matches!(
-        m,
-        Psllw | Pslld | Psllq | Psrlw | Psrld | Psrlq | Psraw | Psrad
-    );
     let d = l.insn.op0_register();
-    if mmx {
-        let b = if shift && l.insn.op1_kind() == OpKind::Immediate8 {
-            l.b.i64(l.insn.immediate8() as u64)
+    if matches!(m, Pmovmskb | Movmskps) {
+        let s = l.insn.op1_register();
+        let v = if s.is_mm() {
+            let v = l.mmx(mm(s));
+            let v = l.half(m, v, v);
+            l.b.wrap(v)
         } else {
-            l.operand64(1)
+            let v = l.vector(s.number());
+            if m == Pmovmskb {
+                l.b.v_mask8(v)
+            } else {
+                l.b.v_mask32(v)
+            }
         };
+        let d = l.place(0, Use::Write);
+        let v = if l.lg(d) == 3 { l.b.ext_u(v) } else { v };
+        l.write(d, v);
+        return true;
+    }
+    let immediate = l.insn.op_count() > 1 && l.insn.op1_kind() == OpKind::Immediate8;
+    let n = if immediate { l.insn.immediate8() as u64 } else { 0 };
+    if mmx {
+        let b = if immediate { l.b.i64(n) } else { l.operand64(1) };
         let a = l.mmx(mm(d));
         let r = l.half(m, a, b);
         l.set_mmx(mm(d), r);
         return true;
     }
-    let b = if shift && l.insn.op1_kind() == OpKind::Immediate8 {
-        let n = l.b.i64(l.insn.immediate8() as u64);
-        (n, n)
-    } else {
-        l.operand128(1)
-    };
-    let a = l.xmm(d.number());
-    let r = match m {
-        _ if shift => (l.half(m, a.0, b.0), l.half(m, a.1, b.0)),
-        Packsswb | Packuswb | Packssdw | Packusdw | Phaddw | Phaddd | Phaddsw | Phsubw | Phsubd
-        | Phsubsw => (l.half(m, a.0, a.1), l.half(m, b.0, b.1)),
-        Punpcklbw => (l.half(Punpcklbw, a.0, b.0), l.half(Punpckhbw, a.0, b.0)),
-        Punpcklwd => (l.half(Punpcklwd, a.0, b.0), l.half(Punpckhwd, a.0, b.0)),
-        Punpckldq | Unpcklps => (l.half(Punpckldq, a.0, b.0), l.half(Punpckhdq, a.0, b.0)),
-        Punpckhbw => (l.half(Punpcklbw, a.1, b.1), l.half(Punpckhbw, a.1, b.1)),
-        Punpckhwd => (l.half(Punpcklwd, a.1, b.1), l.half(Punpckhwd, a.1, b.1)),
-        Punpckhdq | Unpckhps => (l.half(Punpckldq, a.1, b.1), l.half(Punpckhdq, a.1, b.1)),
-        Punpcklqdq | Unpcklpd => (a.0, b.0),
-        Punpckhqdq | Unpckhpd => (a.1, b.1),
-        Pshufb => {
-            let lo = l.b.call(helpers::SHUFFLE_BYTES, &[a.0, a.1, b.0]);
-            let hi = l.b.call(helpers::SHUFFLE_BYTES, &[a.0, a.1, b.1]);
-            (lo, hi)
+    let r = if let Some(shift) = lanes::shift(m) {
+        if immediate {
+            let a = l.vector(d.number());
+            lanes::shift_by(l, shift, a, n)
+        } else {
+            let b = l.operand128(1);
+            let (a, n) = (l.vector(d.number()), l.b.v_lo(b));
+            lanes::shift_by_value(l, shift, a, n)
         }
-        _ => (l.half(m, a.0, b.0), l.half(m, a.1, b.1)),
+    } else if lanes::is_binary(m) {
+        let b = l.operand128(1);
+        let a = l.vector(d.number());
+        match lanes::binary(l, m, a, b) {
+            Some(v) => v,
+            None => return false,
+        }
+    } else {
+        let v = l.operand64(1);
+        let v = l.b.v_low(v);
+        match lanes::extend(l, m, v) {
+            Some(v) => v,
+            None => return false,
+        }
     };
-    l.set_xmm(d.number(), r);
+    l.set_vector(d.number(), r);
     true
 }
 
+/// Instructions that choose bytes, and those between vectors and other registers.
 pub fn special(l: &mut Lifter<'_>, m: Mnemonic, mmx: bool) {
     use Mnemonic::*;
     let imm = |l: &Lifter<'_>| l.insn.immediate8() as u64;
     let d = l.insn.op0_register();
     match m {
-        Palignr => {
+        Palignr if mmx => {
             let b = l.operand64(1);
             let a = l.mmx(mm(d));
             let n = imm(l);
@@ -336,40 +397,28 @@ pub fn special(l: &mut Lifter<'_>, m: Mnemonic, mmx: bool) {
             let r = l.gather(16, &lanes);
             l.set_mmx(mm(d), r);
         }
-        Pshufd | Pshuflw | Pshufhw => {
-            let v = l.operand128(1);
-            let n = imm(l);
-            let r = if m == Pshufd {
-                let x: Vec<Val> = (0..4).map(|i| l.lane(v, 32, n >> (2 * i) & 3)).collect();
-                (l.gather(32, &x[..2]), l.gather(32, &x[2..]))
-            } else {
-                let from = if m == Pshuflw { v.0 } else { v.1 };
-                let x: Vec<Val> = (0..4)
-                    .map(|i| l.lane((from, from), 16, n >> (2 * i) & 3))
-                    .collect();
-                let r = l.gather(16, &x);
-                if m == Pshuflw { (r, v.1) } else { (v.0, r) }
-            };
-            l.set_xmm(d.number(), r);
+        _ if lanes::is_byte_shift(m) => {
+            let a = l.vector(d.number());
+            let r = lanes::arranged(l, m, a, a, imm(l));
+            l.set_vector(d.number(), r);
         }
-        Shufps => {
+        _ if lanes::is_arranged(m) => {
             let b = l.operand128(1);
-            let a = l.xmm(d.number());
-            let n = imm(l);
-            let x = [l.lane(a, 32, n & 3), l.lane(a, 32, n >> 2 & 3)];
-            let y = [l.lane(b, 32, n >> 4 & 3), l.lane(b, 32, n >> 6 & 3)];
-            let r = (l.gather(32, &x), l.gather(32, &y));
-            l.set_xmm(d.number(), r);
+            let a = l.vector(d.number());
+            let r = lanes::arranged(l, m, a, b, imm(l));
+            l.set_vector(d.number(), r);
         }
-        Shufpd => {
+        Pblendvb | Blendvps | Blendvpd => {
             let b = l.operand128(1);
-            let a = l.xmm(d.number());
-            let n = imm(l);
-            let r = (
-                if n & 1 == 0 { a.0 } else { a.1 },
-                if n & 2 == 0 { b.0 } else { b.1 },
-            );
-            l.set_xmm(d.number(), r);
+            let (a, mask) = (l.vector(d.number()), l.vector(0));
+            let r = lanes::blend(l, m, a, b, mask);
+            l.set_vector(d.number(), r);
+        }
+        Ptest => {
+            let b = l.operand128(1);
+            let a = l.vector(d.number());
+            let f = test(l, &[a], &[b]);
+            l.set_arith_flags(f);
         }
         Pinsrw | Pinsrb | Pinsrd | Pinsrq => {
             let v = if l.insn.op1_kind() == OpKind::Memory {
@@ -450,18 +499,30 @@ pub fn special(l: &mut Lifter<'_>, m: Mnemonic, mmx: bool) {
             }
         }
         Movmskpd => {
-            let (lo, hi) = l.xmm(l.insn.op1_register().number());
-            let s = l.b.i64(63);
-            let (x, y) = (l.b.shr(lo, s), l.b.shr(hi, s));
-            let one = l.b.i64(1);
-            let y = l.b.shl(y, one);
-            let v = l.b.or(x, y);
+            let v = l.vector(l.insn.op1_register().number());
+            let v = l.b.v_mask64(v);
             let p = l.place(0, Use::Write);
-            let v = if l.lg(p) == 3 { v } else { l.b.wrap(v) };
+            let v = if l.lg(p) == 3 { l.b.ext_u(v) } else { v };
             l.write(p, v);
         }
         _ => mask_move(l, mmx),
     }
+}
+
+/// PTEST of one or two halves: ZF and CF as an i32.
+pub fn test(l: &mut Lifter<'_>, a: &[Val], b: &[Val]) -> Val {
+    let none = l.b.v128(0);
+    let (mut common, mut beyond) = (none, none);
+    for (&a, &b) in a.iter().zip(b) {
+        let (x, y) = (l.b.v_and(a, b), l.b.v_andnot(b, a));
+        common = l.b.v_or(common, x);
+        beyond = l.b.v_or(beyond, y);
+    }
+    let (x, y) = (l.b.v_any(common), l.b.v_any(beyond));
+    let (x, y) = (l.b.eqz(x), l.b.eqz(y));
+    let six = l.b.i32(6);
+    let x = l.b.shl(x, six);
+    l.b.or(x, y)
 }
 
 /// MASKMOVQ and MASKMOVDQU: a byte at a time, each probed first.

@@ -1,13 +1,12 @@
-//! SSE: moves in line; scalar arithmetic on the host while [`Mode::SSE_FAST`] says that only inexact could be raised, which is sticky; the rest by
-//! a helper that reads its memory operand itself, as it may fault behind it.
-//!
-//! A host result is taken where it is a normal number from operands that are not denormal (sums may be zero or denormal: they are exact then);
-//! otherwise the operation is done in software, which gathers its flags.
+//! SSE: moves in line; arithmetic on the host as `float` says; the rest by a helper that reads its memory operand itself, as it may fault
+//! behind it.
 
 use iced_x86::{Mnemonic, OpKind, Register};
 use tinamou_ir::Val;
 
 use super::Lifter;
+use super::float::{self, Shape};
+use super::lanes::by_lane;
 use super::operand::{Use, gpr};
 use super::x87::check;
 use crate::mode::Mode;
@@ -84,30 +83,33 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
         | Movdqu | Lddqu => {
             let aligned = !matches!(m, Movups | Movupd | Movdqu | Lddqu);
             if is_mem(l, 0) {
-                let v = l.xmm(number(l, 1));
+                let v = l.vector(number(l, 1));
                 l.store128(v, aligned);
             } else {
                 let v = if is_mem(l, 1) {
                     l.load128(aligned)
                 } else {
-                    l.xmm(number(l, 1))
+                    l.vector(number(l, 1))
                 };
-                l.set_xmm(number(l, 0), v);
+                l.set_vector(number(l, 0), v);
             }
         }
         Movss | Movsd => {
             let lg = if m == Movss { 2 } else { 3 };
             if is_mem(l, 0) {
-                let (v, _) = l.xmm(number(l, 1));
+                let v = l.vector(number(l, 1));
                 let va = l.memory(1 << lg, true);
-                l.store(va, v, lg);
+                let mem = l.mem(lg);
+                let v = if lg == 2 { l.b.v_lo32(v) } else { l.b.v_lo64(v) };
+                l.b.store(va, v, mem);
             } else if is_mem(l, 1) {
-                let v = l.operand64(1);
-                let zero = l.b.i64(0);
-                l.set_xmm(number(l, 0), (v, zero));
+                let v = l.operand_low(1);
+                l.set_vector(number(l, 0), v);
             } else {
-                let (v, _) = l.xmm(number(l, 1));
-                set_low(l, number(l, 0), v, lg);
+                let (a, v) = (l.vector(number(l, 0)), l.vector(number(l, 1)));
+                let single = lg == 2;
+                let v = Shape { single, scalar: true }.merge(l, a, v);
+                l.set_vector(number(l, 0), v);
             }
         }
         Movq | Movd => {
@@ -125,8 +127,7 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
                 l.set_mmx(number(l, 0) as u32, v);
             } else if is_xmm(l, 0) {
                 let v = l.operand64(1);
-                let zero = l.b.i64(0);
-                l.set_xmm(number(l, 0), (v, zero));
+                l.set_xmm_low(number(l, 0), v);
             } else {
                 let v = l.operand64(1);
                 let Some((n, lg, _)) = gpr(l.insn.op0_register()) else {
@@ -144,41 +145,29 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
                 l.store(va, if high { hi } else { lo }, 3);
             } else {
                 let v = l.operand64(1);
-                let (lo, hi) = l.xmm(number(l, 0));
-                l.set_xmm(number(l, 0), if high { (lo, v) } else { (v, hi) });
+                let a = l.vector(number(l, 0));
+                let v = if high { l.b.v_set_hi(a, v) } else { l.b.v_set_lo(a, v) };
+                l.set_vector(number(l, 0), v);
             }
         }
         Movhlps | Movlhps => {
-            let (a, b) = (l.xmm(number(l, 0)), l.xmm(number(l, 1)));
-            l.set_xmm(
-                number(l, 0),
-                if m == Movhlps { (b.1, a.1) } else { (a.0, b.0) },
-            );
+            let (a, b) = (l.vector(number(l, 0)), l.vector(number(l, 1)));
+            let v = halves(l, m == Movhlps, a, b);
+            l.set_vector(number(l, 0), v);
         }
         Movddup => {
-            let v = l.operand64(1);
-            l.set_xmm(number(l, 0), (v, v));
+            let v = l.operand_low(1);
+            let v = l.b.shuffle(v, v, by_lane([0, 0]));
+            l.set_vector(number(l, 0), v);
         }
         Movshdup | Movsldup => {
-            let (lo, hi) = l.operand128(1);
-            let r = [lo, hi].map(|v| {
-                let s = l.b.i64(32);
-                if m == Movshdup {
-                    let x = l.b.shr(v, s);
-                    let y = l.b.shl(x, s);
-                    l.b.or(x, y)
-                } else {
-                    let y = l.b.shl(v, s);
-                    let x = l.b.shr(y, s);
-                    l.b.or(x, y)
-                }
-            });
-            l.set_xmm(number(l, 0), (r[0], r[1]));
+            let v = l.operand128(1);
+            let v = twice(l, m == Movshdup, v);
+            l.set_vector(number(l, 0), v);
         }
         Movq2dq => {
             let v = l.mmx(number(l, 1) as u32);
-            let zero = l.b.i64(0);
-            l.set_xmm(number(l, 0), (v, zero));
+            l.set_xmm_low(number(l, 0), v);
         }
         Movdq2q => {
             let (v, _) = l.xmm(number(l, 1));
@@ -198,17 +187,16 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     true
 }
 
-/// Replaces the low 4 or 8 bytes of an XMM register.
-fn set_low(l: &mut Lifter<'_>, n: usize, v: Val, lg: u32) {
-    let [slot, _] = l.cpu.regs.xmm[n & 15];
-    if lg == 3 {
-        return l.b.set(slot, v);
-    }
-    let (m, k) = (l.b.i64(0xffff_ffff), l.b.i64(!0xffff_ffff));
-    let old = l.b.get(slot);
-    let (v, old) = (l.b.and(v, m), l.b.and(old, k));
-    let v = l.b.or(v, old);
-    l.b.set(slot, v);
+/// MOVHLPS (`down`) and MOVLHPS.
+pub fn halves(l: &mut Lifter<'_>, down: bool, a: Val, b: Val) -> Val {
+    let from = if down { [3, 1] } else { [0, 2] };
+    l.b.shuffle(a, b, by_lane(from))
+}
+
+/// MOVSHDUP (`odd`) and MOVSLDUP.
+pub fn twice(l: &mut Lifter<'_>, odd: bool, v: Val) -> Val {
+    let from = if odd { [1, 1, 3, 3] } else { [0, 0, 2, 2] };
+    l.b.shuffle(v, v, by_lane(from))
 }
 
 /// LDMXCSR and STMXCSR.
@@ -230,171 +218,74 @@ pub fn control(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     true
 }
 
-/// A double's magnitude is that of a denormal: 1 if so.
-fn denormal(l: &mut Lifter<'_>, v: Val, single: bool) -> Val {
-    let k = |l: &mut Lifter<'_>, s: u32, d: u64| if single { l.b.i32(s) } else { l.b.i64(d) };
-    let one = k(l, 1, 1);
-    let mag = l.b.shl(v, one);
-    // From 1 to 2^24 - 1, or 2^53 - 1, without the sign.
-    let two = k(l, 2, 2);
-    let n = l.b.sub(mag, two);
-    let top = k(l, (1 << 24) - 2, (1 << 53) - 2);
-    l.b.lt_u(n, top)
-}
-
-/// The exponent is neither zero (`tiny`: nor the lowest) nor the highest.
-fn ordinary(l: &mut Lifter<'_>, v: Val, single: bool, tiny: u32) -> Val {
-    if single {
-        let (s, m, low, span) = (
-            l.b.i32(23),
-            l.b.i32(0xff),
-            l.b.i32(tiny),
-            l.b.i32(0xff - tiny),
-        );
-        let e = l.b.shr(v, s);
-        let e = l.b.and(e, m);
-        let e = l.b.sub(e, low);
-        l.b.lt_u(e, span)
-    } else {
-        let (s, m, low, span) = (
-            l.b.i64(52),
-            l.b.i64(0x7ff),
-            l.b.i64(tiny as u64),
-            l.b.i64(0x7ff - tiny as u64),
-        );
-        let e = l.b.shr(v, s);
-        let e = l.b.and(e, m);
-        let e = l.b.sub(e, low);
-        l.b.lt_u(e, span)
-    }
-}
-
-/// One operation on the host, or in software where that will not do. Values are bits: i32 for singles, i64 for doubles.
-pub fn compute(l: &mut Lifter<'_>, m: Mnemonic, a: Val, b: Val, single: bool) -> Val {
-    use Mnemonic::*;
-    let float = |l: &mut Lifter<'_>, v: Val| {
-        if single {
-            l.b.float32(v)
-        } else {
-            l.b.float64(v)
-        }
-    };
-    let (fa, fb) = (float(l, a), float(l, b));
-    let r = match m {
-        Addss | Addsd | Addpd => l.b.fadd(fa, fb),
-        Subss | Subsd | Subpd => l.b.fsub(fa, fb),
-        Mulss | Mulsd | Mulpd => l.b.fmul(fa, fb),
-        Divss | Divsd | Divpd => l.b.fdiv(fa, fb),
-        _ => l.b.fsqrt(fb),
-    };
-    let bits = if single { l.b.bits32(r) } else { l.b.bits64(r) };
-    let sum = matches!(m, Addss | Addsd | Addpd | Subss | Subsd | Subpd);
-    let good = ordinary(l, bits, single, if sum { 0 } else { 2 });
-    let (da, db) = (denormal(l, a, single), denormal(l, b, single));
-    let bad = l.b.eqz(good);
-    let bad = l.b.or(bad, db);
-    let bad = if matches!(m, Sqrtss | Sqrtsd | Sqrtpd) {
-        bad
-    } else {
-        l.b.or(bad, da)
-    };
-    let scalar = match m {
-        Addpd => Addsd,
-        Subpd => Subsd,
-        Mulpd => Mulsd,
-        Divpd => Divsd,
-        Sqrtpd => Sqrtsd,
-        m => m,
-    };
-    let slow = l.b.call_if(bad, helpers::SSE_RARE, a, b, scalar as u64);
-    let slow = if single { l.b.wrap(slow) } else { slow };
-    l.b.select(bad, slow, bits)
-}
-
-/// Scalar arithmetic and what is like it, on the host.
+/// Arithmetic, comparisons and conversions on the host.
 fn fast(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     use Mnemonic::*;
     if !l.mode.has(Mode::SSE_FAST) || l.mode.has(Mode::NO_SSE) {
         return false;
     }
+    if let Some((shape, kind)) = float::arithmetic(m) {
+        let b = if shape.scalar {
+            l.operand_low(1)
+        } else {
+            l.operand128(1)
+        };
+        let n = number(l, 0);
+        let a = l.vector(n);
+        let v = float::compute(l, m, shape, kind, a, b);
+        l.set_vector(n, v);
+        return true;
+    }
     match m {
-        Addsd | Subsd | Mulsd | Divsd | Sqrtsd | Addss | Subss | Mulss | Divss | Sqrtss => {
-            let single = matches!(m, Addss | Subss | Mulss | Divss | Sqrtss);
-            let b = l.operand64(1);
-            let n = number(l, 0);
-            let (a, _) = l.xmm(n);
-            if single {
-                let (a, b) = (l.b.wrap(a), l.b.wrap(b));
-                let r = compute(l, m, a, b, true);
-                let r = l.b.ext_u(r);
-                set_low(l, n, r, 2);
+        Comiss | Comisd | Ucomiss | Ucomisd => {
+            let b = l.operand_low(1);
+            let a = l.vector(number(l, 0));
+            let f = float::flags(l, m, a, b);
+            l.set_arith_flags(f);
+        }
+        Cmpss | Cmpsd | Cmpps | Cmppd if l.insn.immediate8() < 8 => {
+            let b = if matches!(m, Cmpss | Cmpsd) {
+                l.operand_low(1)
             } else {
-                let r = compute(l, m, a, b, false);
-                set_low(l, n, r, 3);
-            }
-        }
-        Addpd | Subpd | Mulpd | Divpd | Sqrtpd => {
-            let b = l.operand128(1);
+                l.operand128(1)
+            };
             let n = number(l, 0);
-            let a = l.xmm(n);
-            let r = (
-                compute(l, m, a.0, b.0, false),
-                compute(l, m, a.1, b.1, false),
-            );
-            l.set_xmm(n, r);
+            let a = l.vector(n);
+            let v = float::compare(l, m, l.insn.immediate8() as u64, a, b);
+            l.set_vector(n, v);
         }
-        Cvtsi2sd if l.op_lg(1) == 2 => {
+        Cvtsi2sd | Cvtsi2ss => {
             let v = l.operand64(1);
-            let v = l.b.wrap(v);
-            let f = l.b.f64_from_i32(v);
-            let v = l.b.bits64(f);
-            set_low(l, number(l, 0), v, 3);
+            let n = number(l, 0);
+            let a = l.vector(n);
+            let wide = l.op_lg(1) == 3;
+            let v = float::from_int(l, m, wide, a, v);
+            l.set_vector(n, v);
         }
-        Cvttsd2si if l.op_lg(0) == 2 => {
-            let v = l.operand64(1);
-            let f = l.b.float64(v);
-            let i = l.b.i32_from_f64(f);
-            // Below 2^31 in magnitude.
-            let mag = l.b.fabs(f);
-            let limit = l.b.i64(0x41e0_0000_0000_0000);
-            let limit = l.b.float64(limit);
-            let fits = l.b.flt(mag, limit);
-            let bad = l.b.eqz(fits);
-            let zero = l.b.i64(0);
-            let slow = l.b.call_if(bad, helpers::SSE_RARE, zero, v, m as u64);
-            let slow = l.b.wrap(slow);
-            let r = l.b.select(bad, slow, i);
+        Cvttsd2si | Cvttss2si | Cvtsd2si => {
+            let b = l.operand_low(1);
             let Some((n, lg, _)) = gpr(l.insn.op0_register()) else {
                 return false;
             };
-            l.set_reg(n, lg, r);
+            let v = float::to_int(l, m, lg == 3, b);
+            l.set_reg(n, lg, v);
         }
         Cvtss2sd | Cvtsd2ss => {
-            let b = l.operand64(1);
-            let zero = l.b.i64(0);
+            let b = l.operand_low(1);
             let n = number(l, 0);
-            if m == Cvtss2sd {
-                let b32 = l.b.wrap(b);
-                let f = l.b.float32(b32);
-                let f = l.b.fpromote(f);
-                let r = l.b.bits64(f);
-                let good = ordinary(l, b32, true, 1);
-                let bad = l.b.eqz(good);
-                let slow = l.b.call_if(bad, helpers::SSE_RARE, zero, b, m as u64);
-                let r = l.b.select(bad, slow, r);
-                set_low(l, n, r, 3);
-            } else {
-                let f = l.b.float64(b);
-                let f = l.b.fdemote(f);
-                let r = l.b.bits32(f);
-                let good = ordinary(l, r, true, 2);
-                let bad = l.b.eqz(good);
-                let slow = l.b.call_if(bad, helpers::SSE_RARE, zero, b, m as u64);
-                let slow = l.b.wrap(slow);
-                let r = l.b.select(bad, slow, r);
-                let r = l.b.ext_u(r);
-                set_low(l, n, r, 2);
-            }
+            let a = l.vector(n);
+            let v = float::convert(l, m, a, b);
+            l.set_vector(n, v);
+        }
+        Cvtdq2ps | Cvttps2dq => {
+            let b = l.operand128(1);
+            let v = float::convert_lanes(l, m, b);
+            l.set_vector(number(l, 0), v);
+        }
+        Cvtdq2pd => {
+            let b = l.operand_low(1);
+            let v = l.b.v_f64_from_i32(b);
+            l.set_vector(number(l, 0), v);
         }
         _ => return false,
     }
@@ -480,7 +371,6 @@ fn slow(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             | Cvttps2pi
             | Cvtpd2pi
             | Cvttpd2pi
-            | Ptest
             | Pcmpistri
             | Pcmpistrm
             | Pcmpestri
@@ -492,15 +382,6 @@ fn slow(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             | Aesimc
             | Aeskeygenassist
             | Pclmulqdq
-            | Pslldq
-            | Psrldq
-            | Palignr
-            | Pblendvb
-            | Blendvps
-            | Blendvpd
-            | Pblendw
-            | Blendps
-            | Blendpd
             | Insertps
             | Mpsadbw
             | Phminposuw
@@ -558,7 +439,7 @@ fn slow(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     l.b.call(helpers::SSE_OP, &[w, va]);
     if matches!(
         m,
-        Comiss | Comisd | Ucomiss | Ucomisd | Ptest | Pcmpistri | Pcmpistrm | Pcmpestri | Pcmpestrm
+        Comiss | Comisd | Ucomiss | Ucomisd | Pcmpistri | Pcmpistrm | Pcmpestri | Pcmpestrm
     ) {
         // The helper wrote the flags.
         l.forget_cc();

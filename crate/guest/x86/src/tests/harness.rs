@@ -290,6 +290,12 @@ impl Machine {
     pub fn set_slot(&mut self, slot: tinamou_ir::Slot, v: u64) {
         self.cpu.set(&self.hw.state, slot, v);
     }
+    pub fn slot128(&self, slot: tinamou_ir::Slot) -> u128 {
+        self.cpu.get128(&self.hw.state, slot)
+    }
+    pub fn set_slot128(&mut self, slot: tinamou_ir::Slot, v: u128) {
+        self.cpu.set128(&self.hw.state, slot, v);
+    }
     pub fn r(&self, n: usize) -> u64 {
         self.slot(self.cpu.regs.gpr[n])
     }
@@ -314,10 +320,10 @@ impl Machine {
     /// Loads FPU and SSE state from an FXSAVE image.
     pub fn set_fx(&mut self, fx: &[u8], xmms: usize) {
         self.cpu.fpu.from_fx(fx, true);
-        for i in 0..2 * xmms {
-            let mut v = [0; 8];
-            v.copy_from_slice(&fx[160 + 8 * i..][..8]);
-            self.set_slot(self.cpu.regs.xmm[i / 2][i % 2], u64::from_le_bytes(v));
+        for i in 0..xmms {
+            let mut v = [0; 16];
+            v.copy_from_slice(&fx[160 + 16 * i..][..16]);
+            self.set_slot128(self.cpu.regs.xmm[i], u128::from_le_bytes(v));
         }
     }
 
@@ -329,8 +335,8 @@ impl Machine {
         for i in 0..8 {
             out.extend_from_slice(&b[32 + 16 * i..][..10]);
         }
-        for i in 0..2 * xmms {
-            out.extend_from_slice(&self.slot(self.cpu.regs.xmm[i / 2][i % 2]).to_le_bytes());
+        for i in 0..xmms {
+            out.extend_from_slice(&self.slot128(self.cpu.regs.xmm[i]).to_le_bytes());
         }
         out
     }

@@ -63,8 +63,8 @@ fn what_is_saved_is_restored() {
     let (xmm, ymm) = (m.cpu.regs.xmm, m.cpu.regs.ymm);
     m.cpu.fpu.cw = 0x27f;
     m.cpu.fpu.mxcsr = 0x1f81;
-    m.set_slot(xmm[3][1], 0x1122);
-    m.set_slot(ymm[15][0], 0x3344);
+    m.set_slot128(xmm[3], 0x1122 << 64);
+    m.set_slot128(ymm[15], 0x3344);
     ask(&mut m, u64::MAX);
     assert_eq!(run(&mut m, |a| a.xsave64(ptr(rdi)).unwrap()), None);
     assert_eq!(word(&m, 512), 7);
@@ -75,11 +75,11 @@ fn what_is_saved_is_restored() {
     // Without a component's bit in the header it becomes as after a reset.
     m.hw.write_bytes(AREA + 512, &1u64.to_le_bytes());
     assert_eq!(run(&mut m, |a| a.xrstor64(ptr(rdi)).unwrap()), None);
-    assert_eq!((m.slot(xmm[3][1]), m.slot(ymm[15][0])), (0, 0));
+    assert_eq!((m.slot128(xmm[3]), m.slot128(ymm[15])), (0, 0));
     assert_eq!(m.cpu.fpu, before.0);
     m.hw.write_bytes(AREA + 512, &7u64.to_le_bytes());
     assert_eq!(run(&mut m, |a| a.xrstor64(ptr(rdi)).unwrap()), None);
-    assert_eq!((m.slot(xmm[3][1]), m.slot(ymm[15][0])), (0x1122, 0x3344));
+    assert_eq!((m.slot128(xmm[3]), m.slot128(ymm[15])), (0x1122 << 64, 0x3344));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_is_not_in_use_is_not_saved_by_the_others() {
     let mut m = machine();
     let ymm = m.cpu.regs.ymm;
     m.cpu.fpu.cw = 0x37f;
-    m.set_slot(ymm[0][0], 5);
+    m.set_slot128(ymm[0], 5);
     m.hw.write_bytes(AREA, &[0xee; 832]);
     m.hw.write_bytes(AREA + 512, &[0; 64]);
     ask(&mut m, 7);
@@ -97,9 +97,9 @@ fn what_is_not_in_use_is_not_saved_by_the_others() {
     assert_eq!(word(&m, 576), 5);
     assert_eq!(run(&mut m, |a| a.xsavec64(ptr(rdi)).unwrap()), None);
     assert_eq!((word(&m, 512), word(&m, 520)), (4, 7 | 1 << 63));
-    m.set_slot(ymm[0][0], 6);
+    m.set_slot128(ymm[0], 6);
     assert_eq!(run(&mut m, |a| a.xrstor64(ptr(rdi)).unwrap()), None);
-    assert_eq!(m.slot(ymm[0][0]), 5);
+    assert_eq!(m.slot128(ymm[0]), 5);
 }
 
 #[test]

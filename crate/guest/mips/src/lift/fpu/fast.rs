@@ -234,7 +234,7 @@ fn checked(l: &mut Lifter<'_>, op: Op, bad: Val, a: Val, b: Val, r: Val) -> Val 
             l.b.float32(s)
         }
         Type::I32 => l.b.wrap(s),
-        Type::I64 => s,
+        Type::I64 | tinamou_ir::Type::V128 => s,
     };
     l.b.select(bad, s, r)
 }

@@ -35,6 +35,8 @@ struct Options {
     release: String,
     counted: bool,
     interp: bool,
+    /// Runs of a block before it is compiled.
+    hot: Option<u32>,
     stats: bool,
     max_insns: Option<u64>,
     program: Vec<Vec<u8>>,
@@ -55,6 +57,7 @@ usage: tinamou TARGET [options] program [arguments...]
   -strace             log system calls
   -icount             time is counted in instructions
   -interp             no compiled code
+  -hot N              compile what has run N times, at once
   -R bytes, -B addr, -g port, -p bytes, -plugin: accepted as QEMU has them; address space and page size are fixed
 The same from the environment: QEMU_LD_PREFIX, QEMU_SET_ENV, QEMU_UNSET_ENV, QEMU_ARGV0, QEMU_STACK_SIZE, QEMU_CPU, QEMU_STRACE, QEMU_UNAME.
 ";
@@ -106,6 +109,7 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
         release: env("QEMU_UNAME").map_or_else(|| "6.1.0".into(), text),
         counted: false,
         interp: false,
+        hot: None,
         stats: false,
         max_insns: None,
         program: Vec::new(),
@@ -147,6 +151,7 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
             "strace" => o.strace = true,
             "icount" => o.counted = true,
             "interp" => o.interp = true,
+            "hot" => o.hot = Some(size(&text(value()?))?.min(1 << 30) as u32),
             "x-stats" => o.stats = true,
             "x-max-insns" => o.max_insns = Some(size(&text(value()?))?),
             "R" | "B" | "g" | "p" | "plugin" | "d" | "D" | "seed" => drop(value()?),
@@ -253,10 +258,18 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         _ => root,
     };
     let [uid, euid, gid, egid] = host::ids();
+    let mut tuning = Tuning::native();
+    if let Some(runs) = o.hot {
+        tuning.hot_runs = runs;
+        tuning.warm_part = 1;
+        tuning.credit = 1 << 40;
+        tuning.batch = 1;
+        tuning.patience_slices = 1;
+    }
     let config = Config {
         arch,
         cpu,
-        tuning: Tuning::native(),
+        tuning,
         clock: if counted {
             ClockSource::Counted {
                 epoch_ns: 1_700_000_000_000_000_000,
@@ -287,7 +300,12 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         if interp {
             return Ok(None);
         }
-        let engine = WasmtimeEngine::new(arena, 1).map_err(|e| e.to_string())?;
+        let made = if o.hot.is_some() {
+            WasmtimeEngine::synchronous(arena)
+        } else {
+            WasmtimeEngine::new(arena, 1)
+        };
+        let engine = made.map_err(|e| e.to_string())?;
         Ok(Some(Box::new(engine) as Box<dyn Engine>))
     })?;
     Ok((kernel, cwd))

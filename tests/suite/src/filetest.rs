@@ -15,8 +15,8 @@ use std::rc::Rc;
 
 use tinamou_ir::region::Region;
 use tinamou_ir::text::parse_blocks;
-use tinamou_ir::verify::{Form, verify_region};
 use tinamou_ir::types::TYPES;
+use tinamou_ir::verify::{Form, verify_region};
 use tinamou_ir::{Slot, SlotTable};
 
 use crate::machine::{Case, End, HELPERS, Observed, Runner};
@@ -71,9 +71,7 @@ fn slots(text: &str) -> Result<SlotTable, String> {
             .trim()
             .split_once(' ')
             .ok_or_else(|| format!("'name type' expected, not '{item}'"))?;
-        let ty = TYPES
-            .into_iter()
-            .find(|t| t.to_string() == ty);
+        let ty = TYPES.into_iter().find(|t| t.to_string() == ty);
         table.push(name, ty.ok_or_else(|| format!("no type in '{item}'"))?);
     }
     Ok(table)

@@ -93,7 +93,8 @@ impl X86 {
             || f.status() != 0
             || f.full != 0
             || f.regs.iter().any(|r| *r != F80::default());
-        let used = |slots: &[tinamou_ir::Slot; 16]| slots.iter().any(|&s| self.get128(state, s) != 0);
+        let used =
+            |slots: &[tinamou_ir::Slot; 16]| slots.iter().any(|&s| self.get128(state, s) != 0);
         let mut bits = 0;
         for (on, bit) in [
             (x87, X87),

@@ -192,10 +192,7 @@ impl<'a> Parser<'a> {
 
     fn ty(&mut self) -> Parsed<Type> {
         let token = self.next()?;
-        match TYPES
-            .into_iter()
-            .find(|ty| ty.to_string() == token)
-        {
+        match TYPES.into_iter().find(|ty| ty.to_string() == token) {
             Some(ty) => Ok(ty),
             None => self.error(format!("type expected, not '{token}'")),
         }

@@ -21,6 +21,7 @@ fn slots() -> SlotTable {
         ("b", Type::I64),
         ("f", Type::F32),
         ("d", Type::F64),
+        ("v", Type::V128),
     ] {
         slots.push(name, ty);
     }
@@ -31,7 +32,13 @@ fn slots() -> SlotTable {
 fn every_op() -> String {
     let mut text =
         String::from("block 0x8000_1000 mode 0x5 va i64 code 12 {\n insn 0x80001000 note 0x3\n");
-    for (name, ty) in [("a", "i32"), ("b", "i64"), ("f", "f32"), ("d", "f64")] {
+    for (name, ty) in [
+        ("a", "i32"),
+        ("b", "i64"),
+        ("f", "f32"),
+        ("d", "f64"),
+        ("v", "v128"),
+    ] {
         text.push_str(&format!(
             " {ty}: {ty} = get ${name}\n k{ty}: {ty} = iconst -0\n"
         ));
@@ -56,6 +63,7 @@ fn every_op() -> String {
                     Sig::I64 | Sig::Va => Some("i64"),
                     Sig::F32 => Some("f32"),
                     Sig::F64 => Some("f64"),
+                    Sig::V => Some("v128"),
                 })
                 .collect();
             let generic = info
@@ -74,6 +82,9 @@ fn every_op() -> String {
             let line = match op {
                 Op::Load => format!("x_{name}_{ty}: {ty} = {name} {args}, u{size}be.aligned.m3"),
                 Op::Store | Op::StoreIf => format!("{name} {args}, u{size}le.slow"),
+                Op::Vshuffle => {
+                    format!("x_{name} = {name} {args}, 0x0706050403020100, 0x1f1e1d1c1b1a1918")
+                }
                 Op::Probe => format!("{name} {args}, u16le.w.m1"),
                 Op::Call => format!("x_{name}_{ty} = {name} mix({args})"),
                 Op::CallIf => format!("x_{name}_{ty} = {name} i32, mix({ty}), 0xffffffffffffffff"),

@@ -203,7 +203,9 @@ impl Fpu {
                 two(a, b, |a, b| lane(e, m, a, b))
             }
             Cmpss => 0u32.wrapping_sub(predicate(e, imm, a as u32, b as u32) as u32) as u64,
-            Cmpps => two(a, b, |a, b| 0u32.wrapping_sub(predicate(e, imm, a, b) as u32)),
+            Cmpps => two(a, b, |a, b| {
+                0u32.wrapping_sub(predicate(e, imm, a, b) as u32)
+            }),
             Cmpsd | Cmppd => 0u64.wrapping_sub(predicate(e, imm, a, b) as u64),
             Comiss => comparison(e.compare_signalling(a as u32, b as u32)) as u64,
             Ucomiss => comparison(e.compare(a as u32, b as u32)) as u64,

@@ -228,7 +228,11 @@ fn plain(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     if !blend && !arranged && !binary {
         return false;
     }
-    let last = if blend || arranged { count - 2 } else { count - 1 };
+    let last = if blend || arranged {
+        count - 2
+    } else {
+        count - 1
+    };
     let b = l.operand_halves(last, long, false);
     let a = if last == 2 {
         l.operand_halves(1, long, false)
@@ -240,7 +244,11 @@ fn plain(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     } else {
         a.clone()
     };
-    let mut imm = if arranged { l.insn.immediate8() as u64 } else { 0 };
+    let mut imm = if arranged {
+        l.insn.immediate8() as u64
+    } else {
+        0
+    };
     let mut v = Vec::new();
     for ((a, b), mask) in a.into_iter().zip(b).zip(masks) {
         v.push(if blend {

@@ -232,7 +232,15 @@ impl Shape {
     }
 
     /// `fast`, unless `quick` and the lanes of `exact`: then each half by the helper, called `what`.
-    fn settle(self, l: &mut Lifter<'_>, quick: Val, exact: Val, ab: [Val; 2], fast: Val, what: u64) -> Val {
+    fn settle(
+        self,
+        l: &mut Lifter<'_>,
+        quick: Val,
+        exact: Val,
+        ab: [Val; 2],
+        fast: Val,
+        what: u64,
+    ) -> Val {
         let mut exact = self.bits(l, exact);
         if !self.scalar {
             let zero = l.b.i32(0);
@@ -335,7 +343,11 @@ pub fn compare(l: &mut Lifter<'_>, m: Mnemonic, imm: u64, a: Val, b: Val) -> Val
         }
     };
     let v = if imm & 4 != 0 { l.b.v_xor(v, ones) } else { v };
-    let fast = if shape.scalar { shape.merge(l, a, v) } else { v };
+    let fast = if shape.scalar {
+        shape.merge(l, a, v)
+    } else {
+        v
+    };
     let (quick, exact) = shape.operands(l, a, b);
     shape.settle(l, quick, exact, [a, b], fast, m as u64 | imm << 16)
 }

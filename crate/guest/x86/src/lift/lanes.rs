@@ -289,11 +289,7 @@ pub fn extend(l: &mut Lifter<'_>, m: Mnemonic, v: Val) -> Option<Val> {
         Pmovzxdq => &[Op::Vextend32U],
         _ => return None,
     };
-    Some(
-        steps
-            .iter()
-            .fold(v, |v, &step| l.b.push_simple(step, &[v])),
-    )
+    Some(steps.iter().fold(v, |v, &step| l.b.push_simple(step, &[v])))
 }
 
 /// An instruction whose immediate says which bytes go where: numbers for a shuffle of `a`, the destination, and `b`; 32 and more is a zero.

@@ -157,7 +157,11 @@ impl Lifter<'_> {
         if self.insn.op_kind(i) != OpKind::Memory {
             return self.vector(self.insn.op_register(i).number());
         }
-        let bytes = if self.insn.memory_size().size() == 4 { 4 } else { 8 };
+        let bytes = if self.insn.memory_size().size() == 4 {
+            4
+        } else {
+            8
+        };
         let va = self.memory(bytes, false);
         let mem = self.mem(bytes.trailing_zeros());
         let zero = self.b.v128(0);
@@ -327,9 +331,17 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
         return true;
     }
     let immediate = l.insn.op_count() > 1 && l.insn.op1_kind() == OpKind::Immediate8;
-    let n = if immediate { l.insn.immediate8() as u64 } else { 0 };
+    let n = if immediate {
+        l.insn.immediate8() as u64
+    } else {
+        0
+    };
     if mmx {
-        let b = if immediate { l.b.i64(n) } else { l.operand64(1) };
+        let b = if immediate {
+            l.b.i64(n)
+        } else {
+            l.operand64(1)
+        };
         let a = l.mmx(mm(d));
         let r = l.half(m, a, b);
         l.set_mmx(mm(d), r);

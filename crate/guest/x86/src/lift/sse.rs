@@ -100,7 +100,11 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
                 let v = l.vector(number(l, 1));
                 let va = l.memory(1 << lg, true);
                 let mem = l.mem(lg);
-                let v = if lg == 2 { l.b.v_lo32(v) } else { l.b.v_lo64(v) };
+                let v = if lg == 2 {
+                    l.b.v_lo32(v)
+                } else {
+                    l.b.v_lo64(v)
+                };
                 l.b.store(va, v, mem);
             } else if is_mem(l, 1) {
                 let v = l.operand_low(1);
@@ -108,7 +112,11 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             } else {
                 let (a, v) = (l.vector(number(l, 0)), l.vector(number(l, 1)));
                 let single = lg == 2;
-                let v = Shape { single, scalar: true }.merge(l, a, v);
+                let v = Shape {
+                    single,
+                    scalar: true,
+                }
+                .merge(l, a, v);
                 l.set_vector(number(l, 0), v);
             }
         }
@@ -146,7 +154,11 @@ pub fn move_operands(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
             } else {
                 let v = l.operand64(1);
                 let a = l.vector(number(l, 0));
-                let v = if high { l.b.v_set_hi(a, v) } else { l.b.v_set_lo(a, v) };
+                let v = if high {
+                    l.b.v_set_hi(a, v)
+                } else {
+                    l.b.v_set_lo(a, v)
+                };
                 l.set_vector(number(l, 0), v);
             }
         }

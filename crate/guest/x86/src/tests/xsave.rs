@@ -79,7 +79,10 @@ fn what_is_saved_is_restored() {
     assert_eq!(m.cpu.fpu, before.0);
     m.hw.write_bytes(AREA + 512, &7u64.to_le_bytes());
     assert_eq!(run(&mut m, |a| a.xrstor64(ptr(rdi)).unwrap()), None);
-    assert_eq!((m.slot128(xmm[3]), m.slot128(ymm[15])), (0x1122 << 64, 0x3344));
+    assert_eq!(
+        (m.slot128(xmm[3]), m.slot128(ymm[15])),
+        (0x1122 << 64, 0x3344)
+    );
 }
 
 #[test]

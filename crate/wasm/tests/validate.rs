@@ -13,6 +13,11 @@ use tinamou_wasm::{CompiledModule, Env, Features, compile_module};
 
 const TYPES: [Type; 4] = [Type::I32, Type::I64, Type::F32, Type::F64];
 
+/// The slot of that type.
+fn slot_of(ty: Type) -> u64 {
+    TYPES.iter().position(|x| *x == ty).unwrap_or(8) as u64
+}
+
 const fn helper(
     reads: SlotSet,
     writes: SlotSet,
@@ -41,6 +46,7 @@ fn slots() -> Rc<SlotTable> {
     for i in 0..8 {
         t.push(format!("s{i}"), TYPES[i % 4]);
     }
+    t.push("v", Type::V128);
     Rc::new(t)
 }
 
@@ -134,11 +140,11 @@ fn every_pure_op_at_every_type() {
                         Sig::I64 => Type::I64,
                         Sig::F32 => Type::F32,
                         Sig::F64 => Type::F64,
+                        Sig::V => Type::V128,
                         _ => Type::I32,
                     };
                     args[i] = push(&mut block, Op::Get, ty, [Val::NONE; 3]);
-                    block.insts[args[i].index()].imm =
-                        TYPES.iter().position(|x| *x == ty).expect("a type") as u64;
+                    block.insts[args[i].index()].imm = slot_of(ty);
                     types[i] = Some(ty);
                 }
                 let ty = op.result_type(types, t).expect("a result");
@@ -152,8 +158,7 @@ fn every_pure_op_at_every_type() {
                     None => v,
                 };
                 let s = push(&mut block, Op::Set, ty, [v, Val::NONE, Val::NONE]);
-                block.insts[s.index()].imm =
-                    TYPES.iter().position(|x| *x == ty).expect("a type") as u64;
+                block.insts[s.index()].imm = slot_of(ty);
             }
             block.insts.push(end);
             check(&[region(vec![block], &[0])], t);
@@ -177,6 +182,17 @@ fn every_kind_of_access() {
                 let c = b.get(Slot(4));
                 b.store_if(c, at, v, mem);
             }
+            b.probe(at, mem);
+        }
+        for bits in [0, 64, 256, 512] {
+            let mem = MemArg::unpack(1024 | bits);
+            b.insn(0x1000, 0);
+            let at = b.get(Slot(if va == Type::I32 { 0 } else { 1 }));
+            let v = b.load(Type::V128, at, mem);
+            b.set(Slot(8), v);
+            b.store(at, v, mem);
+            let c = b.get(Slot(4));
+            b.store_if(c, at, v, mem);
             b.probe(at, mem);
         }
         let target = b.get(Slot(if va == Type::I32 { 0 } else { 1 }));

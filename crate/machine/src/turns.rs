@@ -5,8 +5,8 @@
 //! one wakes up.
 
 use tinamou_core::{LoadError, Loader, Saver};
-use tinamou_ir::Slot;
 use tinamou_ir::layout;
+use tinamou_ir::{Slot, Type};
 
 use crate::devices::CPU_PINS;
 use crate::machine::Machine;
@@ -142,6 +142,9 @@ impl Machine {
                 state.read64(slot.offset)
             };
             s.u64(bits);
+            if slot.ty == Type::V128 {
+                s.u64(state.read64(slot.offset + 8));
+            }
         }
         let mut bytes = Vec::new();
         guest.save(&mut bytes);
@@ -160,8 +163,12 @@ impl Machine {
         let timer_ns = Some(l.u64()?).filter(|&ns| ns != u64::MAX);
         let slots = self.vcpu.guest().slots();
         let state = self.vcpu.state().clone();
-        for n in 0..slots.slots.len() {
-            state.set_slot(&slots, Slot(n as u16), l.u64()?);
+        for (n, slot) in slots.slots.iter().enumerate() {
+            let mut bits = l.u64()? as u128;
+            if slot.ty == Type::V128 {
+                bits |= (l.u64()? as u128) << 64;
+            }
+            state.set_slot128(&slots, Slot(n as u16), bits);
         }
         let guest = l.bytes()?;
         self.vcpu

@@ -157,8 +157,6 @@ helpers! {
     SIMD = "simd" [pure];
     /// A word of RDRAND and RDSEED.
     RANDOM = "random" [];
-    /// Half of PSHUFB.
-    SHUFFLE_BYTES = "shuffle_bytes" [pure];
     /// The operation `c` (a mnemonic; from bit 16 an immediate) on `a` and `b`, a lane or 64 bits of them, with all exceptions masked.
     SSE_RARE = "sse_rare" [];
     /// The SSE instruction `a` with a memory operand at `b`.
@@ -339,6 +337,19 @@ impl X86 {
         id: HelperId,
         [a, b, c]: [u64; 3],
     ) -> Result<u64, Stop> {
+        // What is called most, and has no need of the rest.
+        match id {
+            X87 => return Ok(self.fpu.x87(mnemonic(a), a as u32, b, c)),
+            X87_STORED => return Ok(!self.fpu.held as u64),
+            SIMD => {
+                let m = mnemonic(a);
+                return Ok(crate::fpu::simd::op64(m, b, c)
+                    .or_else(|| crate::fpu::d3now::op64(m, b, c))
+                    .unwrap_or(0));
+            }
+            SSE_RARE => return Ok(self.fpu.sse_rare(c, mnemonic(c), a, b)),
+            _ => {}
+        }
         let state = cx.state().clone();
         let mut result = 0;
         match id {
@@ -438,7 +449,6 @@ impl X86 {
             WRITE_CONTROL => self.write_control(cx, a as u32, b)?,
             READ_CONTROL => result = self.read_control(cx, a as u32)?,
             FPU_CHECK => self.fpu_check(cx, a as u32)?,
-            X87 => result = self.fpu.x87(mnemonic(a), a as u32, b, c),
             X87_STORE => {
                 result = match self.decimal.take() {
                     Some(lo) => lo,
@@ -454,7 +464,6 @@ impl X86 {
                     self.fpu.top_exponent()
                 };
             }
-            X87_STORED => result = !self.fpu.held as u64,
             FPU_IMAGE => self.fpu_image(cx, a as u32, b)?,
             READ_MXCSR => result = self.fpu.mxcsr as u64,
             MMX_GET => {
@@ -468,15 +477,7 @@ impl X86 {
                     mantissa: b,
                 };
             }
-            SIMD => {
-                let m = mnemonic(a);
-                result = crate::fpu::simd::op64(m, b, c)
-                    .or_else(|| crate::fpu::d3now::op64(m, b, c))
-                    .unwrap_or(0);
-            }
             RANDOM => result = self.sys.random(),
-            SHUFFLE_BYTES => result = crate::fpu::simd::shuffle_bytes(a, b, c),
-            SSE_RARE => result = self.fpu.sse_rare(c, mnemonic(c), a, b),
             SSE_OP => self.sse_op(cx, a, b)?,
             AVX_OP => self.avx_op(cx, a, b)?,
             AVX_MASKED => self.avx_masked(cx, a, b)?,

@@ -7,6 +7,7 @@ pub mod d3now;
 mod image;
 pub use image::what as image_what;
 pub mod sha;
+mod quick;
 pub mod simd;
 pub mod sse;
 mod transcendental;

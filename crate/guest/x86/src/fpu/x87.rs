@@ -5,7 +5,7 @@ use tinamou_softfloat::{
     Class, Env, F80, Flags, Float, NanRules, NotInt, Precision, Relation, Rounding,
 };
 
-use super::Fpu;
+use super::{Fpu, quick};
 
 /// Kinds of operand, as the lifter packs them.
 pub mod kind {
@@ -56,7 +56,7 @@ impl Fpu {
         self.full >> self.phys(i) & 1 != 0
     }
 
-    fn st(&self, i: u32) -> F80 {
+    pub(super) fn st(&self, i: u32) -> F80 {
         self.regs[self.phys(i)]
     }
 
@@ -263,6 +263,12 @@ impl Fpu {
                         self.c1(false);
                         self.push(v);
                     }
+                } else if kind == kind::F64
+                    && self.full >> ((self.top + 7) & 7) & 1 == 0
+                    && let Some(v) = quick::widen(lo)
+                {
+                    self.c1(false);
+                    self.push(v);
                 } else {
                     let mut env = self.env();
                     let v = self.operand(&mut env, kind, lo, hi);
@@ -462,8 +468,17 @@ impl Fpu {
             }
             return;
         }
-        let mut env = self.env();
         let a = self.st(d);
+        if let Some(q) = self.quick(m, a, s, kind, lo) {
+            self.c1(q.up);
+            self.sw |= if q.inexact { PE } else { 0 };
+            self.put(d, q.value);
+            if pops {
+                self.pop();
+            }
+            return;
+        }
+        let mut env = self.env();
         let b = if kind == kind::REG {
             self.st(s)
         } else {
@@ -719,6 +734,13 @@ impl Fpu {
         let v = if !self.is_full(0) {
             self.held = self.stack_fault(false);
             indefinite
+        } else if kind == kind::F64
+            && self.is_usual()
+            && let Some(q) = quick::narrow(self.st(0))
+        {
+            self.c1(q.up);
+            self.sw |= if q.inexact { PE } else { 0 };
+            q.value
         } else {
             let a = self.st(0);
             let mut env = self.env();

@@ -13,6 +13,7 @@
 
 use std::rc::Rc;
 
+use tinamou_ir::guest::Lasting;
 use tinamou_ir::region::Region;
 use tinamou_ir::text::parse_blocks;
 use tinamou_ir::types::TYPES;
@@ -122,7 +123,7 @@ pub fn parse(name: &str, text: &str) -> Result<FileTest, String> {
     let region = Region {
         blocks,
         entries: vec![0],
-        lasting: tinamou_ir::guest::Lasting::Fixed,
+        lasting: Lasting::Fixed,
         hot: false,
     };
     verify_region(&region, &table, HELPERS, form).map_err(|e| e.to_string())?;

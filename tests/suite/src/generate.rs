@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use tinamou_ir::guest::Lasting;
 use tinamou_ir::ops::{ALL, Effect, Op, Sig};
 use tinamou_ir::region::Region;
 use tinamou_ir::types::TYPES;
@@ -140,7 +141,7 @@ pub fn case(seed: u64, va_type: Type) -> Case {
         region: Region {
             blocks,
             entries: vec![0],
-            lasting: tinamou_ir::guest::Lasting::Fixed,
+            lasting: Lasting::Fixed,
             hot: seed.is_multiple_of(2),
         },
         set,

@@ -4,7 +4,7 @@
 //! One case can be compiled in several shapes, which must all show the same.
 
 use tinamou_arena::Arena;
-use tinamou_ir::guest::{Fault, State, Stop};
+use tinamou_ir::guest::{Fault, Lasting, State, Stop};
 use tinamou_ir::interp::{ExecCx, Outcome, Translator, run};
 use tinamou_ir::layout::{self, jump_cache as jc, pending};
 use tinamou_ir::ops::Effect;
@@ -131,7 +131,7 @@ impl WasmtimeRunner {
                     .map(|b| Region {
                         blocks: vec![b],
                         entries: vec![0],
-                        lasting: tinamou_ir::guest::Lasting::Fixed,
+                        lasting: Lasting::Fixed,
                         hot: case.region.hot,
                     })
                     .collect();

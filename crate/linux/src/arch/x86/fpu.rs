@@ -24,11 +24,8 @@ impl X86Arch {
     /// The FXSAVE image.
     pub(super) fn fx(&self, st: &State) -> Vec<u8> {
         let mut b = self.cpu.borrow().fpu.to_fx();
-        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }]
-            .iter()
-            .flatten()
-        {
-            b.extend_from_slice(&self.get(st, *slot).to_le_bytes());
+        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter() {
+            b.extend_from_slice(&st.slot128(&self.regs.table, *slot).to_le_bytes());
         }
         b.resize(FX, 0);
         b
@@ -39,11 +36,9 @@ impl X86Arch {
         self.cpu.borrow_mut().fpu.from_fx(head, true);
         let mut i = In::new(&self.abi, b);
         i.skip(160);
-        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }]
-            .iter()
-            .flatten()
-        {
-            st.set_slot(&self.regs.table, *slot, i.u64()?);
+        for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter() {
+            let v = i.u64()? as u128 | (i.u64()? as u128) << 64;
+            st.set_slot128(&self.regs.table, *slot, v);
         }
         Ok(())
     }
@@ -115,11 +110,8 @@ impl X86Arch {
         let mut b = self.fx(st);
         b[SOFTWARE..SOFTWARE + 8].copy_from_slice(&all.to_le_bytes());
         let mut high: Vec<u8> = Vec::new();
-        for slot in self.regs.ymm[..if self.wide { 16 } else { 8 }]
-            .iter()
-            .flatten()
-        {
-            high.extend_from_slice(&self.get(st, *slot).to_le_bytes());
+        for slot in self.regs.ymm[..if self.wide { 16 } else { 8 }].iter() {
+            high.extend_from_slice(&st.slot128(&self.regs.table, *slot).to_le_bytes());
         }
         // The upper halves are not there while they are zero.
         let there = if high.iter().all(|&b| b == 0) {
@@ -155,18 +147,19 @@ impl X86Arch {
         }
         drop(cpu);
         if there & xsave::SSE == 0 {
-            for slot in self.regs.xmm.iter().flatten() {
-                st.set_slot(&self.regs.table, *slot, 0);
+            for slot in &self.regs.xmm {
+                st.set_slot128(&self.regs.table, *slot, 0);
             }
         }
         let mut i = In::new(&self.abi, b);
         i.skip(xsave::AVX_AT);
-        for slot in self.regs.ymm[..if self.wide { 16 } else { 8 }]
-            .iter()
-            .flatten()
-        {
-            let v = if there & xsave::AVX != 0 { i.u64()? } else { 0 };
-            st.set_slot(&self.regs.table, *slot, v);
+        for slot in self.regs.ymm[..if self.wide { 16 } else { 8 }].iter() {
+            let v = if there & xsave::AVX != 0 {
+                i.u64()? as u128 | (i.u64()? as u128) << 64
+            } else {
+                0
+            };
+            st.set_slot128(&self.regs.table, *slot, v);
         }
         Ok(())
     }
@@ -204,8 +197,8 @@ impl X86Arch {
             Some((image, asked)) => self.set_xstate(st, &image, asked)?,
             None => {
                 self.set_fx(st, &b[head..])?;
-                for slot in self.regs.ymm.iter().flatten() {
-                    st.set_slot(&self.regs.table, *slot, 0);
+                for slot in &self.regs.ymm {
+                    st.set_slot128(&self.regs.table, *slot, 0);
                 }
             }
         }

@@ -25,7 +25,12 @@ fn program(name: &str) -> PathBuf {
 
 fn check(kind: &str) {
     let text = std::fs::read_to_string(golden().join(format!("{kind}.txt"))).unwrap();
-    let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();
+    // x87 instructions are calls into Rust in both tiers.
+    let x87 = |l: &str| l.split('|').nth(3).is_some_and(|t| t.starts_with('f'));
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|l| !l.starts_with('#') && !x87(l))
+        .collect();
     let mut child = Command::new(env!("CARGO_BIN_EXE_tinamou"))
         .args(["x86_64", "-cpu", "max", "-hot", "2"])
         .arg(program(&format!("insn-{kind}")))

@@ -321,7 +321,9 @@ fn a_machine_that_does_not_get_away_runs_on() {
     assert!(why.starts_with("Unable to write to socket: "), "{why}");
     // One that is not there, and one that cannot be.
     drop(listener);
-    migrate(&mut qmp, &uri);
+    // A port that no other test is given.
+    let uri = "tcp:127.0.0.1:1";
+    migrate(&mut qmp, uri);
     assert_eq!(
         events_to(&mut qmp, "MIGRATION failed"),
         ["MIGRATION failed"]

@@ -3,6 +3,7 @@
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import zlib from 'node:zlib';
 
 import { same, test } from './report.mjs';
 
@@ -13,7 +14,44 @@ const TOLERANCE = 2;
 /** Level of a colour that may differ: engines widen 6 bits to 8 in two ways. */
 const LEVELS = 4;
 
+/** What `tests/guests/screen.py` types; behind the second line nothing is left of the boot. */
+const TYPED = 'cd /; clear; seq -w 8 12; ls -d bin; echo abc/def.ghi-jkl; md5sum init';
+/** Milliseconds in which Linux boots and answers. */
+const BOOT_MS = 300_000;
+
 /** @typedef {import('../../www/node_modules/playwright-core/index.js').Page} Page */
+/** @typedef {{ width: number, height: number, rgb: Buffer }} Picture */
+
+/** A binary PPM of 8 bits. @param {Buffer} ppm @returns {Picture} */
+function parsePpm(ppm) {
+  const head = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.subarray(0, 64).toString('latin1'));
+  if (!head) throw new Error('not a PPM');
+  return { width: Number(head[1]), height: Number(head[2]), rgb: ppm.subarray(head[0].length) };
+}
+
+/** The canvas as it is. @param {Page} page @returns {Promise<Picture>} */
+async function shown(page) {
+  const { width, height, text } = await page.evaluate(() => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector('#display canvas'));
+    const { width, height } = canvas;
+    const data = canvas.getContext('2d')?.getImageData(0, 0, width, height).data ?? [];
+    let text = '';
+    for (let at = 0; at < data.length; at += 4) text += String.fromCharCode(data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0);
+    return { width, height, text };
+  });
+  return { width, height, rgb: Buffer.from(text, 'latin1') };
+}
+
+/** Pixels that differ; all if the pictures are not of one size. @param {Picture} a @param {Picture} b */
+function differing(a, b) {
+  if (a.width !== b.width || a.height !== b.height) return b.width * b.height;
+  let pixels = 0;
+  for (let at = 0; at < b.rgb.length; at += 3) {
+    const off = (/** @type {number} */ n) => Math.abs((a.rgb[at + n] ?? 0) - (b.rgb[at + n] ?? 0)) > LEVELS;
+    if (off(0) || off(1) || off(2)) pixels++;
+  }
+  return pixels;
+}
 
 /**
  * Waits until the canvas shows a picture.
@@ -106,5 +144,37 @@ export async function displayTests(browser, url) {
       });
     same(String(await (await picture(other)).jsonValue()), String(await (await picture(page)).jsonValue()));
     await context.close();
+  });
+  if (!fs.existsSync(`${ROOT}/build/guests/i386/vmlinux`)) return;
+  await test('chromium: Linux on the PC’s own screen and keyboard looks as in QEMU', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${url}?guest=debian-i386&setup&m=128&append=${encodeURIComponent('console=tty0')}`);
+    await page.locator('#setup-vgaBios').waitFor();
+    await page.locator('.field:has(#setup-vgaBios) input[type=file]').setInputFiles(`${ROOT}/build/guests/seabios/vgabios-stdvga.bin`);
+    await page.getByRole('button', { name: 'Create and run' }).click();
+    await page.locator('#display canvas').waitFor();
+    const until = async (/** @type {() => Promise<boolean>} */ wanted, /** @type {string} */ what) => {
+      for (const end = Date.now() + BOOT_MS; !(await wanted()); await page.waitForTimeout(1000)) if (Date.now() > end) throw new Error(what);
+    };
+    const golden = parsePpm(zlib.gunzipSync(fs.readFileSync(`${ROOT}/tests/guests/golden/screen-i386.ppm.gz`)));
+    const most = (golden.width * golden.height * TOLERANCE) / 1000;
+    // The shell is there when text stands still: a cursor blinks.
+    let last = golden;
+    let calm = 0;
+    await until(async () => {
+      const now = await shown(page);
+      const blank = { ...now, rgb: Buffer.alloc(now.rgb.length) };
+      calm = differing(blank, now) > 1000 && differing(last, now) <= most ? calm + 1 : 0;
+      last = now;
+      return calm >= 8;
+    }, 'the screen never came to rest');
+    await page.locator('#display canvas').click();
+    for (const c of TYPED) await page.keyboard.press(c === ' ' ? 'Space' : c, { delay: 60 });
+    await page.keyboard.press('Enter');
+    await until(async () => differing(await shown(page), golden) <= most, 'the screen is not as QEMU showed it').catch(async (e) => {
+      await page.screenshot({ path: `${ROOT}/build/display-linux.png` });
+      throw e;
+    });
+    await page.close();
   });
 }

@@ -38,6 +38,7 @@ pub enum CpuProperty {
 
 /// Which of a machine's vCPUs one is.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "x86"), expect(dead_code, reason = "only x86 asks"))]
 pub(crate) struct CpuPlace {
     /// Its number.
     pub number: u32,

@@ -116,7 +116,7 @@ for (const session of sessions().filter((s) => s.guest.startsWith('lab'))) {
 await test('node: two runs and both tiers end in the same state', () => {
   /** @param {object} more */
   const hash = (more) => {
-    const machine = make('lab', more);
+    const machine = make('lab', { icount: 1, ...more });
     driveMachine(machine, 'expect lab>\nsend selftest\nexpect SELFTEST\nexpect lab>\n', 1e9);
     const result = machine.stateHash();
     machine.free();

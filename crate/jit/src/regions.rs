@@ -97,6 +97,8 @@ pub struct CompileStats {
     pub evicted: u64,
 }
 
+/// Slices after which the first short batches are compiled.
+const FIRST_PATIENCE: u32 = 16;
 /// Link cells of a region beyond which all are unlinked.
 const MOST_LINKS: usize = 1024;
 
@@ -298,9 +300,11 @@ impl Regions {
             return;
         }
         self.age += 1;
+        // The more there are, the less one more small module is worth.
+        let patience = FIRST_PATIENCE + (self.stats.modules / 16) as u32;
         if self.stats.insns > tuning.credit + interpreted / tuning.price
             || self.waiting.len() >= tuning.in_flight
-            || (self.queue.len() < tuning.batch && self.age < tuning.patience_slices)
+            || (self.queue.len() < tuning.batch && self.age < patience.min(tuning.patience_slices))
         {
             return;
         }

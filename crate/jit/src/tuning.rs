@@ -28,7 +28,7 @@ pub struct Tuning {
     pub batch: usize,
     /// Queued blocks compiled at once, so that one slice stays short.
     pub batch_max: usize,
-    /// Slices after which a shorter batch is compiled too.
+    /// Slices after which a shorter batch is compiled too; fewer at first.
     pub patience_slices: u32,
     /// Bytes of modules beyond which those go in which little ran lately. A browser's renderer grows by 12 bytes for each; Debian's boot on
     /// Malta makes 9 MB of them there.

@@ -159,7 +159,7 @@ guests() { # Debian's kernels, busybox, U-Boot and our test programs, into build
     tests/guests/fetch.sh uboot-be) || say "no big-endian U-Boot"
 }
 
-bench() { # our speed beside QEMU's, natively, in Node and in Chromium
+bench() { # our speed beside QEMU's and v86's, natively, in Node and in Chromium: bench [PART...] [OPTIONS], see tests/bench/README.md
   [ -x tests/bench/run.sh ] || die "tests/bench/run.sh is not there"
   guests
   native

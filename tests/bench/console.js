@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Boots the guest named in the address (`?guest=debian-mipsel&accel=jit`) in the page's own worker. What it says goes to `say`, which
- * chromium.mjs provides; `typeIn` and `figures` are called by it.
+ * Boots a guest in the page's own worker: one of the list (`?guest=lab`), or what the address says (`?target=i386&kernel=URL&initrd=URL`);
+ * `?accel=interp` without compiled code. What it says goes to `say`, which chromium.mjs provides; `typeIn` and `figures` are called by it.
  */
 
 import { configOf, fetchImages, loadGuests } from '/www/guests.js';
@@ -37,9 +37,17 @@ page.typeIn = (/** @type {string} */ text) => {
 };
 page.figures = () => ({ ...stats, firstByteMs, longestGapMs });
 
-const guest = (await loadGuests()).find((g) => g.id === query.get('guest'));
-if (!guest) throw new Error(`no guest ${query.get('guest')}`);
-const config = configOf(guest);
-const images = await fetchImages(guest);
 const accel = query.get('accel') === 'interp' ? 'interp' : 'jit';
-await client.call('boot', { ...config, ...images, accel }, Object.values(images));
+const target = query.get('target');
+if (target) {
+  const image = async (/** @type {string} */ name) => (await fetch(query.get(name) ?? '')).arrayBuffer();
+  const images = { kernel: await image('kernel'), initrd: await image('initrd') };
+  const machine = /86/.test(target) ? 'pc' : 'malta';
+  const config = { target, machine, ramMib: 256, append: 'console=ttyS0 panic=-1 quiet', accel };
+  await client.call('boot', /** @type {any} */ ({ ...config, ...images }), Object.values(images));
+} else {
+  const guest = (await loadGuests()).find((g) => g.id === query.get('guest'));
+  if (!guest) throw new Error(`no guest ${query.get('guest')}`);
+  const images = await fetchImages(guest);
+  await client.call('boot', { ...configOf(guest), ...images, accel }, Object.values(images));
+}

@@ -1,22 +1,22 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * A machine in Node with its console on stdin and stdout: `node.mjs KERNEL INITRD [jit|interp]`. Virtual time follows the clock,
+ * A machine in Node with its console on stdin and stdout: `node.mjs TARGET KERNEL INITRD [jit|interp]`. Virtual time follows the clock,
  * as it does in the page's worker.
  */
 
 import fs from 'node:fs';
 
-const pkg = new URL('../../www/pkg/mips/', import.meta.url);
-const { default: init, Machine } = await import('../../www/pkg/mips/tinamou_web.js');
-await init({ module_or_path: fs.readFileSync(new URL('tinamou_web_bg.wasm', pkg)) });
-
 const SLICE_MS = 8;
-const [kernel, initrd, accel = 'jit'] = process.argv.slice(2);
+const [target = 'mipsel', kernel = '', initrd = '', accel = 'jit'] = process.argv.slice(2);
+const x86 = target.endsWith('86') || target === 'x86_64';
+const pkg = new URL(`../../www/pkg/${x86 ? 'x86' : 'mips'}/`, import.meta.url);
+const { default: init, Machine } = await import(`${pkg}tinamou_web.js`);
+await init({ module_or_path: fs.readFileSync(new URL('tinamou_web_bg.wasm', pkg)) });
 const machine = new Machine(
   /** @type {any} */ ({
-    target: 'mipsel',
-    machine: 'malta',
+    target,
+    machine: x86 ? 'pc' : 'malta',
     ramMib: 256,
     kernel: fs.readFileSync(kernel),
     initrd: fs.readFileSync(initrd),

@@ -275,6 +275,7 @@ def main():
     loops = LOOPS if GUEST == "mipsel" else {**LOOPS, **PROGRAMS}
     only = {*(args.only.split(",") if args.only else ["boot", *loops])}
     all_hosts = hosts(args.hosts.split(",") if args.hosts else None)
+    stopped = False
     result = {"hosts": [h.name for h in all_hosts], "repeat": args.repeat, "seconds": {}, "rss": {}, "wrong": []}
     try:
         boots(all_hosts, (args.boots or args.repeat) if "boot" in only else 0 if GUEST != "mipsel" else 1, note, result["seconds"], only)
@@ -302,13 +303,14 @@ def main():
         result["rss"] = {h.name: h.peak_rss() for h in up if isinstance(h, Host)}
     except KeyboardInterrupt:
         note("stopped: the tables hold what was measured")
+        stopped = True
     finally:
         for h in all_hosts:
             h.close()
-    if "jit" in result["hosts"]:
+    if "jit" in result["hosts"] and not stopped:
         result["own"] = own_figures()
     for h in all_hosts:
-        if h.name == "chromium":
+        if h.name == "chromium" and not stopped:
             result["page"] = page_figures(h)
     summary(result)
     if args.json:

@@ -15,11 +15,12 @@ const BOARDS = /** @type {Record<string, string>} */ ({ malta: 'MIPS Malta', pc:
  * @property {(plan: Plan) => void} start
  * @property {(plan: Plan) => void} setup
  * @property {(target: string) => void} likely a card is pointed at
- * @property {(files: File[]) => void} take files were dropped onto the page
+ * @property {(files: File[], shared: boolean) => void} take files were dropped onto the page
+ * @property {() => { use: string, share: boolean }} drop what dropped files are used for, and whether there is a shared folder
  */
 
-/** @param {Guest} guest @param {Choices} choices */
-function card(guest, { start, setup, likely }) {
+/** @param {Guest} guest @param {Guest[]} guests @param {Choices} choices */
+function card(guest, guests, { start, setup, likely }) {
   const { id, title, note, about, machine = '', cpu, ramMib, bytes: size } = guest;
   const heading = make('h3', { id: `card-${id}` }, title, ' ', make('small', {}, note ?? ''));
   const facts = make('p', { className: 'facts' }, [BOARDS[machine] ?? machine, cpu, `${ramMib ?? 128} MiB`].filter(Boolean).join(' · '));
@@ -27,7 +28,12 @@ function card(guest, { start, setup, likely }) {
   run.addEventListener('click', () => start(planOf(guest)));
   const options = make('button', { type: 'button', textContent: 'Options…', 'aria-describedby': heading.id });
   options.addEventListener('click', () => setup(planOf(guest)));
-  const actions = make('div', { className: 'actions' }, run, options, make('span', { className: 'weight' }, bytes(size)));
+  // What talks on a serial console can talk on a screen, if the machine has one and its firmware is here.
+  const plan = planOf(guest);
+  const both = String(plan.options.append ?? '').search(ON_SERIAL) >= 0 && onScreen(plan, guests).files.vgaBios;
+  const screen = make('button', { type: 'button', textContent: 'On screen', title: 'Start on the PC’s own screen and keyboard', 'aria-describedby': heading.id });
+  screen.addEventListener('click', () => start(onScreen(planOf(guest), guests)));
+  const actions = make('div', { className: 'actions' }, run, ...(both ? [screen] : []), options, make('span', { className: 'weight' }, bytes(size)));
   const whole = make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), facts, actions);
   for (const sign of ['pointerenter', 'focusin']) whole.addEventListener(sign, () => likely(guest.target ?? 'mipsel'));
   return whole;
@@ -56,12 +62,36 @@ export function withFirmware(plan, guests) {
   const firmware = guests.find((g) => g.id === 'seabios');
   if (!isPc(plan.target) || kernel || bios || incoming || !firmware) return plan;
   const order = ['fda', 'hda', 'cdrom'].map((name, n) => (plan.files[name] ? 'acd'[n] : '')).join('');
-  return { ...plan, files: { ...planOf(firmware).files, ...plan.files }, boot: plan.boot ?? (order || undefined), shows: 'display' };
+  return { ...plan, files: { ...planOf(firmware).files, ...plan.files }, boot: plan.boot ?? (order || undefined), shows: plan.shows ?? 'display' };
+}
+
+/** The serial console among a kernel's arguments, and the screen. */
+const [ON_SERIAL, ON_SCREEN] = [/\bconsole=ttyS\d\S*/g, 'console=tty0'];
+
+/**
+ * A PC's kernel that is to talk on its display finds the adapter's firmware there, if the page has it.
+ * @param {Plan} plan
+ * @param {Guest[]} guests
+ * @returns {Plan}
+ */
+export function onScreen(plan, guests) {
+  const vgaBios = guests.map((g) => planOf(g).files.vgaBios).find(Boolean);
+  if (!isPc(plan.target) || !plan.files.kernel) return { ...plan, shows: 'display' };
+  const options = { ...plan.options };
+  if (options.append) options.append = String(options.append).replace(ON_SERIAL, ON_SCREEN);
+  return { ...plan, options, files: { ...(vgaBios && { vgaBios }), ...plan.files }, shows: 'display' };
+}
+
+/** The same kernel talks on its first serial port. @param {Plan} plan @returns {Plan} */
+export function onSerial(plan) {
+  const options = { ...plan.options };
+  if (options.append) options.append = String(options.append).replace(/\bconsole=tty0\b/g, 'console=ttyS0');
+  return { ...plan, options, shows: 'serial' };
 }
 
 /** @param {Guest[]} guests @param {Choices} choices */
 export function makeChooser(guests, choices) {
-  element('cards', HTMLUListElement).replaceChildren(...guests.filter((g) => !g.unlisted).map((guest) => card(guest, choices)));
+  element('cards', HTMLUListElement).replaceChildren(...guests.filter((g) => !g.unlisted).map((guest) => card(guest, guests, choices)));
 
   /** @param {FileList | File[] | null | undefined} files */
   const take = async (files) => {
@@ -78,11 +108,18 @@ export function makeChooser(guests, choices) {
   });
 
   const veil = element('drop', HTMLElement);
+  const [use, share] = [element('drop-use', HTMLElement), element('drop-share', HTMLElement)];
   const carries = (/** @type {DragEvent} */ ev) => ev.dataTransfer?.types.includes('Files');
   addEventListener('dragover', (ev) => {
     if (!carries(ev)) return;
     ev.preventDefault();
-    veil.hidden = false;
+    if (veil.hidden) {
+      const there = choices.drop();
+      use.textContent = there.use;
+      share.hidden = !there.share;
+      veil.hidden = false;
+    }
+    for (const place of [use, share]) place.classList.toggle('over', !share.hidden && ev.target === place);
   });
   addEventListener('dragleave', (ev) => {
     if (!ev.relatedTarget) veil.hidden = true;
@@ -92,6 +129,6 @@ export function makeChooser(guests, choices) {
     if (!carries(ev)) return;
     ev.preventDefault();
     const files = [...(ev.dataTransfer?.files ?? [])];
-    if (files.length) choices.take(files);
+    if (files.length) choices.take(files, ev.target === share);
   });
 }

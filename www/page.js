@@ -4,7 +4,7 @@
  * so that a guest's memory goes when its worker does. What the buttons do to it, they do by QMP.
  */
 
-import { makeChooser, planForFiles, withFirmware } from './chooser.js';
+import { makeChooser, onScreen, planForFiles, withFirmware } from './chooser.js';
 import { makeControls } from './controls.js';
 import { makeDisplay } from './display.js';
 import { element, make } from './dom.js';
@@ -15,13 +15,14 @@ import { makeLabPane } from './lab-view/pane.js';
 import { Machine } from './machine.js';
 import { driveOption, makeMedia } from './media.js';
 import { announce, clearError, clearSilence, showError, showSilence, troubled } from './messages.js';
-import { TARGETS, bootConfig, changed, isPc, planOf, query } from './plan.js';
+import { TARGETS, bootConfig, cardsIn, changed, isPc, planOf, query } from './plan.js';
 import { makeQmpConsole } from './qmp-console.js';
 import { makeScreenKeys } from './screen-keys.js';
 import { makeScreens } from './screens.js';
 import { makeSetup } from './setup-form.js';
+import { makeSharePane } from './share-pane.js';
 import { makeSnapshots } from './snapshots.js';
-import { driveImages, explained, fetchAll, prepare, takeWorker } from './start.js';
+import { driveImages, explained, fetchAll, prepare, sharedFiles, takeWorker } from './start.js';
 import { Speaker } from './speaker.js';
 import { showStats } from './status.js';
 import { step } from './step.js';
@@ -187,10 +188,11 @@ async function start(wanted, { text } = {}) {
     if (mine !== starts) return;
     images = driveImages(contents);
     screens.wait('Making the machine');
-    const { config, set } = bootConfig(wanted, contents);
+    const { config, drives, before } = bootConfig(wanted, contents, await sharedFiles(wanted));
     const transfer = Object.values(contents).filter((c) => c instanceof ArrayBuffer);
     await fresh.boot(config, transfer);
-    for (const option of set) await fresh.qmp('x-machine-set', option);
+    for (const drive of drives) await fresh.client.call('putDrive', drive);
+    for (const command of before) await fresh.send(command);
     if (config.preconfig) await fresh.qmp('x-exit-preconfig');
     if (machine !== fresh) return;
     screens.wait(null);
@@ -251,11 +253,12 @@ async function takeSnapshot() {
   screens.wait('Saving the machine');
   try {
     const drives = await keptImages(from);
+    const shared = await share.files(from);
     const data = await from.snapshot();
     const shows = screens.current === 'display' ? 'display' : 'serial';
     await store.put(
       { id: crypto.randomUUID(), title: plan.title, note: plan.guest ?? '', at: Date.now(), bytes: data.length, target: plan.target, shows, drives,
-        text: screens.text(), picture: shows === 'display' ? thumbnail() : '' },
+        shared, networks: cardsIn(plan.options).flatMap(({ netdev }) => netdev ?? []), text: screens.text(), picture: shows === 'display' ? thumbnail() : '' },
       new Blob([data]),
     );
     announce('The snapshot was taken.');
@@ -279,9 +282,10 @@ function thumbnail() {
 }
 
 /** @param {import('./store.js').Saved} saved @param {Blob} data */
-function resume({ title, target, shows, text, drives = {} }, data) {
+function resume({ title, target, shows, text, drives = {}, shared, networks = [] }, data) {
   const files = Object.fromEntries(Object.entries({ ...drives, incoming: data }).map(([name, blob]) => [name, { name: name === 'incoming' ? 'snapshot' : name, blob }]));
-  return start({ title, target, options: {}, files, shows }, { text });
+  const share = shared && Object.entries(shared).map(([name, blob]) => ({ name, blob }));
+  return start({ title, target, options: {}, files, share, networks, shows }, { text });
 }
 
 const snapshots = makeSnapshots({
@@ -292,8 +296,15 @@ const snapshots = makeSnapshots({
 const qmpConsole = makeQmpConsole(element('qmp', HTMLElement));
 const log = makeLog(watch);
 const media = makeMedia((option, image) => (images[option] = image));
+const share = makeSharePane(() => plan);
 addTool({ id: 'snapshots', title: 'Snapshots' });
-addTool({ id: 'media', title: 'Drives', shown: media.shown, follow: media.follow, leave: media.leave });
+addTool({
+  id: 'media',
+  title: 'Drives',
+  shown: (open) => [media, share].forEach((part) => part.shown(open)),
+  follow: (of) => [media, share].forEach((part) => part.follow(of)),
+  leave: () => [media, share].forEach((part) => part.leave()),
+});
 addTool({ id: 'log', title: 'Log', shown: log.shown, follow: log.follow });
 const labPane = makeLabPane(element('lab', HTMLElement), async () => {
   const source = plan?.files.kernel;
@@ -367,11 +378,17 @@ function choose(of) {
   return setup.open(of);
 }
 
-/** Files dropped while a machine is there are for its drives. @param {File[]} files */
-async function dropped(files) {
+/** Files dropped while a machine is there are for its drives, or for the folder that it shares. @param {File[]} files @param {boolean} shared */
+async function dropped(files, shared) {
   if (!machine || state === 'preconfig') return choose(await planForFiles(files, guests));
   openTool('media');
-  await media.take(files);
+  await (shared ? share : media).take(files);
+}
+
+/** What dropped files would be used for. */
+function dropPlaces() {
+  if (!machine || state === 'preconfig') return { use: 'Drop the files to use them in a machine', share: false };
+  return { use: 'Drop the files here for the machine’s drives', share: isPc(plan?.target ?? '') };
 }
 
 /** Shows what the address says. */
@@ -388,7 +405,8 @@ async function follow() {
   if (q.has('guest') && !guest) showError(`This page has no guest “${q.get('guest')}”.`);
   if (guest || target) {
     const from = guest ? planOf(guest) : { title: 'Own machine', target: target?.target ?? '', options: {}, files: {} };
-    const wanted = withFirmware(changed(from, q), guests);
+    const asked = withFirmware(changed(from, q), guests);
+    const wanted = asked.shows === 'display' ? onScreen(asked, guests) : asked;
     if (!q.has('setup') && Object.keys(wanted.files).length) return start(wanted);
     plan = wanted;
     show('setup');
@@ -415,7 +433,7 @@ element('home', HTMLAnchorElement).addEventListener('click', (ev) => {
 
 try {
   guests.push(...(await loadGuests()));
-  makeChooser(guests, { start: go, setup: choose, likely: prepare, take: dropped });
+  makeChooser(guests, { start: go, setup: choose, likely: prepare, take: dropped, drop: dropPlaces });
   await follow();
 } catch (e) {
   showState('failed');

@@ -9,13 +9,16 @@
 /** @typedef {import('./protocol.js').BootConfig['target']} Target */
 /** @typedef {{ driver: string } & Record<string, string>} Card what `device_add` is told of it */
 /** @typedef {string | number | boolean | Card[]} Value of an option */
+/** @typedef {{ execute: string, arguments: object }} Command of QMP's */
 /**
  * @typedef {object} Plan
  * @property {string} title
  * @property {string} target
  * @property {string} [guest] the guest of the list that it came from
  * @property {Record<string, Value>} options by their names; files are not among them
- * @property {Record<string, Source>} files by option; `vgaBios`, `fda`, `fdb` and `incoming` beside QMP's
+ * @property {Record<string, Source>} files by option; `vgaBios`, `fda`, `fdb` and `incoming` beside QMP's, and cards' disks by their nodes' names
+ * @property {Source[]} [share] files in the folder that is shared with the guest, if there is one
+ * @property {string[]} [networks] networks of a saved machine's cards, by their ids
  * @property {string} [boot] order of the PC's firmware
  * @property {boolean} [paused] `-S`
  * @property {'display' | 'serial'} [shows]
@@ -36,6 +39,21 @@ const IMAGES = ['kernel', 'initrd', 'bios', 'vgaBios'];
 const DRIVES = ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb', 'virtio0', 'virtio1'];
 /** Options that `boot` has no field for: QMP sets them. */
 const BY_QMP = ['nic', 'smp', 'vga', 'rtc', 'devices'];
+
+/** Names of nodes that are cards' disks. */
+const CARD_DISK = /^card\d+$/;
+/** The folder that guest and page share. */
+export const SHARE = 'share';
+/** What `device_add` is told of its card. @type {Card} */
+export const SHARE_CARD = { driver: 'virtio-9p-pci', id: SHARE, fsdev: SHARE, mount_tag: SHARE };
+
+/** Cards of a plan. @param {Plan['options']} options @returns {Card[]} */
+export const cardsIn = ({ devices }) => (Array.isArray(devices) ? devices : []);
+
+/** A name that no other card's property has. @param {Card[]} cards @param {'drive' | 'netdev'} property @param {string} stem */
+export function freeName(cards, property, stem) {
+  for (let n = 0; ; n++) if (!cards.some((c) => c[property] === `${stem}${n}`)) return `${stem}${n}`;
+}
 
 /** @param {string} target */
 export const isPc = (target) => target === 'i386' || target === 'x86_64';
@@ -75,6 +93,10 @@ const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace
 /** A card as `-device` has it. @param {Card} card */
 const cardText = ({ driver, ...properties }) => [driver, ...Object.entries(properties).map(([name, value]) => `${name}=${value}`)].join(',');
 
+/** A card's disk as `-blockdev` has it. @param {string} node @param {string} file */
+const blockdevText = (node, file) =>
+  `driver=${/\.qcow2$/.test(file) ? 'qcow2' : 'raw'},node-name=${node},file.driver=file,file.filename=${file.replaceAll(',', ',,')}`;
+
 /** Cards of a text that has each as `-device` has it, with commas between. @param {string} text */
 function cardsOf(text) {
   /** @type {Card[]} */
@@ -89,9 +111,9 @@ function cardsOf(text) {
 }
 
 /** The same machine on a command line. @param {Plan} plan */
-export function commandLine({ target, options, files, boot, paused }) {
+export function commandLine({ target, options, files, share, boot, paused, shows }) {
   const words = ['tinamou', `system-${target}`];
-  const { machine, cpu, m, smp, nic, vga, rtc, devices, accel, icount, append } = options;
+  const { machine, cpu, m, smp, nic, vga, rtc, accel, icount, append } = options;
   if (machine) words.push('-M', String(machine));
   if (cpu) words.push('-cpu', String(cpu));
   if (m) words.push('-m', sizeText(Number(m)));
@@ -101,7 +123,13 @@ export function commandLine({ target, options, files, boot, paused }) {
   if (rtc !== undefined) words.push('-rtc', `base=${new Date(Number(rtc) * 1000).toISOString().slice(0, 19)}`);
   if (nic === false) words.push('-net', 'none');
   if (vga === false) words.push('-vga', 'none');
-  if (Array.isArray(devices)) for (const card of devices) words.push('-device', cardText(card));
+  for (const card of cardsIn(options)) {
+    const { drive, netdev } = card;
+    if (netdev) words.push('-netdev', `user,id=${netdev}`);
+    if (drive) words.push('-blockdev', blockdevText(drive, files[drive]?.name ?? 'FILE'));
+    words.push('-device', cardText(card));
+  }
+  if (share) words.push('-virtfs', `local,path=FOLDER,mount_tag=${SHARE},security_model=none`);
   for (const name of ['bios', 'kernel', 'initrd']) if (files[name]) words.push(`-${name}`, files[name].name);
   if (append) words.push('-append', String(append));
   if (files.dtb) words.push('-dtb', files.dtb.name);
@@ -111,7 +139,7 @@ export function commandLine({ target, options, files, boot, paused }) {
   }
   if (boot) words.push('-boot', boot);
   if (files.incoming) words.push('-incoming', `file:${files.incoming.name}`);
-  if (!isPc(target) || files.kernel) words.push('-nographic');
+  if (!isPc(target) || (files.kernel && shows !== 'display')) words.push('-nographic');
   if (paused) words.push('-S');
   return words.map(quote).join(' ');
 }
@@ -121,16 +149,20 @@ export function commandLine({ target, options, files, boot, paused }) {
  * @param {Plan} plan
  * @param {Plan} [from] the guest's
  */
-export function query({ guest, target, options, boot, paused }, from) {
+export function query({ guest, target, options, files, share, boot, paused, shows }, from) {
   const q = new URLSearchParams();
   if (guest) q.set('guest', guest);
   else q.set('target', target);
   for (const [name, value] of Object.entries(options)) {
     if (from?.options[name] === value) continue;
-    if (Array.isArray(value)) q.set(name, value.map(cardText).join(','));
+    // A card's disk is the user's file.
+    if (Array.isArray(value)) q.set(name, value.filter((card) => !card.drive).map(cardText).join(','));
     else q.set(name, name === 'm' ? sizeText(Number(value)) : String(value));
   }
+  if (q.get('devices') === '') q.delete('devices');
   if (boot && boot !== from?.boot) q.set('boot', boot);
+  if (shows && shows !== (from?.shows ?? (files.kernel ? 'serial' : 'display'))) q.set('shows', shows);
+  if (share) q.set('share', '');
   if (paused) q.set('paused', '');
   return q.toString().replace(/=(?=&|$)/g, '');
 }
@@ -150,16 +182,23 @@ export function changed(plan, q) {
   for (const name of ['nic', 'vga']) if (q.has(name)) options[name] = q.get(name) !== 'false';
   const cards = cardsOf(q.get('devices') ?? '');
   if (cards.length) options.devices = cards;
-  return { ...plan, options, boot: q.get('boot') ?? plan.boot, paused: q.has('paused') || plan.paused };
+  /** @type {Plan} */
+  const made = { ...plan, options, boot: q.get('boot') ?? plan.boot, paused: q.has('paused') || plan.paused };
+  const shows = q.get('shows');
+  if (shows === 'display' || shows === 'serial') made.shows = shows;
+  if (q.has('share')) made.share = [];
+  return made;
 }
 
 /**
  * What the worker boots, with the files' contents.
  * @param {Plan} plan
  * @param {Record<string, ArrayBuffer | Blob>} contents by option
- * @returns {{ config: import('./protocol.js').BootConfig, set: { name: string, value: Value }[] }} `set`: what QMP sets before the machine is made
+ * @param {Record<string, Uint8Array<ArrayBuffer>>} [share] files in the shared folder
+ * @returns {{ config: import('./protocol.js').BootConfig, drives: { name: string, data: ArrayBuffer | Blob }[], before: Command[] }} `drives`: cards' disks,
+ * `before`: what QMP is told before the machine is made
  */
-export function bootConfig({ target, options, boot, paused }, contents) {
+export function bootConfig({ target, options, boot, paused, networks = [] }, contents, share) {
   /** @type {any} */
   const config = { target, paused };
   if (options.machine) config.machine = options.machine;
@@ -170,8 +209,18 @@ export function bootConfig({ target, options, boot, paused }, contents) {
   if (options.accel) config.accel = options.accel;
   if (boot) config.boot = boot;
   for (const name of [...IMAGES, ...DRIVES, 'incoming']) if (contents[name]) config[name] = contents[name];
-  const set = Object.entries(options).filter(([name]) => BY_QMP.includes(name)).map(([name, value]) => ({ name, value }));
-  if (contents.dtb) set.push({ name: 'dtb', value: 'dtb' });
-  if (set.length) config.preconfig = true;
-  return { config, set };
+  if (share) config.shares = [{ tag: SHARE, files: share }];
+  /** @type {Command[]} */
+  const before = [];
+  const drives = Object.entries(contents).filter(([name]) => CARD_DISK.test(name)).map(([name, data]) => ({ name, data }));
+  for (const { name } of drives) before.push({ execute: 'blockdev-add', arguments: { driver: 'file', 'node-name': name, filename: name } });
+  for (const id of [...networks, ...cardsIn(options).flatMap(({ netdev }) => netdev ?? [])]) before.push({ execute: 'netdev_add', arguments: { type: 'user', id } });
+  const set = (/** @type {string} */ name, /** @type {Value} */ value) => before.push({ execute: 'x-machine-set', arguments: { name, value } });
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'devices') set(name, share ? [...cardsIn(options), SHARE_CARD] : value);
+    else if (BY_QMP.includes(name)) set(name, value);
+  }
+  if (contents.dtb) set('dtb', 'dtb');
+  if (before.length) config.preconfig = true;
+  return { config, drives, before };
 }

@@ -34,6 +34,8 @@
  * @property {ArrayBuffer | Uint8Array | Blob | { url: string } | 'defer'} [incoming] buffers transferred; a snapshot to go on from, which also says
  * what is left out here. Of a Blob or an address memory is read while the machine runs already;
  * `defer`: wait for QMP's `migrate-incoming`. Images are not needed, but a reset loads those that are given
+ * @property {{ tag: string, files?: Record<string, ArrayBuffer | Uint8Array> }[]} [shares] folders shared by 9P, by their mount tags, and what is in them by path;
+ * each has a card of its own, unless `incoming` or `x-machine-set` of `devices` says which cards there are
  * @property {boolean} [paused] do not start running: QMP's `cont` does
  * @property {boolean} [preconfig] do not make the machine yet: QMP's `x-machine-set` changes what is asked for here, `x-exit-preconfig` makes it
  * @property {MessagePort} [monitor] transferred; a QMP session from the machine's first moment
@@ -43,6 +45,8 @@
  * A raw disk behind a port (transferred), which carries `DiskQuestion`s from the worker and `DiskAnswer`s to it (`backends.js`).
  * @typedef {{ size: number, writable: boolean, port: MessagePort }} RemoteDisk
  */
+
+/** @typedef {{ path: string, bytes: number, modifiedMs: number }} SharedFile a file in a shared folder; `modifiedMs` since 1970 */
 
 /**
  * @typedef {object} MachineInfo
@@ -81,6 +85,10 @@
  * @property {{ in: { port: MessagePort }, out: void }} monitor a further QMP session begins on this port (transferred)
  * @property {{ in: { name: string, data: Uint8Array | ArrayBuffer }, out: void }} putFile a file that QMP commands can read (transferred)
  * @property {{ in: { name: string }, out: Uint8Array<ArrayBuffer> | null }} takeFile takes a file that a command wrote; null if there is none
+ * @property {{ in: { tag: string, files: Record<string, Uint8Array<ArrayBuffer>> }, out: void }} putShared puts files into a shared folder, which is made if it is not there: `device_add`
+ * of `virtio-9p-pci` with its name as `fsdev` plugs a card for it
+ * @property {{ in: { tag: string }, out: SharedFile[] }} listShared the files in a shared folder
+ * @property {{ in: { tag: string, path: string }, out: Uint8Array<ArrayBuffer> | null }} readShared one of them; null if it is not there
  * @property {{ in: { port: MessagePort }, out: void }} gdb a client of gdb's remote protocol has come to this port (transferred); the machine stops
  * @property {{ in: { source: string, bigEndian: boolean }, out: { elf: Uint8Array<ArrayBuffer>, lines: Uint32Array } }} assemble a program for
  * MIPS; `lines` has addresses and lines in turn
@@ -140,7 +148,7 @@
  * @property {Picture} display rows that changed
  * @property {{ lines: string[] }} guestErrors what the guest did that its hardware's manuals forbid
  * @property {{ sounds: number[] }} sounds what the loudspeaker got: in turn the virtual time in nanoseconds, and the frequency of a square wave in hertz, 0 for
- * silence
+ * the low level, -1 for the high one
  * @property {Stats} stats a few times a second while running
  * @property {{ name: string }} file a QMP command (`migrate`, `memsave`, …) wrote a file; it waits for `takeFile`
  * @property {{ reason: 'shutdown' | 'failed', message: string }} stopped the machine is gone

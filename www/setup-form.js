@@ -4,28 +4,36 @@
  * which checks each value by `x-machine-set`; the command line and the address of the same machine follow what is chosen.
  */
 
-import { withFirmware } from './chooser.js';
+import { onScreen, onSerial, withFirmware } from './chooser.js';
 import { element, make, sentence } from './dom.js';
 import { Machine } from './machine.js';
 import { cardList, dateInput } from './setup-fields.js';
-import { TARGETS, commandLine, planOf, query, size, sizeText } from './plan.js';
+import { TARGETS, cardsIn, commandLine, isPc, planOf, query, size, sizeText } from './plan.js';
 
 /** @typedef {import('./plan.js').Plan} Plan */
 /** @typedef {{ name: string, kind: string, description: string, value?: any, default?: any, choices?: string[] }} Option */
 
+/** What a PC's page knows beside QMP's options. @type {Option[]} */
+const OF_PCS = [
+  { name: 'shows', kind: 'console', description: 'Where the kernel talks: its console on the command line follows.' },
+  { name: 'vgaBios', kind: 'file', description: 'firmware of the graphics card' },
+  { name: 'share', kind: 'share', description: 'Files in a folder that page and guest share (9P); Linux mounts it with -t 9p -o trans=virtio share.' },
+];
+
 const GROUPS = /** @type {[string, string[]][]} */ ([
   ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic', 'vga', 'devices']],
-  ['Software', ['kernel', 'initrd', 'append', 'dtb', 'bios']],
-  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb', 'virtio0', 'virtio1', 'boot']],
+  ['Software', ['kernel', 'initrd', 'append', 'shows', 'dtb', 'bios', 'vgaBios']],
+  ['Drives', ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb', 'virtio0', 'virtio1', 'share', 'boot']],
   ['Execution', ['accel', 'icount', 'rtc']],
 ]);
 /** Options' names for people, where QMP's are short. */
 const NAMES = /** @type {Record<string, string>} */ ({ m: 'Memory', smp: 'CPUs', nic: 'Network interface', append: 'Kernel command line',
   accel: 'Engine', icount: 'Counted time', bios: 'Firmware', dtb: 'Device tree', initrd: 'Initial RAM disk', cdrom: 'CD', machine: 'Board',
   cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware',
-  virtio0: 'virtio disk 0', virtio1: 'virtio disk 1', boot: 'Boot order', vga: 'Graphics card', rtc: 'Date at start (UTC)', devices: 'PCI cards' });
+  virtio0: 'virtio disk 0', virtio1: 'virtio disk 1', boot: 'Boot order', vga: 'Graphics card', rtc: 'Date at start (UTC)', devices: 'PCI cards',
+  shows: 'Console', share: 'Shared folder' });
 /** Options whose descriptions say more than their names. */
-const TELLING = ['accel', 'icount', 'bios', 'dtb', 'boot'];
+const TELLING = ['accel', 'icount', 'bios', 'dtb', 'boot', 'shows', 'share'];
 
 /**
  * @param {import('./guests.js').Guest[]} guests
@@ -41,6 +49,8 @@ export function makeSetup(guests, page) {
   /** @type {Machine | null} */
   let machine = null;
   let opened = 0;
+  /** Fields by their options' names, to be drawn again. @type {Map<string, { option: Option, frame: HTMLElement }>} */
+  const drawn = new Map();
   /** Values that QMP is asked about. @type {Set<Promise<void>>} */
   const checks = new Set();
 
@@ -96,7 +106,18 @@ export function makeSetup(guests, page) {
       box.addEventListener('change', () => set(name, box.checked, note));
       control = [box];
     } else if (kind === 'devices') {
-      control = cardList(described, value ?? [], (cards) => set(name, cards.length ? cards : null, note), (why) => (note.textContent = why));
+      control = cardList(described, value ?? [], plan.files, (cards) => set(name, cards.length ? cards : null, note), (why) => (note.textContent = why));
+    } else if (kind === 'console') {
+      const select = make('select', described, new Option('serial port', 'serial'), new Option('display', 'display'));
+      select.value = plan.shows ?? (plan.files.kernel ? 'serial' : 'display');
+      select.addEventListener('change', () => {
+        plan = select.value === 'display' ? onScreen(plan, guests) : onSerial(plan);
+        for (const changed of ['append', 'vgaBios']) again(changed);
+        showLine();
+      });
+      control = [select];
+    } else if (kind === 'share') {
+      control = sharePicker(described);
     } else if (name === 'rtc') {
       control = dateInput(described, value, (seconds) => set(name, seconds, note));
     } else if (kind === 'file') {
@@ -117,7 +138,42 @@ export function makeSetup(guests, page) {
     }
     // What a name says already is there for who asks.
     const about = make('p', { className: TELLING.includes(name) || !(name in NAMES) ? 'field-about' : 'visually-hidden', id: `${id}-about` }, description);
-    return make('div', { className: 'field', 'data-kind': kind }, make('label', { htmlFor: id }, NAMES[name] ?? name), make('div', { className: 'control' }, ...control), about, note);
+    const frame = make('div', { className: 'field', 'data-kind': kind }, make('label', { htmlFor: id }, NAMES[name] ?? name), make('div', { className: 'control' }, ...control), about, note);
+    drawn.set(name, { option, frame });
+    return frame;
+  }
+
+  /** Draws a field again, whose value is another. @param {string} name */
+  function again(name) {
+    const there = drawn.get(name);
+    if (there) there.frame.replaceWith(field(there.option));
+  }
+
+  /** @param {object} described */
+  function sharePicker(described) {
+    const input = make('input', { type: 'file', multiple: true, hidden: true });
+    const pick = make('button', { ...described, type: 'button' });
+    const clear = make('button', { type: 'button', className: 'quiet', textContent: 'None', 'aria-label': 'No shared folder' });
+    /** @param {import('./plan.js').Source[] | undefined} files */
+    const put = (files) => {
+      if (files) plan.share = files;
+      else delete plan.share;
+      const names = files?.map((f) => f.name) ?? [];
+      pick.textContent = !files ? 'Choose…' : names.length === 1 ? (names[0] ?? '') : names.length ? `${names.length} files` : 'An empty folder';
+      pick.classList.toggle('chosen', !!files);
+      clear.hidden = !files;
+      showLine();
+    };
+    pick.addEventListener('click', () => input.click());
+    clear.addEventListener('click', () => {
+      put(undefined);
+      pick.focus();
+    });
+    input.addEventListener('change', () => {
+      if (input.files?.length) put([...input.files].map((file) => ({ name: file.name, blob: file })));
+    });
+    put(plan.share);
+    return [pick, clear, input];
   }
 
   /** @param {string} name @param {object} described */
@@ -161,7 +217,8 @@ export function makeSetup(guests, page) {
       const options = await fresh.qmp('x-machine-options');
       if (mine !== opened) return;
       page.state('preconfig');
-      const left = new Map(options.map((o) => [o.name, o]));
+      const all = isPc(plan.target) ? [...options, ...OF_PCS] : options;
+      const left = new Map(all.map((o) => [o.name, o]));
       const groups = GROUPS.map(([title, names]) => {
         const own = names.flatMap((n) => left.get(n) ?? []);
         for (const { name } of own) left.delete(name);
@@ -185,6 +242,9 @@ export function makeSetup(guests, page) {
   const run = async (paused) => {
     // A value that was just typed is still being checked.
     await Promise.all(checks);
+    const bare = cardsIn(plan.options).find(({ drive }) => drive && !plan.files[drive]);
+    const note = document.getElementById('setup-devices-note');
+    if (bare && note) note.textContent = 'A disk’s card needs an image.';
     const wrong = [...fields.querySelectorAll('.field-note')].find((note) => note.textContent);
     if (wrong) return wrong.closest('.field')?.querySelector('input')?.focus();
     const chosen = { ...plan, paused };

@@ -31,7 +31,7 @@ export function takeWorker(target) {
 }
 
 /** Drives and snapshots are read piece by piece, everything else at once. */
-const PIECEWISE = /^(hd|fd|cdrom|virtio|incoming)/;
+const PIECEWISE = /^(hd|fd|cdrom|virtio|card\d|incoming)/;
 
 /** The images among a machine's files that it writes or that can be changed. @param {Record<string, ArrayBuffer | Blob>} contents @returns {Record<string, Blob>} */
 export const driveImages = (contents) =>
@@ -52,6 +52,13 @@ export async function fetchAll({ files }, progress) {
     return /** @type {[string, ArrayBuffer | Blob]} */ ([name, PIECEWISE.test(name) && content instanceof ArrayBuffer ? new Blob([content]) : content]);
   });
   return Object.fromEntries(await Promise.all(named));
+}
+
+/** The contents of a plan's shared folder, by path. @param {Plan} of @returns {Promise<Record<string, Uint8Array<ArrayBuffer>> | undefined>} */
+export async function sharedFiles({ share }) {
+  if (!share) return undefined;
+  const all = share.map(async ({ name, blob }) => [name, new Uint8Array((await blob?.arrayBuffer()) ?? new ArrayBuffer())]);
+  return Object.fromEntries(await Promise.all(all));
 }
 
 /** What a tab cannot give. @param {unknown} e @param {Plan} of */

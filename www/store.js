@@ -12,6 +12,8 @@
  * @property {string} text what the console showed
  * @property {string} picture the display as a data URL, or nothing
  * @property {'display' | 'serial'} shows
+ * @property {Record<string, Blob>} [shared] what was in the shared folder, by path
+ * @property {string[]} [networks] networks of cards, by their ids
  * @property {Record<string, Blob>} [drives] what was in the drives, by option; a snapshot has what was written to them since
  */
 

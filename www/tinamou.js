@@ -14,9 +14,10 @@ import { attachConsole, blockPort, isBlockBackend, lan, netPort, remoteDisk } fr
 import { CallError, Client } from './protocol.js';
 import { Machine, QmpError, QmpEvent } from './machine.js';
 import { SerialPort } from './serial.js';
+import { Share, shareOptions } from './shares.js';
 import { bytesOf, mebibytes } from './sources.js';
 
-export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpError, QmpEvent, remoteDisk, SerialPort, TinamouError };
+export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpError, QmpEvent, remoteDisk, SerialPort, Share, TinamouError };
 
 /** @typedef {import('./sources.js').Source} Source */
 /** @typedef {import('./backends.js').NetBackend} NetBackend */
@@ -44,6 +45,7 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpEr
  * @property {Record<string, Source | BlockBackend | Promise<Source | BlockBackend>>} [disks] what is in the drives, by their names on the command line:
  * `hda`, `cdrom`, …
  * @property {'user' | 'none' | NetBackend} [net] what the network interface leads to: a network of its own without a way out, nothing, or an object
+ * @property {import('./shares.js').ShareOption[]} [shares] folders that the guest mounts by 9P: their mount tags, and what is in them by path
  * @property {(ConsoleBackend | undefined)[]} [consoles] what the serial ports lead to, besides `serial`
  * @property {number} [icount] count time in instructions, of 2 to the power of this nanoseconds each: runs are the same everywhere
  * @property {'jit' | 'interp'} [accel]
@@ -226,6 +228,11 @@ export class TinamouMachine extends EventTarget {
     await this.qmp('blockdev-change-medium', { device, filename: name }, { signal });
   }
 
+  /** A folder that was given as one of `shares`. @param {string} tag */
+  share(tag) {
+    return new Share(tag, (name, args) => this.#guard(this.#machine.client.call(name, args)));
+  }
+
   /** Saves the machine, which goes on then. `Tinamou.create({ snapshot })` takes it up, in any tab or program. @returns {Promise<Blob>} */
   async snapshot() {
     return new Blob([await this.#guard(this.#machine.snapshot())], { type: 'application/octet-stream' });
@@ -317,7 +324,7 @@ function remote(name, disk, gone) {
  * @returns {Promise<{ config: BootConfig, transfer: Transferable[] }>}
  */
 async function configure(options, gone) {
-  const { arch, board, memory, kernel, initrd, bios, vgaBios, snapshot, disks = {}, net, consoles: _, signal, ...same } = options;
+  const { arch, board, memory, kernel, initrd, bios, vgaBios, snapshot, disks = {}, shares, net, consoles: _, signal, ...same } = options;
   /** @type {any} */
   const config = { ...same };
   if (arch !== undefined || !snapshot) config.target = arch ?? 'mipsel';
@@ -350,6 +357,7 @@ async function configure(options, gone) {
       config[name] = from instanceof Blob ? from : (await bytesOf(from, { signal, name })).buffer;
     }),
   ]);
+  if (shares) config.shares = await shareOptions(shares, signal);
   if (typeof net === 'object') transfer.push((config.net = netPort(net, gone)));
   else if (net !== undefined) config.net = net;
   return { config, transfer };

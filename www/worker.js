@@ -194,6 +194,17 @@ const emit = serve(/** @type {any} */ (self), {
   takeFile({ name }) {
     return /** @type {Uint8Array<ArrayBuffer> | undefined} */ (present().takeFile(name)) ?? null;
   },
+  putShared({ tag, files }) {
+    const to = present();
+    to.addShare(tag);
+    for (const [path, data] of Object.entries(files)) to.putShared(tag, path, data);
+  },
+  listShared({ tag }) {
+    return present().listShared(tag);
+  },
+  readShared({ tag, path }) {
+    return /** @type {Uint8Array<ArrayBuffer> | undefined} */ (present().readShared(tag, path)) ?? null;
+  },
   stats() {
     return figures();
   },

@@ -14,7 +14,7 @@
 #   amd64/{vmlinux,initrd.gz,release}      Debian's amd64 kernel, a bzImage
 #   {mipsel,mips64el}/initrd-devices.gz    the same with drivers, and a session that uses them
 #   {mipsel,i386}/initrd-net.gz            the same with network drivers, and a session that uses them (net.py)
-#   amd64/initrd-cards.gz                  the same with virtio drivers and 9P, and a session that uses them
+#   {i386,amd64}/initrd-cards.gz           the same with virtio drivers and 9P, and a session that uses them
 #   disks/{disk.raw,disk.qcow2,cd.raw}     what that session finds in the drives
 #   seabios/{bios-256k,vgabios-stdvga}.bin Debian's SeaBIOS, for the page's PC; {bios,vgabios-isavga}.bin for `isapc`
 #   media/{grub-cd.iso,grub-floppy.img}    GRUB's rescue disks
@@ -134,7 +134,7 @@ net() { # ARCH
   cat "$dir/initrd.gz" "$dir/net.gz" >"$dir/initrd-net.gz"
 }
 
-# Virtio drivers and 9P of the kernel's package, in /cards, and cards.sh.
+# Virtio drivers and 9P of the kernel's package, in /cards, cards.sh and share.
 cards() { # ARCH
   local arch=$1 dir=$out/$1 root=$out/$1/cards file
   file=$(deb "$arch" "linux-image-$(cat "$dir/release")")
@@ -144,9 +144,9 @@ cards() { # ARCH
     dpkg-deb --fsys-tarfile "$file" | tar -x -C "$root/cards" --wildcards --transform='s,.*/,,' \
       '*/'{virtio,virtio_ring,virtio_pci,virtio_pci_legacy_dev,virtio_pci_modern_dev,virtio_blk,netfs,fscache,9pnet,9pnet_virtio,9p,virtio-rng}.ko \
       2>/dev/null || true
-    cp "$here/cards/cards.sh" "$root/bin/"
+    cp "$here"/cards/{cards.sh,share} "$root/bin/"
     chmod -R u=rwX,go=rX "$root"
-    chmod 755 "$root"/bin/*.sh
+    chmod 755 "$root"/bin/*
     find "$root" -exec touch -h -d @0 {} +
     (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/cards.gz.new"
     mv "$dir/cards.gz.new" "$dir/cards.gz"
@@ -307,7 +307,7 @@ for what in "$@"; do
   case $what in
     mipsel) kernel mipsel 4kc-malta; initrd mipsel; devices mipsel; net mipsel ;;
     mips64el) kernel mips64el 5kc-malta; initrd mips64el; devices mips64el ;;
-    i386) kernel i386 686; initrd i386; net i386 ;;
+    i386) kernel i386 686; initrd i386; net i386; cards i386 ;;
     i386-pae) kernel i386 686-pae i386-pae; initrd i386 i386-pae ;;
     amd64) kernel amd64 amd64; initrd amd64; cards amd64 ;;
     uboot) uboot ;;

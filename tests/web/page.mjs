@@ -1,6 +1,7 @@
 // @ts-check
 /** Tests of the page itself, with a stand-in for the emulator: buttons, keyboard, errors, and what it must not do. */
 
+import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { startServer } from '../../www/serve.mjs';
@@ -182,6 +183,81 @@ export async function pageTests(browser, only = '') {
     await page.locator('#media-files').setInputFiles([{ name: 'x', mimeType: '', buffer: Buffer.alloc(1) }, { name: 'y', mimeType: '', buffer: Buffer.alloc(1) }]);
     await page.locator('#media-note').getByText('A floppy holds one image').waitFor();
   });
+  await onPage(
+    'a folder shared with the guest: dropped files, its own files',
+    async (page) => {
+      await page.locator('#tool-media').click();
+      same(String(await page.locator('#share-how').isVisible()), 'false');
+      await page.evaluate(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['of the page'], 'a.txt'));
+        dispatchEvent(new DragEvent('dragover', { dataTransfer: data, cancelable: true }));
+        document.getElementById('drop-share')?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true, bubbles: true }));
+      });
+      await page.locator('[data-file="a.txt"]').getByText('11 B').waitFor();
+      await page.locator('#share-how').getByText('mount -t 9p -o trans=virtio share /mnt').waitFor();
+      const coming = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'Download from/guest.txt' }).click();
+      same(fs.readFileSync(await (await coming).path(), 'utf8'), 'of the guest');
+      await page.locator('#share-files').setInputFiles([{ name: 'b.txt', mimeType: '', buffer: Buffer.from('more') }]);
+      await page.locator('[data-file="b.txt"]').waitFor();
+      // Another machine has no such files.
+      await page.getByRole('button', { name: 'Restart' }).click();
+      await page.waitForFunction(() => !document.querySelector('[data-file]'));
+      // The card was plugged once.
+      await page.locator('#tab-serial0').click();
+      await shows(page, 'lab>');
+    },
+    { at: '?guest=seabios' },
+  );
+  await onPage(
+    'a PC’s kernel on its own screen, from its card and from the options',
+    async (page) => {
+      const of = { target: 'i386', machine: 'pc', ramMib: 64, bytes: 1 };
+      const guests = [
+        { ...of, id: 'linux', title: 'Linux', append: 'console=ttyS0,115200 quiet', files: { kernel: 'linux.kernel' } },
+        { ...of, id: 'bare', title: 'Bare', append: 'one two', files: { kernel: 'linux.kernel' } },
+        { ...of, id: 'bios', title: 'Firmware', shows: 'display', files: { bios: 'linux.kernel', vgaBios: 'bios.vga.bin' } },
+      ];
+      await page.route('**/guests/index.json', (route) => route.fulfill({ json: { guests } }));
+      await page.route(/guests\/(linux|bios)\./, (route) => route.fulfill({ body: 'x' }));
+      await page.goto(server.url);
+      const card = (/** @type {string} */ id) => page.locator(`[data-guest=${id}]`);
+      await card('linux').waitFor();
+      same(String(await card('bare').getByRole('button', { name: 'On screen' }).count()), '0');
+      await card('linux').getByRole('button', { name: 'On screen' }).click();
+      await page.waitForFunction(() => document.querySelector('#tab-display')?.getAttribute('aria-selected') === 'true');
+      await reads(page, 'state', 'running');
+      same(new URL(page.url()).search, '?guest=linux&append=console%3Dtty0+quiet&shows=display');
+      await page.goto(`${server.url}?guest=linux&setup`);
+      const says = (/** @type {string} */ text) => page.locator('#setup-line').getByText(text, { exact: true }).waitFor();
+      await says("tinamou system-i386 -M pc -m 64 -kernel kernel -append 'console=ttyS0,115200 quiet' -nographic");
+      await page.locator('#setup-shows').selectOption('display');
+      await says("tinamou system-i386 -M pc -m 64 -kernel kernel -append 'console=tty0 quiet'");
+      same(await page.locator('#setup-vgaBios').innerText(), 'vga.bin');
+      same(await page.getByLabel('Kernel command line').inputValue(), 'console=tty0 quiet');
+      await page.locator('#setup-share').locator('~ input').setInputFiles([{ name: 'a', mimeType: '', buffer: Buffer.from('a') }]);
+      await says("tinamou system-i386 -M pc -m 64 -virtfs local,path=FOLDER,mount_tag=share,security_model=none -kernel kernel -append 'console=tty0 quiet'");
+      await page.getByLabel('PCI cards').selectOption('virtio-blk-pci');
+      await page.getByRole('button', { name: 'Create and run' }).click();
+      await page.locator('#setup-devices-note').getByText('needs an image').waitFor();
+      await page.locator('.cards-chosen input[type=file]').setInputFiles([{ name: 'own.qcow2', mimeType: '', buffer: Buffer.alloc(512) }]);
+      await page.getByLabel('PCI cards').selectOption('e1000');
+      await page.getByLabel('Leads to').selectOption('user');
+      await says('tinamou system-i386 -M pc -m 64 -blockdev driver=qcow2,node-name=card0,file.driver=file,file.filename=own.qcow2 -device virtio-blk-pci,drive=card0 ' +
+        "-netdev user,id=net0 -device e1000,netdev=net0 -virtfs local,path=FOLDER,mount_tag=share,security_model=none -kernel kernel -append 'console=tty0 quiet'");
+      await page.getByRole('button', { name: 'Create and run' }).click();
+      await reads(page, 'state', 'running');
+      same(new URL(page.url()).search, '?guest=linux&append=console%3Dtty0+quiet&devices=e1000%2Cnetdev%3Dnet0&shows=display&share');
+      await page.locator('#tab-serial0').click();
+      await shows(page, 'user net0');
+      await shows(page, '{"driver":"virtio-9p-pci","id":"share","fsdev":"share","mount_tag":"share"}');
+      await page.reload();
+      await page.waitForFunction(() => document.querySelector('#tab-display')?.getAttribute('aria-selected') === 'true');
+      await reads(page, 'state', 'running');
+    },
+    { at: '' },
+  );
   await onPage('full screen, and back', async (page) => {
     await page.locator('#more summary').click();
     await page.getByRole('button', { name: 'Full screen' }).click();
@@ -374,6 +450,20 @@ export async function pageTests(browser, only = '') {
     await page.keyboard.type('beep\r');
     await page.waitForFunction(() => (document.querySelector('.xterm-rows')?.textContent ?? '').match(/you typed: beep/g)?.length === 3);
     same(JSON.stringify(await told()), '[]');
+  });
+  await onPage('single pulses of the loudspeaker are heard', async (page) => {
+    await page.evaluate(() => {
+      const peaks = /** @type {number[]} */ (/** @type {any} */ (window).peaks = []);
+      const original = AudioBuffer.prototype.copyToChannel;
+      AudioBuffer.prototype.copyToChannel = function (source, channel) {
+        peaks.push(source.filter((v, n) => v >= 0.5 && (source[n - 1] ?? 0) < 0.5).length);
+        return original.call(this, source, channel);
+      };
+    });
+    await page.getByRole('button', { name: 'Sound' }).click();
+    await page.locator('#console').click();
+    await page.keyboard.type('pulses\r');
+    await page.waitForFunction(() => /** @type {any} */ (window).peaks.reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0) === 50);
   });
   await onPage('the log of guest errors', async (page) => {
     await page.locator('#tool-log').click();

@@ -14,6 +14,7 @@ import { pageTests, shows } from './page.mjs';
 import { workerTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { startReporting } from './reporting.mjs';
+import { shareTests } from './share.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -68,6 +69,7 @@ try {
   await displayTests(browser, server.url);
   await lookTests(browser, server.url);
   await mediaTests(browser, server.url);
+  await shareTests(browser, server.url);
   await workerTests(browser, server.url);
 
   const files = fs.readdirSync(`${ROOT}/tests/filetests`).filter((f) => f.endsWith('.tir')).sort();

@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { samples, since } from '../../www/pulses.js';
 import { make } from './node.mjs';
 import { same, test } from './report.mjs';
 
@@ -23,10 +24,20 @@ const SECTOR = [
   ...WAIT,
 ];
 
-/** The boot sector on a floppy. */
-export function beeps() {
+/** Port 61h's bit 1 up and down, a hundred times, each for so many rounds of a loop; then nothing. */
+const PULSES = [
+  0xbb, 200, 0, // mov bx, 200
+  0xe4, 0x61, 0x24, 0xfc, // in al, 61h; and al, fch
+  0x34, 0x02, 0xe6, 0x61, // again: xor al, 2; out 61h, al
+  0xb9, 0, 4, 0xe2, 0xfe, // mov cx, 1024; loop
+  0x4b, 0x75, 0xf4, // dec bx; jnz again
+  0xf4, // hlt
+];
+
+/** A boot sector on a floppy. @param {number[]} sector begins again at its end */
+export function beeps(sector = SECTOR) {
   const floppy = new Uint8Array(FLOPPY_BYTES);
-  floppy.set([...SECTOR, 0xeb, 256 - SECTOR.length - 2]);
+  floppy.set([...sector, 0xeb, 256 - sector.length - 2]);
   floppy.set([0x55, 0xaa], 510);
   return floppy;
 }
@@ -57,5 +68,36 @@ export async function soundTests() {
     machine.runSlice(1_000_000);
     same(String(machine.takeSounds().length), '0');
     machine.free();
+  });
+  await test('sound: pulses of port 61h alone, and when', () => {
+    const machine = make('seabios', { icount: 3, fda: beeps(PULSES), boot: 'a' });
+    machine.listen(true);
+    /** @type {number[]} */
+    const heard = [];
+    for (let n = 0; heard.length < 300 && n < 4000; n++) {
+      const end = machine.runSlice(1_000_000);
+      if (end.kind === 'halted') machine.skipTo(end.untilNs);
+      heard.push(...machine.takeSounds());
+    }
+    const levels = heard.filter((_, n) => n % 2);
+    same(levels.slice(1, 7).join(' '), '-1 0 -1 0 -1 0');
+    // 1029 instructions of 8 ns each, and what port accesses take.
+    for (let n = 6; n + 2 < 200; n += 2) {
+      const us = ((heard[n + 2] ?? 0) - (heard[n] ?? 0)) / 1000;
+      if (us < 8 || us > 20) throw new Error(`a pulse of ${us} us`);
+    }
+    machine.free();
+  });
+  await test('sound: samples of pulses are their mean level', () => {
+    const steps = [{ at: 1, level: 1 }, { at: 2.5, level: 0 }, { at: 3.25, level: 1 }, { at: 3.5, level: 0 }];
+    same(samples(steps, 0, 5, 1).join(' '), '0 1 0.5 0.25 0');
+    same(samples(steps, 2, 4, 1).join(' '), '0.5 0.25');
+    same(samples(since(steps, 2), 2, 4, 1).join(' '), '0.5 0.25');
+    same(samples([{ at: 0.5, level: 1 }], 0, 3, 1).join(' '), '0.5 1 1');
+    same(samples(steps, 0, 4, 0.5).join(' '), '0.5 0.375 0 0');
+    // A square wave of 1000 Hz.
+    const wave = Array.from({ length: 200 }, (_, n) => ({ at: n / 2000, level: (n + 1) % 2 }));
+    const heard = samples(wave, 0, 4800, 48_000);
+    same(String(heard.reduce((n, v, at) => n + Number(v >= 0.5 && (heard[at - 1] ?? 0) < 0.5), 0)), '100');
   });
 }

@@ -21,6 +21,7 @@ use crate::incoming::Incoming;
 use crate::network;
 use crate::options::{INCOMING, JsNet, Parsed, order};
 use crate::remote::{PortNet, RemoteDisk};
+use crate::shares::Shares;
 
 /// Options that are images, which is also what their files are called.
 const IMAGES: [&str; 4] = ["kernel", "initrd", "bios", "dtb"];
@@ -38,6 +39,8 @@ pub struct WebHost {
     pub remote: BTreeMap<String, RemoteDisk>,
     /// The network outside.
     pub net: Option<PortNet>,
+    /// Folders that cards can share.
+    pub shares: Shares,
     config: Config,
     /// The state to begin with, if it is read while the machine runs.
     later: Option<Incoming>,
@@ -62,6 +65,8 @@ impl WebHost {
             drives,
             boot,
             net,
+            shares,
+            incoming,
             ..
         } = parsed;
         let remote = drives
@@ -69,6 +74,13 @@ impl WebHost {
             .filter_map(|(name, source)| Some((name.clone(), source.remote()?)));
         let remote = remote.collect();
         let setup = ctl.setup_mut();
+        // Cards of a saved machine come with it.
+        if incoming.is_none() && !shares.all().is_empty() {
+            let card =
+                |tag: &str| json!({"driver": "virtio-9p-pci", "fsdev": tag, "mount_tag": tag});
+            let cards: Vec<Value> = shares.all().iter().map(|(tag, _)| card(tag)).collect();
+            setup.put("devices", cards.into());
+        }
         if net != JsNet::User {
             setup.put("net", "none".into());
         }
@@ -101,6 +113,7 @@ impl WebHost {
             machine: None,
             remote,
             net: (net == JsNet::Frames).then(PortNet::default),
+            shares,
             counted,
             config,
             later,
@@ -260,6 +273,9 @@ impl Host for WebHost {
             // The drives look at their disks on reset.
             machine.reset();
         }
+        for (tag, tree) in self.shares.all() {
+            machine.bus_mut().add_share(tag, Box::new(tree.clone()));
+        }
         if let Some(net) = &self.net {
             machine.bus_mut().set_net(0, Some(Box::new(net.clone())));
         }
@@ -268,7 +284,10 @@ impl Host for WebHost {
         for name in IMAGES {
             self.files.remove(name);
         }
-        self.media.clear();
+        // What is left is for cards, which are plugged next.
+        for file in DRIVES.iter().filter_map(|(name, _)| setup.text(name)) {
+            self.media.remove(file);
+        }
         Ok(())
     }
 

@@ -36,6 +36,8 @@ mod remote;
 #[cfg(any(feature = "mips", feature = "x86"))]
 mod screen;
 #[cfg(any(feature = "mips", feature = "x86"))]
+mod shares;
+#[cfg(any(feature = "mips", feature = "x86"))]
 mod sound;
 #[cfg(feature = "user")]
 mod user;

@@ -52,6 +52,8 @@ export interface MachineOptions {
    * when the guest wants it, in workers only.
    */
   incoming?: ArrayBuffer | Uint8Array | Blob | { url: string } | 'defer';
+  /** Folders shared by 9P, each with a card of its own (unless `incoming` or `x-machine-set` says which cards there are), and what is in them by path. */
+  shares?: { tag: string; files?: Record<string, ArrayBuffer | Uint8Array> }[];
   /** Do not start running (`-S`). */
   paused?: boolean;
   /** Do not make the machine yet (`--preconfig`). */

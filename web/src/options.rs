@@ -12,6 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::drives::{DRIVES, Source};
 use crate::incoming::Incoming;
+use crate::shares::Shares;
 
 /// Guest memory when none is asked for, as QEMU's Malta has it.
 const DEFAULT_RAM_MIB: u32 = 128;
@@ -48,6 +49,9 @@ pub enum OptionError {
     /// A boot order with other letters.
     #[error("machine options: `boot` has up to three of the letters a, c, d and n, not `{0}`")]
     Boot(String),
+    /// Folders that cannot be shared.
+    #[error("machine options: `shares`: {0}")]
+    Shares(String),
 }
 
 #[derive(Deserialize)]
@@ -73,6 +77,8 @@ struct Options {
     accel: Option<JsAccel>,
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     incoming: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    shares: JsValue,
     paused: Option<bool>,
     preconfig: Option<bool>,
 }
@@ -99,6 +105,8 @@ pub struct Parsed {
     pub drives: BTreeMap<String, Source>,
     /// What the PC's firmware boots from, as letters.
     pub boot: Option<String>,
+    /// Folders to share.
+    pub shares: Shares,
 }
 
 /// Names of the fields above, for the message about an unknown one.
@@ -126,6 +134,7 @@ const KNOWN: &[&str] = &[
     "icount",
     "accel",
     "incoming",
+    "shares",
     "paused",
     "preconfig",
 ];
@@ -240,7 +249,10 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     if let Some(JsAccel::Interp) = o.accel {
         config.accel = Accel::Interp;
     }
+    let mut shares = Shares::new(config.counted);
+    shares.take(&o.shares).map_err(OptionError::Shares)?;
     Ok(Parsed {
+        shares,
         counted: config.counted,
         config,
         incoming,

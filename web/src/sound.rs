@@ -15,7 +15,7 @@ impl Machine {
     }
 
     /// What the loudspeaker got since the last call: in turn the virtual time in nanoseconds, and the frequency of a square wave in hertz, 0 for
-    /// silence.
+    /// the low level, -1 for the high one.
     #[wasm_bindgen(js_name = takeSounds)]
     pub fn take_sounds(&mut self) -> Vec<f64> {
         let machine = self.host.machine.as_mut();
@@ -23,6 +23,7 @@ impl Machine {
         let pair = |(at, sound): (Ns, Sound)| {
             let hertz = match sound {
                 Sound::Still => 0.0,
+                Sound::High => -1.0,
                 Sound::Square { millihertz } => millihertz as f64 / 1000.0,
             };
             [at.0 as f64, hertz]

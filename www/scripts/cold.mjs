@@ -25,6 +25,8 @@ const COLD = [
   /block::(qcow2|overlay)/,
   // The network behind the card, which guests find when they look for one; back ends outside.
   /tinamou_net::|tinamou_web::(network::make|remote)|machine_(takeDiskQuestions|answerDisk|netInput|takeFrames|takeSounds|listen)/,
+  // Folders that the page shares.
+  /tinamou_web::shares::(?!Shares::new)|machine_(addShare|putShared|listShared|readShared)/,
   // Cards that are asked for, media that are changed, code that is dropped.
   /tinamou_control::(cards|migration(?!.*::work))\b|WebHost as tinamou_control::driven::Host>::(insert|add_drive|remove|look)\b|machine_(putDrive|putFile|takeFile|bringMemory|stateHash|gdb\w*)\b/,
   /tinamou_jit::(regions::Regions|blocks::Blocks)::clear\b|WebEngine as [\w:]+Engine>::retire/,

@@ -27,7 +27,7 @@ const OUT = path.join(WWW, 'guests');
  * @property {'display' | 'serial'} [shows] where it talks first, if not by its serial port
  * @property {number} [cpus]
  * @property {boolean} [unlisted] no card, only by its id in the address
- * @property {Record<string, string>} from image files, by their name in a boot configuration
+ * @property {Record<string, string | string[]>} from image files, by their name in a boot configuration; of several the first that is there
  */
 
 const LINUX = 'console=ttyS0 panic=-1 quiet';
@@ -40,10 +40,10 @@ const OFFERS = [
     target: 'mips', cpu: '24Kf', ramMib: 32, from: { kernel: 'tests/lab/images/lab-mips.elf' } },
   { id: 'debian-i386', title: 'Debian Linux', note: 'i386, 32 bits', about: 'Debian’s 686 kernel with a busybox shell on the first serial port.',
     target: 'i386', cpu: 'qemu32', ramMib: 256, append: LINUX,
-    from: { kernel: 'build/guests/i386/vmlinux', initrd: 'build/guests/i386/initrd.gz' } },
+    from: { kernel: 'build/guests/i386/vmlinux', initrd: ['build/guests/i386/initrd-cards.gz', 'build/guests/i386/initrd.gz'] } },
   { id: 'debian-amd64', title: 'Debian Linux', note: 'amd64, 64 bits', about: 'Debian’s amd64 kernel with a busybox shell on the first serial port.',
     target: 'x86_64', cpu: 'qemu64', ramMib: 256, append: LINUX,
-    from: { kernel: 'build/guests/amd64/vmlinux', initrd: 'build/guests/amd64/initrd.gz' } },
+    from: { kernel: 'build/guests/amd64/vmlinux', initrd: ['build/guests/amd64/initrd-cards.gz', 'build/guests/amd64/initrd.gz'] } },
   { id: 'teach', title: 'Teaching kernel', note: 'i386, 32 bits', about: 'Paging, faults, tasks: says what it tries, and switches itself off.',
     target: 'i386', cpu: 'qemu32', ramMib: 32, append: 'one two', from: { kernel: 'tests/teach/images/teach.elf' } },
   { id: 'smp', title: 'Several CPUs', note: 'i386, 32 bits', about: 'Start-up, locks, interrupts between four CPUs: counts, and switches itself off.', unlisted: true,
@@ -75,8 +75,11 @@ export function buildGuests() {
   fs.mkdirSync(OUT, { recursive: true });
   const guests = [];
   for (const { from, ...guest } of OFFERS) {
-    const sources = Object.entries(from).map(([kind, file]) => /** @type {const} */ ([kind, path.join(ROOT, file)]));
-    if (!sources.every(([, file]) => fs.existsSync(file))) continue;
+    const sources = Object.entries(from).map(([kind, any]) => {
+      const files = [any].flat().map((file) => path.join(ROOT, file));
+      return /** @type {const} */ ([kind, files.find((file) => fs.existsSync(file)) ?? '']);
+    });
+    if (!sources.every(([, file]) => file)) continue;
     /** @type {Record<string, string>} */
     const files = {};
     for (const [kind, file] of sources) {

@@ -234,9 +234,11 @@ pub struct Frame {
 /// What a loudspeaker is given, until the next one.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Sound {
-    /// A level that stays: nothing is heard.
+    /// The low level, which stays: nothing is heard.
     #[default]
     Still,
+    /// The high level, which stays. Going from level to level is heard as a click, many of them as whatever their times say.
+    High,
     /// A square wave.
     Square {
         /// Its frequency in thousandths of a hertz.
@@ -290,8 +292,8 @@ pub trait DevCx {
     /// Tells whoever watches the machine.
     fn tell(&mut self, _news: News) {}
 
-    /// Gives the board's loudspeaker something else. The same again is nothing new.
-    fn sound(&mut self, _sound: Sound) {}
+    /// Gives the board's loudspeaker something else, and what is to follow at a later time if nothing else comes before. The same again is nothing new.
+    fn sound(&mut self, _sound: Sound, _then: Option<(Ns, Sound)>) {}
 
     /// Sends bytes to a console port.
     fn console_out(&mut self, port: u32, bytes: &[u8]);

@@ -30,6 +30,8 @@ pub struct TestCx {
     /// What the loudspeaker got, without repetitions.
     pub sounds: Vec<Sound>,
     sound: Sound,
+    /// What it gets next.
+    pub then: Option<(Ns, Sound)>,
     pub errors: Vec<String>,
     pub remaps: u32,
     pub pci: BTreeMap<(u8, u8), u32>,
@@ -50,7 +52,8 @@ impl DevCx for TestCx {
     fn cpu(&self) -> u32 {
         self.cpu
     }
-    fn sound(&mut self, sound: Sound) {
+    fn sound(&mut self, sound: Sound, then: Option<(Ns, Sound)>) {
+        self.then = then;
         if std::mem::replace(&mut self.sound, sound) != sound {
             self.sounds.push(sound);
         }

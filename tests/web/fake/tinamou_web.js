@@ -89,6 +89,25 @@ export class Machine {
   /** @type {Record<string, number>} */
   #sizes = {};
 
+  /** The shared folder. @type {Map<string, Uint8Array>} */
+  #shared = new Map();
+
+  addShare() {}
+
+  /** @param {string} tag @param {string} path @param {Uint8Array} data */
+  putShared(tag, path, data) {
+    this.#shared.set(path, data);
+  }
+
+  listShared() {
+    return [...this.#shared].map(([path, data]) => ({ path, bytes: data.length, modifiedMs: 0 }));
+  }
+
+  /** @param {string} tag @param {string} path */
+  readShared(tag, path) {
+    return this.#shared.get(path)?.slice();
+  }
+
   #logging = false;
 
   #listening = false;
@@ -222,6 +241,15 @@ export class Machine {
       this.#drives[device] = null;
       this.#event('DEVICE_TRAY_MOVED', { device, id: '', 'tray-open': true });
     },
+    device_add: ({ driver, fsdev }) => {
+      this.#send(`${driver} of ${fsdev}\r\n`);
+      // The guest writes something, too.
+      this.#shared.set('from/guest.txt', new TextEncoder().encode('of the guest'));
+    },
+    'blockdev-add': ({ filename }) => {
+      if (!this.#media.has(filename)) throw new Error(`Could not open '${filename}'`);
+    },
+    netdev_add: ({ type, id }) => this.#send(`${type} ${id}\r\n`),
     'fake-felt': () => this.#felt.join(' '),
     quit: () => {
       this.ended = 'host-qmp-quit';
@@ -271,6 +299,9 @@ export class Machine {
       }
       this.#send(`\r\nyou typed: ${this.#line}\r\nlab> `);
       if (this.#line === 'beep' && this.#listening) this.#sounds.push(this.#insns * 10, 1000, this.#insns * 10 + 1e8, 0);
+      if (this.#line === 'pulses' && this.#listening) {
+        for (let n = 0; n < 100; n++) this.#sounds.push(this.#insns * 10 + n * 250_000, n % 2 ? 0 : -1);
+      }
       if (this.#line === 'fail') this.#next = 'fail';
       if (this.#line === 'off') this.#next = 'shutdown';
       this.#line = '';

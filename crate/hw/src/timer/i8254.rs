@@ -2,8 +2,9 @@
 //! control").
 //!
 //! Modelled: all six modes, latches, read-back, byte order modes, BCD. The outputs are functions of the time since the last
-//! load; only counter 0's output is a pin. Counter 2's square waves reach the loudspeaker while port 61h lets them. Not modelled: the one-clock
-//! delay between a write and its loading, and what programs make of the loudspeaker with single pulses (modes 0 and 1, port 61h's bit 1 alone).
+//! load; only counter 0's output is a pin. Counter 2's output reaches the loudspeaker while port 61h lets it: square waves as such, other modes and
+//! port 61h's own bit as levels with their times. Not modelled: the one-clock delay between a write and its loading; pulses of one clock (modes 2,
+//! 4, 5) on the loudspeaker.
 
 use tinamou_core::{DevCx, Device, LoadError, Loader, Ns, Saver, Sound};
 
@@ -81,13 +82,19 @@ impl Counter {
         }
     }
 
-    /// What a loudspeaker makes of the output.
-    fn sound(&self) -> Sound {
+    /// What a loudspeaker gets of the output, and what follows when.
+    fn sound(&self, now: Ns) -> (Sound, Option<(Ns, Sound)>) {
+        let running = self.running() && self.count > 1;
         match self.mode {
-            2 | 3 if self.running() && self.count > 1 => Sound::Square {
-                millihertz: PIT_HZ * 1000 / u64::from(self.count),
-            },
-            _ => Sound::Still,
+            2 | 3 if running => {
+                let millihertz = PIT_HZ * 1000 / u64::from(self.count);
+                (Sound::Square { millihertz }, None)
+            }
+            0 | 1 if !self.out(now) => {
+                let high = self.next_edge(now).map(|at| (at, Sound::High));
+                (Sound::Still, high)
+            }
+            _ => (Sound::High, None),
         }
     }
 
@@ -246,10 +253,11 @@ impl I8254 {
         let now = cx.now();
         cx.set_irq(0, self.counters[0].out(now) && !self.replaced);
         cx.set_timer(0, self.counters[0].next_edge(now));
-        cx.sound(match self.speaker & 2 {
-            0 => Sound::Still,
-            _ => self.counters[2].sound(),
-        });
+        let (sound, then) = match self.speaker & 2 {
+            0 => (Sound::Still, None),
+            _ => self.counters[2].sound(now),
+        };
+        cx.sound(sound, then);
     }
 
     fn read_back(&mut self, v: u8, now: Ns) {
@@ -282,7 +290,7 @@ impl Device for I8254 {
         }
         cx.set_irq(0, false);
         cx.set_timer(0, None);
-        cx.sound(Sound::Still);
+        cx.sound(Sound::Still, None);
     }
 
     fn read(&mut self, cx: &mut dyn DevCx, region: u32, offset: u64, _size: u32) -> u64 {
@@ -405,13 +413,36 @@ mod tests {
             b.write(0, 2, 1, 0x04);
             b.write(1, 0, 1, 2);
             b.write(1, 0, 1, 1);
-            assert_eq!(b.cx.sounds, [], "gate and data");
+            let click = [Sound::High, Sound::Still];
+            assert_eq!(b.cx.sounds, click, "data without gate");
+            b.cx.sounds.clear();
             b.write(1, 0, 1, 3);
             b.write(0, 2, 1, 0x52);
             b.write(0, 2, 1, 0x09); // 2386
             b.write(1, 0, 1, 0);
             let tone = |millihertz| Sound::Square { millihertz };
             assert_eq!(b.cx.sounds, [tone(1_000_152), tone(500_076), Sound::Still]);
+        });
+    }
+
+    #[test]
+    fn pulses() {
+        bench().twice(|b| {
+            b.write(1, 0, 1, 3);
+            b.cx.sounds.clear();
+            b.write(0, 3, 1, 0x90); // counter 2, mode 0, low byte
+            for count in [60, 30] {
+                b.write(0, 2, 1, count);
+                let (at, high) = b.cx.then.unwrap();
+                let due = b.cx.now + Ns::until_ticks(count, PIT_HZ);
+                assert_eq!((at, high), (due, Sound::High));
+            }
+            b.settle(Ns(100_000));
+            b.write(1, 0, 1, 2);
+            b.write(1, 0, 1, 0);
+            b.write(1, 0, 1, 2);
+            use Sound::{High, Still};
+            assert_eq!(b.cx.sounds, [Still, High, Still, High]);
         });
     }
 

@@ -93,9 +93,9 @@ impl DevCx for Cx<'_> {
         self.bus.tell(news);
     }
 
-    fn sound(&mut self, sound: Sound) {
+    fn sound(&mut self, sound: Sound, then: Option<(Ns, Sound)>) {
         let now = self.bus.now;
-        self.bus.speaker.put(now, sound);
+        self.bus.speaker.put(now, sound, then);
     }
 
     fn console_out(&mut self, port: u32, bytes: &[u8]) {

@@ -216,11 +216,11 @@ impl Bus {
         found.map(|(_, p)| p).ok_or(why)
     }
 
-    /// Adds a folder that a card may share, under a name of the host's.
+    /// Adds a folder that a card may share, under a name of the host's, which is the guest's too if a card's `mount_tag` gives it no other.
     pub fn add_share(&mut self, id: &str, tree: Box<dyn FileTree>) {
         self.shares.push(Share {
             id: id.into(),
-            tag: String::new(),
+            tag: id.into(),
             tree: Shared::new(tree),
         });
     }

@@ -8,8 +8,10 @@ const KIND: u32 = 0o170_000;
 const DIR: u32 = 0o040_000;
 const LINK: u32 = 0o120_000;
 const FILE: u32 = 0o100_000;
-/// Longest file.
-const FILE_MAX: u64 = 1 << 30;
+/// What a tree holds if nobody says otherwise.
+const USUAL_MOST: u64 = 1 << 30;
+/// What a file takes beside its name and its bytes.
+const NODE_BYTES: u64 = 512;
 
 #[derive(Clone, Default, Debug)]
 struct Node {
@@ -17,34 +19,63 @@ struct Node {
     data: Vec<u8>,
 }
 
-/// The tree. Files' times are what was set, or zero.
+/// The tree. Files' times are what was set, or what the host's clock said when they were written.
 #[derive(Clone, Debug)]
 pub struct MemTree {
     nodes: BTreeMap<String, Node>,
     next: u64,
+    now_ns: fn() -> u64,
+    used_bytes: u64,
+    most_bytes: u64,
 }
 
 impl Default for MemTree {
     fn default() -> MemTree {
+        MemTree::new(|| 0, USUAL_MOST)
+    }
+}
+
+/// What a file takes.
+fn cost(path: &str, bytes: u64) -> u64 {
+    path.len() as u64 + NODE_BYTES + bytes
+}
+
+impl MemTree {
+    /// An empty tree of a host with this clock (nanoseconds since 1970), for so many bytes.
+    pub fn new(now_ns: fn() -> u64, most_bytes: u64) -> MemTree {
         let mut t = MemTree {
             nodes: BTreeMap::new(),
             next: 1,
+            now_ns,
+            used_bytes: 0,
+            most_bytes,
         };
         t.put("", DIR | 0o755, Vec::new());
         t
     }
-}
 
-impl MemTree {
     fn put(&mut self, path: &str, mode: u32, data: Vec<u8>) {
         let attr = Attr {
             mode,
             number: self.next,
             size: data.len() as u64,
+            mtime_ns: (self.now_ns)(),
             ..Attr::default()
         };
         self.next += 1;
-        self.nodes.insert(path.to_owned(), Node { attr, data });
+        self.used_bytes += cost(path, attr.size);
+        if let Some(old) = self.nodes.insert(path.to_owned(), Node { attr, data }) {
+            self.used_bytes -= cost(path, old.attr.size);
+        }
+    }
+
+    /// Takes so much more, if it is there.
+    fn take(&mut self, bytes: u64) -> Result<(), Errno> {
+        let used = self.used_bytes.checked_add(bytes);
+        self.used_bytes = used
+            .filter(|u| *u <= self.most_bytes)
+            .ok_or(Errno::ENOSPC)?;
+        Ok(())
     }
 
     /// Adds a plain file, with the directories on its way.
@@ -77,6 +108,9 @@ impl MemTree {
         if self.get(parent(path))?.attr.mode & KIND != DIR {
             return Err(Errno::ENOTDIR);
         }
+        if self.used_bytes + cost(path, 0) > self.most_bytes {
+            return Err(Errno::ENOSPC);
+        }
         Ok(())
     }
 
@@ -97,12 +131,14 @@ impl FileTree for MemTree {
 
     fn change(&mut self, path: &str, c: Change) -> Result<(), Errno> {
         if let Some(size) = c.size {
-            if size > FILE_MAX {
-                return Err(Errno::EFBIG);
-            }
+            let now_ns = (self.now_ns)();
+            let old = self.file(path)?.attr.size;
+            self.take(size.saturating_sub(old))?;
+            self.used_bytes -= old.saturating_sub(size);
             let n = self.file(path)?;
             n.data.resize(size as usize, 0);
             n.attr.size = size;
+            n.attr.mtime_ns = now_ns;
         }
         let a = &mut self.get(path)?.attr;
         a.mode = a.mode & KIND | c.mode.unwrap_or(a.mode) & 0o7777;
@@ -122,14 +158,18 @@ impl FileTree for MemTree {
     }
 
     fn write(&mut self, path: &str, at: u64, data: &[u8]) -> Result<usize, Errno> {
-        let end = at.checked_add(data.len() as u64).filter(|e| *e <= FILE_MAX);
-        let end = end.ok_or(Errno::EFBIG)? as usize;
+        let end = at.checked_add(data.len() as u64).ok_or(Errno::EFBIG)?;
+        let now_ns = (self.now_ns)();
+        let old = self.file(path)?.attr.size;
+        self.take(end.saturating_sub(old))?;
+        let end = end as usize;
         let n = self.file(path)?;
         if n.data.len() < end {
             n.data.resize(end, 0);
         }
         n.data[at as usize..end].copy_from_slice(data);
         n.attr.size = n.data.len() as u64;
+        n.attr.mtime_ns = now_ns;
         Ok(data.len())
     }
 
@@ -171,7 +211,9 @@ impl FileTree for MemTree {
         if !self.below(path).is_empty() {
             return Err(Errno::ENOTEMPTY);
         }
-        self.nodes.remove(path);
+        if let Some(n) = self.nodes.remove(path) {
+            self.used_bytes -= cost(path, n.attr.size);
+        }
         Ok(())
     }
 
@@ -194,7 +236,10 @@ impl FileTree for MemTree {
         all.push(from.to_owned());
         for k in all {
             if let Some(n) = self.nodes.remove(&k) {
-                self.nodes.insert(format!("{to}{}", &k[from.len()..]), n);
+                let path = format!("{to}{}", &k[from.len()..]);
+                self.used_bytes -= cost(&k, 0);
+                self.used_bytes += cost(&path, 0);
+                self.nodes.insert(path, n);
             }
         }
         Ok(())

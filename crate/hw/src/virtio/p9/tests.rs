@@ -3,6 +3,7 @@
 use super::super::pci::VirtioPci;
 use super::super::testing::Driver;
 use super::mem::MemTree;
+use super::tree::Change;
 use super::*;
 use crate::testing::{Bench, Rnd, storm};
 
@@ -206,6 +207,31 @@ fn over_the_queue_and_saved() {
         }
     });
     storm(&mut b, &[(0, 0x40), (1, 0x40), (1, 0x4000)], 20_000);
+}
+
+#[test]
+fn a_tree_in_memory_is_full_at_some_point() {
+    let mut t = MemTree::new(|| 7, 4000);
+    t.add("a/b", vec![1; 1000]);
+    assert_eq!(t.attr("a/b").map(|a| (a.size, a.mtime_ns)), Ok((1000, 7)));
+    assert_eq!(t.write("a/b", 1 << 40, &[1]), Err(Errno::ENOSPC));
+    assert_eq!(t.write("a/b", u64::MAX, &[1]), Err(Errno::EFBIG));
+    assert_eq!(t.write("a/b", 1000, &[2; 1000]), Ok(1000));
+    assert_eq!(t.make("c", 0o644), Err(Errno::ENOSPC));
+    let size = Some(u64::MAX);
+    let grow = Change {
+        size,
+        ..Change::default()
+    };
+    assert_eq!(t.change("a/b", grow), Err(Errno::ENOSPC));
+    assert_eq!(t.rename("a", "much-longer"), Ok(()));
+    assert_eq!(t.remove("much-longer/b"), Ok(()));
+    assert_eq!(t.make("c", 0o644), Ok(()));
+    // What was there counts once.
+    for _ in 0..9 {
+        t.add("c", vec![0; 1500]);
+    }
+    assert_eq!(t.write("c", 0, &[3; 1600]), Ok(1600));
 }
 
 #[test]

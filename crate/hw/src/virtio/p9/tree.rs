@@ -28,6 +28,8 @@ impl Errno {
     pub const ENFILE: Errno = Errno(23);
     /// File too large.
     pub const EFBIG: Errno = Errno(27);
+    /// No space left.
+    pub const ENOSPC: Errno = Errno(28);
     /// Read-only file system.
     pub const EROFS: Errno = Errno(30);
     /// File name too long.

@@ -33,8 +33,9 @@ function card(guest, guests, { start, setup, likely }) {
   const both = String(plan.options.append ?? '').search(ON_SERIAL) >= 0 && onScreen(plan, guests).files.vgaBios;
   const screen = make('button', { type: 'button', textContent: 'On screen', title: 'Start on the PC’s own screen and keyboard', 'aria-describedby': heading.id });
   screen.addEventListener('click', () => start(onScreen(planOf(guest), guests)));
-  const actions = make('div', { className: 'actions' }, run, ...(both ? [screen] : []), options, make('span', { className: 'weight' }, bytes(size)));
-  const whole = make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), facts, actions);
+  const actions = make('div', { className: 'actions' }, run, ...(both ? [screen] : []), options);
+  const known = make('div', { className: 'known' }, facts, make('span', { className: 'weight', title: 'To load' }, bytes(size)));
+  const whole = make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), known, actions);
   for (const sign of ['pointerenter', 'focusin']) whole.addEventListener(sign, () => likely(guest.target ?? 'mipsel'));
   return whole;
 }
@@ -67,6 +68,8 @@ export function withFirmware(plan, guests) {
 
 /** The serial console among a kernel's arguments, and the screen. */
 const [ON_SERIAL, ON_SCREEN] = [/\bconsole=ttyS\d\S*/g, 'console=tty0'];
+/** A screen that stays dark says nothing to who waits. */
+const QUIET = /\s*\bquiet\b/;
 
 /**
  * A PC's kernel that is to talk on its display finds the adapter's firmware there, if the page has it.
@@ -78,7 +81,7 @@ export function onScreen(plan, guests) {
   const vgaBios = guests.map((g) => planOf(g).files.vgaBios).find(Boolean);
   if (!isPc(plan.target) || !plan.files.kernel) return { ...plan, shows: 'display' };
   const options = { ...plan.options };
-  if (options.append) options.append = String(options.append).replace(ON_SERIAL, ON_SCREEN);
+  if (options.append) options.append = String(options.append).replace(ON_SERIAL, ON_SCREEN).replace(QUIET, '');
   return { ...plan, options, files: { ...(vgaBios && { vgaBios }), ...plan.files }, shows: 'display' };
 }
 

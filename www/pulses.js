@@ -26,6 +26,6 @@ export function samples(steps, from, to, rate) {
 
 /** Steps without those that are over at a time: the last one before it is the level there. @param {Step[]} steps @param {number} at */
 export function since(steps, at) {
-  const first = steps.findLastIndex((s) => s.at <= at);
-  return first > 0 ? steps.slice(first) : steps;
+  const after = steps.findIndex((s) => s.at > at);
+  return steps.slice(Math.max(0, (after < 0 ? steps.length : after) - 1));
 }

@@ -27,7 +27,7 @@ const PROPERTIES = /** @type {{ name: string, title: string, looks: RegExp, wron
  * A list of cards that grows and shrinks, each with its properties.
  * @param {{ id: string, name: string, 'aria-describedby': string }} described
  * @param {Card[]} cards
- * @param {Record<string, import('./plan.js').Source>} files the machine's, where cards' disks are put
+ * @param {() => Record<string, import('./plan.js').Source>} files the machine's, where cards' disks are put
  * @param {(cards: Card[]) => void} changed
  * @param {(why: string) => void} complain
  */
@@ -38,7 +38,7 @@ export function cardList(described, cards, files, changed, complain) {
   const row = (card, n) => {
     const title = CARDS.find(([d]) => d === card.driver)?.[1] ?? card.driver;
     const without = () => {
-      if (card.drive) delete files[card.drive];
+      if (card.drive) delete files()[card.drive];
       put(cards.filter((_, m) => m !== n), add);
     };
     const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Remove', 'aria-label': `Remove ${title}`, onclick: without });
@@ -70,13 +70,13 @@ export function cardList(described, cards, files, changed, complain) {
     const { drive } = card;
     if (drive) {
       const input = make('input', { type: 'file', hidden: true });
-      const pick = make('button', { id, type: 'button', textContent: files[drive]?.name ?? 'Choose…', 'aria-label': `Image of ${title}` });
-      pick.classList.toggle('chosen', drive in files);
+      const pick = make('button', { id, type: 'button', textContent: files()[drive]?.name ?? 'Choose…', 'aria-label': `Image of ${title}` });
+      pick.classList.toggle('chosen', drive in files());
       pick.addEventListener('click', () => input.click());
       input.addEventListener('change', () => {
         const [file] = input.files ?? [];
         if (!file) return;
-        files[drive] = { name: file.name, blob: file };
+        files()[drive] = { name: file.name, blob: file };
         put(cards, add);
       });
       return [make('div', { className: 'property' }, make('label', { htmlFor: id }, 'Image'), pick, input)];

@@ -106,7 +106,7 @@ export function makeSetup(guests, page) {
       box.addEventListener('change', () => set(name, box.checked, note));
       control = [box];
     } else if (kind === 'devices') {
-      control = cardList(described, value ?? [], plan.files, (cards) => set(name, cards.length ? cards : null, note), (why) => (note.textContent = why));
+      control = cardList(described, value ?? [], () => plan.files, (cards) => set(name, cards.length ? cards : null, note), (why) => (note.textContent = why));
     } else if (kind === 'console') {
       const select = make('select', described, new Option('serial port', 'serial'), new Option('display', 'display'));
       select.value = plan.shows ?? (plan.files.kernel ? 'serial' : 'display');

@@ -228,16 +228,16 @@ export async function pageTests(browser, only = '') {
       await card('linux').getByRole('button', { name: 'On screen' }).click();
       await page.waitForFunction(() => document.querySelector('#tab-display')?.getAttribute('aria-selected') === 'true');
       await reads(page, 'state', 'running');
-      same(new URL(page.url()).search, '?guest=linux&append=console%3Dtty0+quiet&shows=display');
+      same(new URL(page.url()).search, '?guest=linux&append=console%3Dtty0&shows=display');
       await page.goto(`${server.url}?guest=linux&setup`);
       const says = (/** @type {string} */ text) => page.locator('#setup-line').getByText(text, { exact: true }).waitFor();
       await says("tinamou system-i386 -M pc -m 64 -kernel kernel -append 'console=ttyS0,115200 quiet' -nographic");
       await page.locator('#setup-shows').selectOption('display');
-      await says("tinamou system-i386 -M pc -m 64 -kernel kernel -append 'console=tty0 quiet'");
+      await says("tinamou system-i386 -M pc -m 64 -kernel kernel -append console=tty0");
       same(await page.locator('#setup-vgaBios').innerText(), 'vga.bin');
-      same(await page.getByLabel('Kernel command line').inputValue(), 'console=tty0 quiet');
+      same(await page.getByLabel('Kernel command line').inputValue(), 'console=tty0');
       await page.locator('#setup-share').locator('~ input').setInputFiles([{ name: 'a', mimeType: '', buffer: Buffer.from('a') }]);
-      await says("tinamou system-i386 -M pc -m 64 -virtfs local,path=FOLDER,mount_tag=share,security_model=none -kernel kernel -append 'console=tty0 quiet'");
+      await says("tinamou system-i386 -M pc -m 64 -virtfs local,path=FOLDER,mount_tag=share,security_model=none -kernel kernel -append console=tty0");
       await page.getByLabel('PCI cards').selectOption('virtio-blk-pci');
       await page.getByRole('button', { name: 'Create and run' }).click();
       await page.locator('#setup-devices-note').getByText('needs an image').waitFor();
@@ -245,10 +245,10 @@ export async function pageTests(browser, only = '') {
       await page.getByLabel('PCI cards').selectOption('e1000');
       await page.getByLabel('Leads to').selectOption('user');
       await says('tinamou system-i386 -M pc -m 64 -blockdev driver=qcow2,node-name=card0,file.driver=file,file.filename=own.qcow2 -device virtio-blk-pci,drive=card0 ' +
-        "-netdev user,id=net0 -device e1000,netdev=net0 -virtfs local,path=FOLDER,mount_tag=share,security_model=none -kernel kernel -append 'console=tty0 quiet'");
+        "-netdev user,id=net0 -device e1000,netdev=net0 -virtfs local,path=FOLDER,mount_tag=share,security_model=none -kernel kernel -append console=tty0");
       await page.getByRole('button', { name: 'Create and run' }).click();
       await reads(page, 'state', 'running');
-      same(new URL(page.url()).search, '?guest=linux&append=console%3Dtty0+quiet&devices=e1000%2Cnetdev%3Dnet0&shows=display&share');
+      same(new URL(page.url()).search, '?guest=linux&append=console%3Dtty0&devices=e1000%2Cnetdev%3Dnet0&shows=display&share');
       await page.locator('#tab-serial0').click();
       await shows(page, 'user net0');
       await shows(page, '{"driver":"virtio-9p-pci","id":"share","fsdev":"share","mount_tag":"share"}');

@@ -186,7 +186,7 @@ export function code(session) {
         here === session.pc ? { 'aria-current': 'true' } : {},
         margin,
         el('span', { class: 'address' }, session.address(here)),
-        el('span', { class: 'bytes' }, session.mips && data ? wordOf(bytesOfHex(data), session.bigEndian).toString(16).padStart(8, '0') : data),
+        el('span', { class: session.mips ? 'bytes' : 'bytes long' }, session.mips && data ? wordOf(bytesOfHex(data), session.bigEndian).toString(16).padStart(8, '0') : data),
         el('span', { class: 'text' }, ...symbolised(session, text)),
         ...(line ? [el('span', { class: 'line' }, String(line))] : []),
       );

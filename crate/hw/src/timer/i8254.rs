@@ -438,9 +438,9 @@ mod tests {
                 assert_eq!((at, high), (due, Sound::High));
             }
             b.settle(Ns(100_000));
-            b.write(1, 0, 1, 2);
-            b.write(1, 0, 1, 0);
-            b.write(1, 0, 1, 2);
+            for data in [3, 1, 3] {
+                b.write(1, 0, 1, data);
+            }
             use Sound::{High, Still};
             assert_eq!(b.cx.sounds, [Still, High, Still, High]);
         });

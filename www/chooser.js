@@ -2,6 +2,7 @@
 /** The first view: what can be started. It makes plans; starting them is the page's business. */
 
 import { bytes, element, make } from './dom.js';
+import { droppedFiles } from './dropped.js';
 import { isPc, planOf } from './plan.js';
 import { sniff } from './sniff.js';
 
@@ -127,11 +128,12 @@ export function makeChooser(guests, choices) {
   addEventListener('dragleave', (ev) => {
     if (!ev.relatedTarget) veil.hidden = true;
   });
-  addEventListener('drop', (ev) => {
+  addEventListener('drop', async (ev) => {
     veil.hidden = true;
-    if (!carries(ev)) return;
+    if (!ev.dataTransfer || !carries(ev)) return;
     ev.preventDefault();
-    const files = [...(ev.dataTransfer?.files ?? [])];
-    if (files.length) choices.take(files, ev.target === share);
+    const shared = ev.target === share;
+    const files = await droppedFiles(ev.dataTransfer).catch(() => []);
+    if (files.length) choices.take(files, shared);
   });
 }

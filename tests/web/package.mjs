@@ -105,6 +105,28 @@ export async function packageTests({ Tinamou, ConfigError, GoneError, ImageError
     await refused(make({ consoles: [undefined, undefined, undefined, console] }), ConfigError, /serial port 3/);
     await refused(make({ disks: { hda: { size: 100, read: async () => new Uint8Array() } } }), ConfigError, /multiple of 512/);
   });
+  await it('folders shared with the guest', async () => {
+    const text = (/** @type {string} */ t) => new TextEncoder().encode(t);
+    const m = await make({ shares: [{ tag: 'one', files: { 'a/b.txt': text('first'), c: new Blob(['third']) } }, { tag: 'two' }] });
+    const one = m.share('one');
+    const names = async (/** @type {string} */ tag) => (await m.share(tag).list()).map(({ path, bytes }) => `${path}:${bytes}`).join(' ');
+    same(await names('one'), 'a/b.txt:5 c:5');
+    same(await names('two'), '');
+    await one.write('a/b.txt', text('no longer'));
+    await one.write('/a/d/e', new Blob(['x']));
+    same(await names('one'), 'a/b.txt:9 a/d/e:1 c:5');
+    same(new TextDecoder().decode((await one.read('a/b.txt')) ?? undefined), 'no longer');
+    equal(await one.read('nowhere'), null);
+    for (const path of ['', '../c', 'a//b', 'a/..']) await refused(one.write(path, text('x')), Error, /is no path of a file/);
+    await refused(one.write('c/d', text('x')), Error, /cannot be put/);
+    await refused(m.share('three').list(), Error, /no shared folder 'three'/);
+    // Each has a card, and the board has no others.
+    const pci = String(await m.qmp('human-monitor-command', { 'command-line': 'info pci' }));
+    equal(pci.match(/1af4:1009/g)?.length, 2);
+    m.close();
+    await refused(make({ shares: [{ tag: 't'.repeat(32) }] }), ConfigError, /1 to 31 bytes/);
+    await refused(make({ shares: [{ tag: 'x', files: { '../y': text('x') } }] }), ConfigError, /no path/);
+  });
   await it('what cannot be made', async () => {
     await refused(make({ cpu: 'none' }), ConfigError, /CPU model/);
     await refused(make({ memory: 'much' }), ConfigError, /much/);

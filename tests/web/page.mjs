@@ -20,6 +20,12 @@ export async function shows(page, text) {
   );
 }
 
+/** Waits until the lab guest has its prompt, and the console the keys. @param {Page} page */
+export async function ready(page) {
+  await shows(page, 'lab>');
+  await page.waitForFunction(() => document.getElementById('console')?.contains(document.activeElement));
+}
+
 /** @param {Page} page @param {string} id @param {string} text */
 async function reads(page, id, text) {
   await page.waitForFunction(([i, t]) => document.getElementById(i ?? '')?.textContent === t, [id, text]);
@@ -45,7 +51,7 @@ export async function pageTests(browser, only = '') {
         page.on('pageerror', (e) => complaints.push(e.message));
         page.on('request', (r) => r.url().startsWith(server.url) || complaints.push(`asked for ${r.url()}`));
         await page.goto(server.url + at);
-        if (at === '?guest=lab') await shows(page, 'lab>');
+        if (at === '?guest=lab') await ready(page);
         await body(page);
         if (complaints.length) throw new Error(complaints.join('\n'));
       } finally {
@@ -209,6 +215,23 @@ export async function pageTests(browser, only = '') {
       await shows(page, 'lab>');
     },
     { at: '?guest=seabios' },
+  );
+  await onPage(
+    'a folder that is dropped is all the files in it',
+    async (page) => {
+      const found = await page.evaluate(async () => {
+        const { droppedFiles } = await import(new URL('dropped.js', location.href).href);
+        const file = (/** @type {string} */ name, /** @type {string} */ text) => ({ isFile: true, isDirectory: false, name, file: (/** @type {(f: File) => void} */ done) => done(new File([text], name)) });
+        const folder = (/** @type {string} */ name, /** @type {object[]} */ entries) => ({
+          isFile: false, isDirectory: true, name, createReader: () => ({ readEntries: (/** @type {(e: object[]) => void} */ done) => done(entries.splice(0, 1)) }),
+        });
+        const item = (/** @type {object} */ entry) => ({ webkitGetAsEntry: () => entry });
+        const data = { files: [], items: [item(folder('top', [file('x', '1'), folder('in', [file('y', '22'), file('z', '')])])), item(file('alone', '333'))] };
+        return (await droppedFiles(data)).map((/** @type {File} */ f) => `${f.name}:${f.size}`).join(' ');
+      });
+      same(found, 'top/x:1 top/in/y:2 top/in/z:0 alone:3');
+    },
+    { at: '' },
   );
   await onPage(
     'a PC’s kernel on its own screen, from its card and from the options',

@@ -10,7 +10,7 @@ import { displayTests } from './display.mjs';
 import { golden, sessions } from './guests.mjs';
 import { lookTests } from './look.mjs';
 import { mediaTests } from './media.mjs';
-import { pageTests, shows } from './page.mjs';
+import { pageTests, ready, shows } from './page.mjs';
 import { workerTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { startReporting } from './reporting.mjs';
@@ -41,7 +41,7 @@ try {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${server.url}?guest=lab`);
-    await shows(page, 'lab>');
+    await ready(page);
     await page.keyboard.type('info\r');
     await shows(page, 'little-endian');
     await page.waitForFunction(() => document.getElementById('state')?.textContent === 'running');

@@ -16,6 +16,8 @@ export async function firefoxPageTests() {
   const page = await FirefoxPage.open();
   const shows = (/** @type {string} */ text) => page.until(`${CONSOLE}.includes(${JSON.stringify(text)})`);
   const state = (/** @type {string} */ word) => page.until(`document.getElementById('state').textContent === ${JSON.stringify(word)}`);
+  /** A key before the console has the focus goes nowhere. */
+  const hasKeys = () => page.until(`document.getElementById('console').contains(document.activeElement)`);
   /** @param {string} name @param {() => Promise<void>} body */
   const onPage = (name, body) => test(`firefox page: ${name}`, body);
   try {
@@ -23,6 +25,7 @@ export async function firefoxPageTests() {
       await page.goto(server.url);
       await page.click('[data-guest=lab] .primary');
       await shows('lab>');
+      await hasKeys();
       await page.type('hello\n');
       await shows('you typed: hello');
       await page.click('#run');
@@ -79,17 +82,29 @@ export async function firefoxPageTests() {
       await page.click('[aria-label="Eject CD"]');
       await page.until(`document.querySelector('[data-drive=ide1-cd0]')?.textContent.includes('empty')`);
     });
+    await onPage('a folder shared with the guest: dropped files, its own files', async () => {
+      await page.goto(`${server.url}?guest=seabios`);
+      await state('running');
+      await page.evaluate(`(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['of the page'], 'a.txt'));
+        dispatchEvent(new DragEvent('dragover', { dataTransfer: data, cancelable: true }));
+        document.getElementById('drop-share').dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true, bubbles: true }));
+      })()`);
+      await page.until(`document.querySelector('[data-file="a.txt"]')?.textContent.includes('11 B')`);
+      await page.until(`document.querySelector('[data-file="from/guest.txt"]')`);
+    });
     await onPage('a failure is told', async () => {
       await page.goto(`${server.url}?guest=lab`);
       await shows('lab>');
-      // A key before the terminal has the focus goes nowhere.
-      await page.evaluate(`void document.querySelector('.xterm-helper-textarea').focus()`);
+      await hasKeys();
       await page.type('fail\n');
       await page.until(`document.getElementById('alert').textContent.includes('told to fail')`);
     });
     await onPage('a real guest', async () => {
       await page.goto(`${real.url}?guest=lab`);
       await shows('lab>');
+      await hasKeys();
       await page.type('info\n');
       await shows('little-endian');
     });

@@ -74,7 +74,8 @@
 /**
  * Requests: page to worker, each with one reply.
  * @typedef {object} Calls
- * @property {{ in: { target: string }, out: void }} load loads the emulator that `boot` will need, while images come in
+ * @property {{ in: { target: string, warm?: boolean }, out: void }} load loads the emulator that `boot` will need, while images come in; `warm`: makes a machine
+ * of it, too, and throws it away, so that the browser has compiled what the next one needs
  * @property {{ in: BootConfig, out: MachineInfo }} boot makes a machine in place of the present one
  * @property {{ in: { port: number, data: Uint8Array }, out: void }} input bytes typed at a serial port
  * @property {{ in: { code: number, down: boolean }, out: void }} key a key goes down or up: its number of `send-key`

@@ -12,14 +12,24 @@ let spare = null;
 
 const newWorker = () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'machine' });
 
-/** @param {string} target */
-export function prepare(target) {
+/** Files that are fetched ahead, if they are small. */
+const MOST_AHEAD_BYTES = 512 << 10;
+/** Such files by their addresses; null if they could not be had. @type {Map<string, Promise<ArrayBuffer | null>>} */
+const ahead = new Map();
+
+/** Prepares what a start that is likely will need. @param {string} target @param {Plan['files']} [files] @param {number} [bytes] how long they are in all */
+export function prepare(target, files = {}, bytes = Infinity) {
+  if (bytes <= MOST_AHEAD_BYTES) {
+    for (const source of Object.values(files)) {
+      if (source.url && !ahead.has(source.url)) ahead.set(source.url, fetchSource(source, () => {}).catch(() => null));
+    }
+  }
   const bundle = bundleOf(target);
   if (spare?.bundle === bundle) return;
   spare?.worker.terminate();
   const worker = newWorker();
   spare = { bundle, worker };
-  new Client(worker).call('load', { target }).catch(() => {});
+  new Client(worker).call('load', { target, warm: true }).catch(() => {});
 }
 
 /** A worker for a target, prepared if there is one. @param {string} target */
@@ -37,6 +47,13 @@ const PIECEWISE = /^(hd|fd|cdrom|virtio|card\d|incoming)/;
 export const driveImages = (contents) =>
   Object.fromEntries(Object.entries(contents).flatMap(([name, data]) => (PIECEWISE.test(name) && name !== 'incoming' && data instanceof Blob ? [[name, data]] : [])));
 
+/** A file, once: its content will be handed over. @param {import('./plan.js').Source} source @param {(done: number, all: number) => void} progress */
+async function fetched(source, progress) {
+  const there = ahead.get(source.url ?? '');
+  ahead.delete(source.url ?? '');
+  return (await there) ?? fetchSource(source, progress);
+}
+
 /** The contents of a plan's files. @param {Plan} of @param {(done: number, all: number) => void} progress @returns {Promise<Record<string, ArrayBuffer | Blob>>} */
 export async function fetchAll({ files }, progress) {
   /** @type {Record<string, [number, number]>} */
@@ -44,7 +61,7 @@ export async function fetchAll({ files }, progress) {
   const named = Object.entries(files).map(async ([name, source]) => {
     const content = source.blob
       ? await (PIECEWISE.test(name) ? source.blob : source.blob.arrayBuffer())
-      : await fetchSource(source, (done, all) => {
+      : await fetched(source, (done, all) => {
           parts[name] = [done, all];
           const sum = Object.values(parts).reduce(([d, a], [done, all]) => [d + done, a + all], [0, 0]);
           progress(sum[0], sum[1]);

@@ -96,6 +96,27 @@ async function load(target) {
   return wasm;
 }
 
+/** Memory and instructions of a machine that is made to be thrown away. */
+const [WARM_MIB, WARM_INSNS] = [2, 5_000];
+
+/**
+ * Browsers compile a function when it is called first: what making and running a machine calls is ready then.
+ * @param {Wasm['Machine']} Machine
+ * @param {any} target
+ */
+function warmUp(Machine, target) {
+  try {
+    const scratch = new Machine({ target, ramMib: WARM_MIB });
+    scratch.openMonitor();
+    scratch.runSlice(WARM_INSNS);
+    scratch.stats();
+    scratch.takeSerialOutput(0);
+    scratch.free();
+  } catch {
+    // A machine that is wanted will say what is wrong.
+  }
+}
+
 /** How a machine ended that did not fail, by QMP's words. @type {Record<string, string>} */
 const ENDINGS = {
   'guest-shutdown': 'The guest switched itself off.',
@@ -106,8 +127,9 @@ const ENDINGS = {
 };
 
 const emit = serve(/** @type {any} */ (self), {
-  async load({ target }) {
-    await load(target);
+  async load({ target, warm }) {
+    const { Machine } = await load(target);
+    if (warm && !machine) warmUp(Machine, target);
   },
   async boot(config) {
     const { idle: whenIdle, monitor, ...rest } = config;

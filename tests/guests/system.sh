@@ -23,7 +23,7 @@ for name in "$@"; do
     virtio) disk+=(-drive "file=$g/rootfs/disk.raw,format=raw,if=virtio") ;;
     ide) disk+=(-drive "file=$g/rootfs/disk.raw,format=raw,if=ide") ;;
     installer | installer-i386)
-      kernel=$g/$name/linux initrd=$g/$name/initrd.gz steps=installer disk=() ram=512
+      kernel=$g/$name/linux initrd=$g/$name/initrd.gz steps=installer disk=() ram=1024
       append='console=ttyS0 TERM=linux --- quiet'
       ;;
     *) echo "system.sh: no system '$name'" >&2; exit 2 ;;

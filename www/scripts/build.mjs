@@ -14,10 +14,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
-import { cold, coldData } from './cold.mjs';
+import { coldIn } from './cold.mjs';
 import { writeFiles } from './files.mjs';
 import { buildGuests } from './guests.mjs';
-import { places, split } from './split.mjs';
+import { readProfile } from './profile.mjs';
+import { split } from './split.mjs';
+import { staticsOf } from './statics.mjs';
 import { copyVendor } from './vendor.mjs';
 
 const WWW = fileURLToPath(new URL('..', import.meta.url));
@@ -92,11 +94,13 @@ const LINKED = '    wasm = instance.exports;\n';
 /** Takes what no guest needs to boot out of a bundle, into a file of its own. @param {string} bundle */
 function divide(bundle) {
   const wasm = wasmOf(bundle);
-  const { first, rest, moved } = split(fs.readFileSync(wasm), (name) => cold(name, bundle), places(fs.readFileSync(mapOf(bundle), 'utf8'), coldData));
+  const { pieces, fits } = readProfile(bundle);
+  const { first, rest, moved } = split(fs.readFileSync(wasm), coldIn(bundle), staticsOf(fs.readFileSync(mapOf(bundle), 'utf8')), pieces);
   fs.writeFileSync(wasm, first);
   fs.writeFileSync(wasmOf(bundle, 'rest'), rest);
-  // For who asks what called for the rest: `tests/web/split.mjs`.
+  // For who asks what called for the rest, and how well the record fits: `tests/web/split.mjs`.
   fs.writeFileSync(path.join(CACHE, `${bundle}.moved.json`), JSON.stringify(moved));
+  fs.writeFileSync(path.join(CACHE, `${bundle}.profile.json`), JSON.stringify(fits()));
   const file = path.join(WWW, 'pkg', bundle, 'tinamou_web.js');
   const bindings = fs.readFileSync(file, 'utf8');
   if (bindings.split(LINKED).length !== 2) throw new Error(`${file}: wasm-bindgen writes its bindings otherwise now`);

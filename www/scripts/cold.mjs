@@ -4,6 +4,8 @@
  * rest of the emulator. One that is called all the same while a guest boots costs a request, nothing more; `tests/web/split.mjs` says so.
  */
 
+import { nameOf, readProfile } from './profile.mjs';
+
 const COLD = [
   // Control: everything but a session's start, `query-status` and what a page asks for while it makes a machine.
   /tinamou_control::(hmp|gdb|snapshots|objects|ringbuf|schema::(introspect|reference|typescript|docs))/,
@@ -46,17 +48,18 @@ const COLD = [
 /** The same of one bundle: a PC's kernel looks how its FPU divides. @type {Record<string, RegExp[]>} */
 const COLD_IN = { mips: [/tinamou_softfloat::|tinamou_mips::fpu::soft/] };
 
-/** Tables that only such functions read, by their names in the linker's map. */
-const COLD_DATA = [
-  /4zmij11STATIC_DATA/,
-  /7dec2flt5table17POWER_OF_FIVE_128/,
-  /7flt2dec8strategy5grisu12CACHED_POW10/,
-  /8iced_x869formatter/,
-  /9crc32fast5table/,
-];
+/** Says of functions of a bundle whether they seem cold. What drops one thing drops others, too, whose code would be the same. @param {string} bundle */
+export function seemsColdIn(bundle) {
+  const patterns = [...COLD, ...(COLD_IN[bundle] ?? [])];
+  return (/** @type {string} */ name) => !name.startsWith('core::ptr::drop_in_place') && patterns.some((pattern) => pattern.test(name));
+}
 
-/** @param {string} name */
-export const coldData = (name) => COLD_DATA.some((pattern) => pattern.test(name));
-
-/** What drops one thing drops others, too, whose code would be the same. @param {string} name @param {string} bundle */
-export const cold = (name, bundle) => !name.startsWith('core::ptr::drop_in_place') && [...COLD, ...(COLD_IN[bundle] ?? [])].some((pattern) => pattern.test(name));
+/** Whether they are to come later. @param {string} bundle @returns {(name: string) => boolean} */
+export function coldIn(bundle) {
+  const { idle, busy } = readProfile(bundle);
+  const seemsCold = seemsColdIn(bundle);
+  return (name) => {
+    const plain = nameOf(name);
+    return idle.has(plain) || (!busy.has(plain) && seemsCold(plain));
+  };
+}

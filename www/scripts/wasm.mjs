@@ -31,6 +31,16 @@ export class Reader {
     }
   }
 
+  /** A LEB128 number with a sign, as 64 bits of which the sign is one. */
+  i64() {
+    let n = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const b = this.byte();
+      n |= BigInt(b & 0x7f) << shift;
+      if (b < 0x80) return BigInt.asUintN(64, b & 0x40 ? n | (-1n << (shift + 7n)) : n);
+    }
+  }
+
   /** Goes past a LEB128 number of any kind. */
   skip() {
     while (this.byte() >= 0x80);
@@ -146,8 +156,9 @@ const REF_FUNC = 0xd2;
  * Goes through a function's body.
  * @param {Uint8Array} body with its locals
  * @param {(index: number, from: number, to: number) => void} uses a function is named in these bytes
+ * @param {(n: number) => void} [constant] a number of 32 bits that may be an address, or part of one
  */
-export function walk(body, uses) {
+export function walk(body, uses, constant = () => {}) {
   const r = new Reader(body);
   for (let n = r.u32(); n > 0; n--) r.take((r.skip(), 1));
   while (r.at < body.length) {
@@ -155,8 +166,13 @@ export function walk(body, uses) {
     if (op === CALL || op === RETURN_CALL || op === REF_FUNC) {
       const from = r.at;
       uses(r.u32(), from, r.at);
-    } else if (op >= 0x28 && op <= 0x3e) memarg(r);
-    else if (op === 0x41 || op === 0x42 || op === 0x3f || op === 0x40 || op === 0xd0) r.skip();
+    } else if (op >= 0x28 && op <= 0x3e) memarg(r, constant);
+    else if (op === 0x41) constant(Number(r.i64() & 0xffff_ffffn));
+    else if (op === 0x42) {
+      const n = r.i64();
+      constant(Number(n & 0xffff_ffffn));
+      constant(Number(n >> 32n));
+    } else if (op === 0x3f || op === 0x40 || op === 0xd0) r.skip();
     else if (op === 0x43) r.take(4);
     else if (op === 0x44) r.take(8);
     else if (op >= 0x02 && op <= 0x04) r.skip();
@@ -165,17 +181,17 @@ export function walk(body, uses) {
     else if (op === 0x11 || op === 0x13) r.skip(), r.skip();
     else if (op === 0x1c) r.take(r.u32());
     else if (op === 0xfc) bulk(r);
-    else if (op === 0xfd) simd(r);
+    else if (op === 0xfd) simd(r, constant);
     else if (!((op >= 0x45 && op <= 0xc4) || [0x00, 0x01, 0x05, 0x0b, 0x0f, 0x1a, 0x1b, 0xd1].includes(op))) {
       throw new Error(`instruction 0x${op.toString(16)} is not known`);
     }
   }
 }
 
-/** @param {Reader} r */
-function memarg(r) {
+/** @param {Reader} r @param {(n: number) => void} constant */
+function memarg(r, constant) {
   r.skip();
-  r.skip();
+  constant(r.u32());
 }
 
 /** @param {Reader} r */
@@ -186,11 +202,14 @@ function bulk(r) {
   for (let n = 0; n < numbers; n++) r.skip();
 }
 
-/** @param {Reader} r */
-function simd(r) {
+/** @param {Reader} r @param {(n: number) => void} constant */
+function simd(r, constant) {
   const op = r.u32();
-  if (op <= 11 || op === 92 || op === 93) memarg(r);
-  else if (op === 12 || op === 13) r.take(16);
+  if (op <= 11 || op === 92 || op === 93) memarg(r, constant);
+  else if (op === 12) {
+    const lanes = Buffer.from(r.take(16));
+    for (let n = 0; n < 16; n += 4) constant(lanes.readUInt32LE(n));
+  } else if (op === 13) r.take(16);
   else if (op >= 21 && op <= 34) r.take(1);
-  else if (op >= 84 && op <= 91) memarg(r), r.take(1);
+  else if (op >= 84 && op <= 91) memarg(r, constant), r.take(1);
 }

@@ -56,3 +56,15 @@ export function outcome(machine, steps, mostInsns) {
   machine.free();
   return { transcript, stateHash, icount, virtualNs, jitInsns };
 }
+
+/** What the page asks a machine while it starts. @param {import('../../www/pkg/mips/tinamou_web.js').Machine} machine */
+export function begin(machine) {
+  const monitor = machine.openMonitor();
+  machine.monitorInput(monitor, '{"execute": "qmp_capabilities"}{"execute": "query-status"}');
+  machine.takeWritten();
+  machine.logGuestErrors(false);
+  machine.display(true);
+  machine.pace(1);
+  machine.stats();
+  return machine.takeMonitorOutput(monitor);
+}

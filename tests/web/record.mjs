@@ -13,7 +13,7 @@ import { seemsColdIn } from '../../www/scripts/cold.mjs';
 import { instrument } from '../../www/scripts/instrument.mjs';
 import { profile, profileFile } from '../../www/scripts/profile.mjs';
 import { guest, images } from './guests.mjs';
-import { driveMachine } from './machine.js';
+import { begin, driveMachine } from './machine.js';
 import { runProgram } from './programs.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,15 +31,13 @@ function wholeModule(bundle) {
 
 /** What the page does with a machine of its, for so many slices. @param {Machine} machine @param {number} slices */
 function asPage(machine, slices) {
-  const monitor = machine.openMonitor();
-  machine.monitorInput(monitor, '{"execute": "qmp_capabilities"}{"execute": "query-status"}');
-  machine.logGuestErrors(false);
+  begin(machine);
   for (let n = 0; n < slices; n++) {
     const started = performance.now();
     const { kind } = machine.runSlice(Math.min(5000 * (n + 1), 2e6));
     machine.pace(performance.now() - started);
     for (const port of [0, 1, 2]) machine.takeSerialOutput(port);
-    machine.takeMonitorOutput(monitor);
+    machine.takeMonitorOutput(0);
     machine.takeWritten();
     machine.stats();
     if (n % 8 === 0) machine.display(n === 0);
@@ -57,7 +55,7 @@ function load(id) {
 
 /** @param {string} file */
 const read = (file) => fs.readFileSync(`${ROOT}/${file}`);
-const SHELL = 'expect guest#\nsend echo HELLO-$((6*7))\nexpect HELLO-42\nexpect guest#\nsend ls -l /\nexpect guest#\n';
+const SHELL = 'expect guest#\nsend echo HELLO-$((6*7))\nexpect HELLO-42\nexpect guest#\nsend ls -l /\nexpect guest#\nsend exit\nexpect GUEST-POWEROFF\nend\n';
 
 /** @type {Record<string, (bundle: any) => Promise<void> | void>} */
 const GUESTS = {
@@ -65,10 +63,12 @@ const GUESTS = {
     for (const id of ['lab', 'lab-be']) {
       asPage(new Machine(load(id)), 200);
       const machine = new Machine({ ...load(id), icount: 3 });
+      begin(machine);
       driveMachine(machine, 'expect lab>\nsend info\nexpect lab>\nsend selftest\nexpect SELFTEST\nexpect lab>\n', 1e9);
       machine.free();
     }
     const debian = new Machine({ ...load('debian-mipsel'), icount: 4 });
+    begin(debian);
     driveMachine(debian, SHELL, 20e9);
     debian.free();
     asPage(new Machine(load('debian-mipsel')), 400);
@@ -77,6 +77,7 @@ const GUESTS = {
   x86({ Machine }) {
     asPage(new Machine(load('teach')), 400);
     const teach = new Machine({ ...load('teach'), icount: 3 });
+    begin(teach);
     driveMachine(teach, 'expect TEACH-END\n', 1e9);
     teach.free();
     asPage(new Machine(load('seabios')), 300);
@@ -91,6 +92,7 @@ const GUESTS = {
     }
     grub.free();
     const debian = new Machine({ ...load('debian-i386'), icount: 4 });
+    begin(debian);
     driveMachine(debian, SHELL, 20e9);
     debian.free();
     asPage(new Machine(load('debian-i386')), 400);

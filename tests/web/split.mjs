@@ -9,7 +9,7 @@ import { configOf } from '../../www/guests.js';
 import { bundleOf } from '../../www/protocol.js';
 import { split } from '../../www/scripts/split.mjs';
 import { guest, images } from './guests.mjs';
-import { driveMachine, outcome } from './machine.js';
+import { begin, driveMachine, outcome } from './machine.js';
 import { Machine, make } from './node.mjs';
 import { same, test } from './report.mjs';
 
@@ -32,18 +32,6 @@ function callers(body) {
     process.getBuiltinModule = original;
   }
   return found;
-}
-
-/** What the page asks a machine while it starts. @param {import('../../www/pkg/mips/tinamou_web.js').Machine} machine */
-function begin(machine) {
-  const monitor = machine.openMonitor();
-  machine.monitorInput(monitor, '{"execute": "qmp_capabilities"}{"execute": "query-status"}');
-  machine.takeWritten();
-  machine.logGuestErrors(false);
-  machine.display(true);
-  machine.pace(1);
-  machine.stats();
-  return machine.takeMonitorOutput(monitor);
 }
 
 /** Bytes, compressed, of a bundle's first part with its bindings; a PC's with SeaBIOS and its display's firmware, 113,000, stay below 500,000. */

@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * Cuts a module in two: what a guest needs to boot, and the rest, which comes when it is called for the first time or when there is time
- * (`www/rest.js`). A function that moved leaves a stub behind that calls it through the table, so that no other code changes; the
- * stub first sees to it that the rest is there.
+ * (`www/rest.js`). A function that moved leaves a stub behind that calls it through the table; the stub first sees to
+ * it that the rest is there. So does what is left of a function of which pieces moved.
  */
 
 import { decode, typesOf } from './code.mjs';
@@ -166,12 +166,12 @@ export function split(bytes, cold, statics = [], pieces = () => null) {
   const isCold = (/** @type {number} */ index) => cold(names.get(index) ?? '');
   const nothing = types.length;
   const ensure = typeOf.push(nothing) - 1;
-  const isKept = (/** @type {number} */ index) => index >= before && index < ensure;
+  const isOwn = (/** @type {number} */ index) => index >= before && index < ensure;
   /** @param {Uint8Array[]} bodies */
   const keptOf = (bodies) => {
     const kept = new Set(roots.filter((index) => !isCold(index)));
     for (const index of kept) {
-      if (isKept(index)) walk(bodies[index - before] ?? new Uint8Array(), (f) => kept.has(f) || isCold(f) || kept.add(f));
+      if (isOwn(index)) walk(bodies[index - before] ?? new Uint8Array(), (f) => kept.has(f) || isCold(f) || kept.add(f));
     }
     return kept;
   };
@@ -180,12 +180,12 @@ export function split(bytes, cold, statics = [], pieces = () => null) {
   const { least: base, most } = /** @type {ReturnType<typeof table>} */ (tables[calls]);
   const allTypes = [...types, { params: [], results: [] }];
   const typeNumbers = new Map(allTypes.map((t, n) => /** @type {const} */ ([JSON.stringify(t), n])).reverse());
-  /** @type {{ type: number, code: Uint8Array, name: string }[]} */
+  /** @type {{ type: number, code: Uint8Array }[]} */
   const regions = [];
   /** @type {Set<number>} */
   const parted = new Set();
   for (const index of keptOf(bodies)) {
-    if (!isKept(index)) continue;
+    if (!isOwn(index)) continue;
     const name = names.get(index) ?? '';
     const type = /** @type {import('./code.mjs').Type} */ (types[typeOf[index] ?? 0]);
     const code = decode(bodies[index - before] ?? new Uint8Array(), type, types);
@@ -199,7 +199,7 @@ export function split(bytes, cold, statics = [], pieces = () => null) {
         const key = JSON.stringify(type);
         const number = typeNumbers.get(key) ?? allTypes.push(type) - 1;
         typeNumbers.set(key, number);
-        regions.push({ type: number, code, name });
+        regions.push({ type: number, code });
         return [0x41, ...sleb(base + regions.length - 1), 0x11, ...leb(number), ...leb(calls)];
       },
     });
@@ -260,7 +260,7 @@ export function split(bytes, cold, statics = [], pieces = () => null) {
 
   // The first part: what stays, and a stub of each function that moved and is called from there. They are numbered anew.
   const called = new Set(roots);
-  for (const index of kept) if (isKept(index)) walk(bodies[index - before] ?? new Uint8Array(), (f) => called.add(f));
+  for (const index of kept) if (isOwn(index)) walk(bodies[index - before] ?? new Uint8Array(), (f) => called.add(f));
   const present = bodies.map((_, n) => before + n).filter((index) => kept.has(index) || called.has(index));
   const numbers = new Map([...present, ensure].map((index, n) => [index, before + n]));
   const numberOf = (/** @type {number} */ index) => (index < before ? index : numbers.get(index) ?? 0);

@@ -9,6 +9,8 @@ import { leb, sleb } from './wasm.mjs';
 
 /** Bytes that must be saved. */
 const LEAST_GAIN = 24;
+/** The same where nothing was called: around a call engines keep values in memory, also on the ways that go past it. */
+const LEAST_GAIN_WITHOUT_CALLS = 250;
 const I32 = 0x7f;
 const NOTHING = { params: [], results: [] };
 
@@ -128,6 +130,7 @@ export function outline(code, ran, { types, typeOf, add, before }) {
     };
     const isWhole = frame.insn < 0;
     if (frame.type.results.length > 1 || own.results.length > 1) return null;
+    let gain = LEAST_GAIN_WITHOUT_CALLS;
     const touched = new Set();
     const written = new Set();
     let depth = 0;
@@ -135,6 +138,7 @@ export function outline(code, ran, { types, typeOf, add, before }) {
       const insn = insns[i];
       if (!insn) return null;
       const { op } = insn;
+      if (op === OP.call || op === OP.callIndirect) gain = LEAST_GAIN;
       if (op >= OP.block && op <= OP.if) depth++;
       else if (op === OP.end) depth--;
       else if (op >= OP.get && op <= OP.tee) {
@@ -208,7 +212,7 @@ export function outline(code, ran, { types, typeOf, add, before }) {
     // What comes in its place.
     const size = at(to) - at(from);
     const least = before.length + 2 * (ins.length + outs.length) + 6 + (chooses ? 4 : 0);
-    if (size - least < LEAST_GAIN) return null;
+    if (size - least < gain) return null;
     const site = [...before, ...ins.flatMap(get), ...add(type, Buffer.concat(out.map((part) => Buffer.from(part)))), ...[...outs].reverse().flatMap(set)];
     if (!chooses) {
       if (exits.length) site.push(OP.br, ...leb(exits[0] ?? 0));

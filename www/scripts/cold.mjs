@@ -48,7 +48,13 @@ const COLD = [
 /** The same of one bundle: a PC's kernel looks how its FPU divides. @type {Record<string, RegExp[]>} */
 const COLD_IN = { mips: [/tinamou_softfloat::|tinamou_mips::fpu::soft/] };
 
-/** Says of functions of a bundle whether they seem cold. What drops one thing drops others, too, whose code would be the same. @param {string} bundle */
+/**
+ * Functions of the standard library serve many, some under the name of another whose code would be the same, and so do those that are numbered because
+ * others have their name: they only follow who calls them.
+ */
+const SHARED = /^<?(alloc|core|hashbrown|std)\b|\[\d+\]$/;
+
+/** Says of functions of a bundle whether they seem cold. @param {string} bundle */
 export function seemsColdIn(bundle) {
   const patterns = [...COLD, ...(COLD_IN[bundle] ?? [])];
   return (/** @type {string} */ name) => !name.startsWith('core::ptr::drop_in_place') && patterns.some((pattern) => pattern.test(name));
@@ -60,6 +66,6 @@ export function coldIn(bundle) {
   const seemsCold = seemsColdIn(bundle);
   return (name) => {
     const plain = nameOf(name);
-    return idle.has(plain) || (!busy.has(plain) && seemsCold(plain));
+    return (idle.has(plain) && !SHARED.test(plain)) || (!busy.has(plain) && seemsCold(plain));
   };
 }

@@ -54,10 +54,13 @@ const COLD_IN = { mips: [/tinamou_softfloat::|tinamou_mips::fpu::soft/] };
  */
 const SHARED = /^<?(alloc|core|hashbrown|std)\b|\[\d+\]$/;
 
+/** The same of our types, or of any that is dropped: what the patterns name is no word of what the function does. */
+const OF_OURS = /^<?(alloc|core|hashbrown|std)\b.*tinamou_|^core::ptr::drop_in_place/;
+
 /** Says of functions of a bundle whether they seem cold. @param {string} bundle */
 export function seemsColdIn(bundle) {
   const patterns = [...COLD, ...(COLD_IN[bundle] ?? [])];
-  return (/** @type {string} */ name) => !name.startsWith('core::ptr::drop_in_place') && patterns.some((pattern) => pattern.test(name));
+  return (/** @type {string} */ name) => !OF_OURS.test(name) && patterns.some((pattern) => pattern.test(name));
 }
 
 /** Whether they are to come later. @param {string} bundle @returns {(name: string) => boolean} */

@@ -250,7 +250,9 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
         config.accel = Accel::Interp;
     }
     let mut shares = Shares::new(config.counted);
-    shares.take(&o.shares).map_err(OptionError::Shares)?;
+    if !o.shares.is_undefined() && !o.shares.is_null() {
+        shares.take(&o.shares).map_err(OptionError::Shares)?;
+    }
     Ok(Parsed {
         shares,
         counted: config.counted,

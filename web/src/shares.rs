@@ -143,10 +143,9 @@ impl Shares {
     ///
     /// # Errors
     /// A sentence for the user.
+    // Most machines share nothing: it is in a bundle's second part.
+    #[inline(never)]
     pub fn take(&mut self, option: &JsValue) -> Result<(), String> {
-        if option.is_undefined() || option.is_null() {
-            return Ok(());
-        }
         let list: &Array = option.dyn_ref().ok_or("it must be an array")?;
         for share in list.iter() {
             let field = |name: &str| Reflect::get(&share, &name.into()).unwrap_or_default();

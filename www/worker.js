@@ -222,7 +222,8 @@ const emit = serve(/** @type {any} */ (self), {
     for (const [path, data] of Object.entries(files)) to.putShared(tag, path, data);
   },
   listShared({ tag }) {
-    return present().listShared(tag);
+    const files = /** @type {import('./protocol.js').SharedFile[]} */ (present().listShared(tag));
+    return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   },
   readShared({ tag, path }) {
     return /** @type {Uint8Array<ArrayBuffer> | undefined} */ (present().readShared(tag, path)) ?? null;

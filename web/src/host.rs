@@ -76,10 +76,7 @@ impl WebHost {
         let setup = ctl.setup_mut();
         // Cards of a saved machine come with it.
         if incoming.is_none() && !shares.all().is_empty() {
-            let card =
-                |tag: &str| json!({"driver": "virtio-9p-pci", "fsdev": tag, "mount_tag": tag});
-            let cards: Vec<Value> = shares.all().iter().map(|(tag, _)| card(tag)).collect();
-            setup.put("devices", cards.into());
+            setup.put("devices", shares.cards());
         }
         if net != JsNet::User {
             setup.put("net", "none".into());

@@ -1,6 +1,7 @@
 //! Folders that the page shares with a guest by 9P: trees in memory, which the page fills, lists and reads. A folder's name is the guest's mount tag.
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
+use serde_json::{Value, json};
 use tinamou_hw::virtio::p9::mem::MemTree;
 use tinamou_hw::virtio::p9::tree::{Attr, Change, Errno, FileTree, Shared, is_name};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -65,6 +66,13 @@ impl Shares {
         Ok(self.all.last().map(|(_, tree)| tree))
     }
 
+    /// What `device_add` is told of a card for each.
+    #[inline(never)]
+    pub fn cards(&self) -> Value {
+        let card = |tag: &str| json!({"driver": "virtio-9p-pci", "fsdev": tag, "mount_tag": tag});
+        self.all.iter().map(|(tag, _)| card(tag)).collect()
+    }
+
     /// Their names and trees.
     pub fn all(&self) -> &[(String, Shared)] {
         &self.all
@@ -106,7 +114,7 @@ impl Shares {
         Ok(())
     }
 
-    /// The plain files of a folder, by path.
+    /// The plain files of a folder and below.
     fn list(&mut self, tag: &str) -> Result<Vec<(String, Attr)>, String> {
         let tree = self.tree(tag)?;
         let mut found = Vec::new();
@@ -124,7 +132,6 @@ impl Shares {
                 }
             }
         }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(found)
     }
 
@@ -206,7 +213,7 @@ impl Machine {
         self.host.shares.put(tag, path, data).map_err(failed)
     }
 
-    /// The files in a shared folder: `{ path, bytes, modifiedMs }` each.
+    /// The files in a shared folder: `{ path, bytes, modifiedMs }` each, in any order.
     ///
     /// # Errors
     /// A JS `Error` with a sentence for the user.

@@ -231,6 +231,32 @@ pub struct Frame {
     pub dirty: (u32, u32),
 }
 
+/// What a display shows, for a terminal.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub enum TextScreen {
+    /// Nothing: the screen is off.
+    #[default]
+    Blank,
+    /// A picture.
+    Graphics {
+        /// Width in dots.
+        width: u32,
+        /// Height in lines.
+        height: u32,
+    },
+    /// Characters.
+    Text {
+        /// Characters in a row.
+        columns: u32,
+        /// Rows.
+        rows: u32,
+        /// Character and attribute by rows, as the adapter's memory has them.
+        cells: Vec<[u8; 2]>,
+        /// Column and row of the cursor, where it is shown.
+        cursor: Option<(u32, u32)>,
+    },
+}
+
 /// What a loudspeaker is given, until the next one.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Sound {
@@ -371,6 +397,11 @@ pub trait Device {
     /// Draws the display into `frame`, which holds what the last call left there. False for a device without a display.
     fn display(&mut self, _cx: &mut dyn DevCx, _frame: &mut Frame) -> bool {
         false
+    }
+
+    /// What the display shows, for a terminal; `None` for a device without a display.
+    fn text_screen(&mut self, _cx: &mut dyn DevCx) -> Option<TextScreen> {
+        None
     }
 
     /// An interrupt acknowledge cycle.

@@ -19,7 +19,7 @@ pub use bus::{BusError, CPU_PRIVATE, IO_SPACE, PhysBus, RamPage};
 pub use crc::crc32;
 pub use device::{
     BlockId, DevCx, Device, ErrorAction, Frame, Input, IsaDma, MachineRequest, MapTo, Mapping,
-    News, Sound, Space,
+    News, Sound, Space, TextScreen,
 };
 pub use host::{
     BlockBackend, BlockError, BlockRequest, NetBackend, PAGE_SECTORS, RequestId, SECTOR_BYTES,

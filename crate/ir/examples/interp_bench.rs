@@ -129,7 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let mut words = 0;
         for _ in 0..rounds {
-            words += translator.translate(&block, &slots, &[]).words();
+            words += translator.translate(&block, &slots, &[]).words().len();
         }
         let per_insn = start.elapsed().as_nanos() as f64 / (rounds * block.insn_count) as f64;
         println!(

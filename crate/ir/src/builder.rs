@@ -1,6 +1,7 @@
 //! Builder of blocks. The plain methods (`add`, `eq`, …) come from `ops!`; those with immediates are here.
 
 use crate::block::{Block, Inst, Val};
+use crate::f80::F80;
 use crate::ops::Op;
 use crate::types::{HelperId, JumpKind, MemArg, Slot, SlotTable, Type};
 
@@ -175,6 +176,14 @@ impl Builder {
     /// Calls a helper with two operands and a constant if `c` is not 0; 0 otherwise.
     pub fn call_if(&mut self, c: Val, helper: HelperId, a: Val, b: Val, constant: u64) -> Val {
         self.push(Op::CallIf, Type::I64, [c, a, b], helper.0 as u64, constant)
+    }
+
+    /// Does `op` on a stack of 80-bit registers with up to two operands.
+    pub fn f80(&mut self, op: F80, args: &[Val]) -> Val {
+        let mut a = [Val::NONE; 3];
+        a[..args.len()].copy_from_slice(args);
+        let ty = if op.is_wide() { Type::I64 } else { Type::I32 };
+        self.push(Op::F80, ty, a, op.pack(), 0)
     }
 
     /// Raises guest exception `code` if `c` is not 0.

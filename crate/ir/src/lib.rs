@@ -9,6 +9,7 @@
 
 pub mod block;
 pub mod builder;
+pub mod f80;
 pub mod guest;
 pub mod interp;
 pub mod layout;

@@ -47,6 +47,8 @@ pub enum Effect {
     MayExit,
     /// As its helper declares.
     Call,
+    /// Reads and writes memory that no generated code names otherwise (see [`crate::f80`]).
+    Cells,
     /// Position of a guest instruction.
     Marker,
     /// Ends the block.
@@ -495,6 +497,8 @@ ops! {
         /// otherwise gives 0. For the rare case of an operation that is otherwise done in line. The helper declares no slots, no
         /// faults and no time: it may touch memory-only state alone (slots that no generated code names).
         call_if = CallIf(c: I32, a: Any, b: Any) -> I64 [Call];
+        /// What `imm`, a packed [`crate::f80::F80`], says on a stack of 80-bit floating-point registers. Operands that it does not need may be left out.
+        f80 = F80(v: I64, e: I32) -> Any [Cells];
         /// Raises guest exception `imm` at the current instruction if `c` is not 0.
         trap_if = TrapIf(c: I32) -> None [MayExit];
         /// Leaves the block for the constant guest address `imm` if `c` is not 0; the instructions so far are complete.

@@ -1,23 +1,24 @@
 //! The verifier. Rules:
 //!
 //! 1. The last instruction is a terminator, and no other is.
-//! 2. An instruction has the operands its op declares (`call`: up to three; `call_if`: the condition and up to two), each a
+//! 2. An instruction has the operands its op declares (`call`: up to three; `call_if`: the condition and up to two; `f80`: up to two), each a
 //!    value that an earlier instruction of the block defines.
 //! 3. Types are those of the op's declaration; `ty` is that of the result, or of the value written; addresses have the block's
 //!    address type; constants fit their type.
 //! 4. Slot and helper indices are in range; a slot is read and written as its type.
 //! 5. Memory operands have known bits only, fit the type, sign-extend only narrower loads into integers; only a `probe` checks stores.
 //! 6. `insn_count` counts the markers, and what is not pure stands behind the first of them.
-//! 7. A helper of `call_if` declares no slots, no faults and no time.
+//! 7. A helper of `call_if` declares no slots, no faults and no time; the cells of an `f80` are there.
 //!
 //! For blocks as the lifter makes them also:
 //!
 //! 8. No value lives across a marker.
 //! 9. An instruction has no effect before its last possible fault. Effects are slot writes, loads (of a device), stores and
-//!    calls of helpers that write slots; what may fault is accesses that were not probed before through the same address value,
+//!    calls of helpers that write slots, and those of `f80`; what may fault is accesses that were not probed before through the same address value,
 //!    probes, `trap_if`, `raise` and calls of helpers that declare `faults`.
 
 use crate::block::{Block, Inst, Val};
+use crate::f80::{self, F80};
 use crate::ops::{Effect, Op, Sig};
 use crate::region::Region;
 use crate::types::{HelperDesc, MemArg, Slot, SlotSet, SlotTable, Type};
@@ -186,6 +187,7 @@ impl Check<'_> {
         let required = match inst.op {
             Op::Call => 0,
             Op::CallIf => 1,
+            Op::F80 => 0,
             _ => info.args.iter().filter(|sig| **sig != Sig::None).count(),
         };
         let mut gap = false;
@@ -271,6 +273,22 @@ impl Check<'_> {
                     )
                 })
             }
+            Op::F80 => {
+                let op = F80::unpack(inst.imm);
+                let op = op.ok_or_else(|| format!("{:#x} is no f80 op", inst.imm))?;
+                let first = op.slot as usize;
+                let cells = self.slots.slots.get(first..first + f80::CELLS);
+                ensure(
+                    cells.is_some_and(|c| c.iter().all(|s| s.ty == Type::V128)),
+                    || format!("there are no cells from slot {first} on"),
+                )?;
+                let have = inst.operands().count();
+                ensure(have >= op.operands(), || {
+                    format!("{} lacks operand {have}", op.text())
+                })?;
+                let ty = if op.is_wide() { Type::I64 } else { Type::I32 };
+                ensure(inst.ty == ty, || format!("{} gives {ty}", op.text()))
+            }
             Op::Call | Op::CallIf => {
                 let helper = usize::try_from(inst.imm)
                     .ok()
@@ -329,6 +347,7 @@ impl Check<'_> {
             }
             Op::TrapIf | Op::Raise => (true, false),
             Op::Set => (false, true),
+            Op::F80 => (false, F80::unpack(inst.imm).is_some_and(F80::has_effect)),
             Op::Call => {
                 let helper = &self.helpers[inst.imm as usize];
                 (helper.faults, helper.writes != SlotSet::None)

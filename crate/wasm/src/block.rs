@@ -95,6 +95,10 @@ impl BlockCode<'_, '_> {
                         set_too = self.keep(i);
                     }
                 }
+                Effect::Cells => {
+                    self.f80(inst);
+                    set_too = self.keep(i);
+                }
                 Effect::MayExit => self.may_exit(inst),
                 Effect::Marker => {
                     self.leave_if_asked();

@@ -225,6 +225,12 @@ impl Func<'_> {
         self.open_if(result);
     }
 
+    /// A branch that is rarely taken, out of blocks that are no labels of this function's.
+    pub fn br_if_cold(&mut self, depth: u32) {
+        self.cold.push(self.body.len() as u32);
+        self.i().br_if(depth);
+    }
+
     /// Closes what `open_if` or `open_cold` opened.
     pub fn close(&mut self) {
         self.labels.pop();

@@ -28,6 +28,8 @@ pub struct Features {
     pub tail_calls: bool,
     /// The engine reads `metadata.code.branch_hint`.
     pub branch_hints: bool,
+    /// `i64.mul_wide_u` and `_s`: whole products.
+    pub wide_multiply: bool,
 }
 
 /// What regions are compiled against.

@@ -296,7 +296,7 @@ impl BlockCode<'_, '_> {
             Op::Set | Op::Load | Op::Store | Op::StoreIf | Op::Probe | Op::Call | Op::CallIf => {
                 &mut i
             }
-            Op::TrapIf | Op::ExitIf | Op::Insn => &mut i,
+            Op::F80 | Op::TrapIf | Op::ExitIf | Op::Insn => &mut i,
             Op::Jump | Op::Branch | Op::JumpInd | Op::Leave | Op::LeaveInd | Op::Raise => &mut i,
         };
     }
@@ -399,6 +399,20 @@ impl BlockCode<'_, '_> {
 
     /// High half of a 64-bit product, from four products of 32-bit halves.
     fn mul_high(&mut self, a: Val, b: Val, signed: bool) {
+        if self.f.env.features.wide_multiply {
+            self.push(a);
+            self.push(b);
+            let high = self.f.take(Type::I64);
+            if signed {
+                self.f.i().i64_mul_wide_s();
+            } else {
+                self.f.i().i64_mul_wide_u();
+            }
+            // The low half lies below it.
+            self.f.i().local_set(high).drop().local_get(high);
+            self.f.give(Type::I64, high);
+            return;
+        }
         let x = self.in_local(a);
         let y = self.in_local(b);
         let (la, lb) = (x.0, y.0);

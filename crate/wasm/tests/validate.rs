@@ -57,6 +57,7 @@ fn check(regions: &[Region], va_type: Type) -> CompiledModule {
         let features = Features {
             tail_calls,
             branch_hints,
+            wide_multiply: branch_hints,
         };
         let env = Env {
             slots: &slots,
@@ -65,7 +66,8 @@ fn check(regions: &[Region], va_type: Type) -> CompiledModule {
             features,
         };
         let module = compile_module(regions, &env);
-        let known = wasmparser::WasmFeatures::WASM2 | wasmparser::WasmFeatures::TAIL_CALL;
+        let mut known = wasmparser::WasmFeatures::WASM2 | wasmparser::WasmFeatures::TAIL_CALL;
+        known.set(wasmparser::WasmFeatures::WIDE_ARITHMETIC, branch_hints);
         if let Err(e) = wasmparser::Validator::new_with_features(known).validate_all(&module.bytes)
         {
             panic!("{e}\n{regions:#?}");

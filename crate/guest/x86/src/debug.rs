@@ -3,7 +3,7 @@
 //!
 //! A data breakpoint is matched by the first byte of an access on each page; I/O breakpoints do not fire.
 
-use tinamou_ir::guest::{Access, Cx, Fault, State};
+use tinamou_ir::guest::{Access, Cx, Fault, State, Translation};
 use tinamou_ir::layout::{self, pending};
 
 use crate::fault::{self, fault};
@@ -73,6 +73,29 @@ impl X86 {
                 state.read32(layout::PENDING) | pending::LEAVE,
             );
         }
+    }
+
+    /// Data breakpoints at an access: noted, and pages with one are not cached.
+    pub fn watch_access(&self, state: &State, va: u64, access: Access, t: &mut Translation) {
+        if self.sys.dr7 & 0xff != 0 {
+            self.watch(state, va, access);
+            t.cache_read &= !self.page_watched(va, false);
+            t.cache_write &= !self.page_watched(va, true);
+        }
+    }
+
+    /// A single step or data breakpoint is over: its exception, once.
+    pub fn take_trap(&mut self, state: &State) -> Option<Fault> {
+        let hit = self.get(state, self.regs.trap);
+        if hit == 0 {
+            return None;
+        }
+        self.set(state, self.regs.trap, 0);
+        Some(Fault {
+            code: fault::DB,
+            va: 0,
+            info: hit,
+        })
     }
 
     /// Helper: an instruction breakpoint at `pc`?

@@ -506,6 +506,16 @@ impl X86 {
         false
     }
 
+    /// At an instruction that may let interrupts in: the block goes on behind it unless one waits.
+    pub(crate) fn leave_if_awaited(&self, cx: &mut dyn Cx) {
+        let state = cx.state();
+        let enabled = self.get(state, self.regs.eflags) as u32 & flags::IF != 0;
+        let waits = self.sys.intr && enabled || self.sys.nmi && !self.sys.nmi_masked;
+        if waits || self.get(state, self.regs.trap) != 0 {
+            cx.leave();
+        }
+    }
+
     /// Enters an interrupt between instructions.
     fn asynchronous(&mut self, cx: &mut dyn Cx, vector: u32) {
         let state = cx.state().clone();

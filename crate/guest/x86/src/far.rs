@@ -674,7 +674,8 @@ impl X86 {
             } else {
                 0
             };
-            self.set_eflags(&state, old & !(mask | flags::VIF) | image & mask | vif);
+            let f = old & !(mask | flags::VIF) | image & mask | vif;
+            self.popped(cx, old, f);
             return Ok(());
         }
         if self.sys.cpl == 0 && old & flags::VM == 0 {
@@ -686,8 +687,18 @@ impl X86 {
         if lg > 1 {
             f &= !flags::RF;
         }
-        self.set_eflags(&state, f);
+        self.popped(cx, old, f);
         Ok(())
+    }
+
+    /// POPF sets the flags. The block goes on unless those of the mode are others now, or an interrupt was waiting for them.
+    fn popped(&self, cx: &mut dyn Cx, old: u32, f: u32) {
+        let state = cx.state().clone();
+        self.set_eflags(&state, f);
+        if (old ^ f) & (flags::TF | flags::AC) != 0 {
+            cx.leave();
+        }
+        self.leave_if_awaited(cx);
     }
 
     /// CLI and STI outside ring 0.

@@ -294,6 +294,7 @@ impl X86 {
     pub(crate) fn read_register(&mut self, cx: &mut dyn Cx, number: u32) -> Option<Vec<u8>> {
         let (reg, bytes) = self.register(number)?;
         let state = cx.state().clone();
+        self.take_x87(&state);
         let s = &self.sys;
         let v = match reg {
             Reg::Gpr(n) => self.get(&state, self.regs.gpr[n]),
@@ -337,6 +338,8 @@ impl X86 {
         };
         let v = half(0);
         let state = cx.state().clone();
+        let x87 = matches!(reg, Reg::St(_) | Reg::Fctrl | Reg::Fstat | Reg::Ftag);
+        self.take_x87(&state);
         match reg {
             Reg::Gpr(n) => self.set(&state, self.regs.gpr[n], v),
             Reg::Ip => {
@@ -383,6 +386,9 @@ impl X86 {
                 self.set128(&state, self.regs.xmm[n], v);
             }
             Reg::Mxcsr => self.fpu.mxcsr = v as u32 & 0xffff,
+        }
+        if x87 {
+            self.give_x87(&state);
         }
         true
     }

@@ -10,6 +10,7 @@ use tinamou_ir::guest::{
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type};
 
 use crate::bus::pin;
+use crate::fpu::Fpu;
 use crate::mode::Mode;
 use crate::regs::{CS, DX};
 use crate::seg::Seg;
@@ -41,10 +42,10 @@ impl Guest for X86 {
             ..Sys::default()
         };
         self.renew_reset(state);
-        self.fpu.power_on();
         for i in 0..self.regs.table.slots.len() {
-            self.set(state, tinamou_ir::Slot(i as u16), 0);
+            self.set128(state, tinamou_ir::Slot(i as u16), 0);
         }
+        self.set_fpu_state(state, Fpu::default());
         self.start(state);
     }
 
@@ -75,17 +76,15 @@ impl Guest for X86 {
         mmu: u8,
     ) -> Result<Translation, Fault> {
         if let Some(user) = &self.user {
-            return (user.translate)(state, va, access);
+            let mut t = (user.translate)(state, va, access)?;
+            self.watch_access(state, va, access, &mut t);
+            return Ok(t);
         }
         let mut t = self.map(state, bus, va, access, mmu)?;
         if access == Access::Fetch {
             self.code.note(va);
         }
-        if self.sys.dr7 & 0xff != 0 {
-            self.watch(state, va, access);
-            t.cache_read &= !self.page_watched(va, false);
-            t.cache_write &= !self.page_watched(va, true);
-        }
+        self.watch_access(state, va, access, &mut t);
         Ok(t)
     }
 

@@ -89,6 +89,8 @@ helpers! {
     OUT = "out" [reads faults time];
     /// CLI (0) and STI (1) outside ring 0.
     STI_CLI = "sti_cli" [reads writes faults];
+    /// Interrupts are held off no more behind this instruction.
+    RELEASE = "release" [reads faults];
     /// HLT.
     HLT = "hlt" [reads];
     /// PAUSE: the turn ends if another vCPU is ready.
@@ -139,6 +141,10 @@ helpers! {
     FPU_CHECK = "fpu_check" [faults time];
     /// The x87 instruction `a` (mnemonic, ST numbers, kind of operand) on the operand `b`, whose upper part is `c`.
     X87 = "x87" [];
+    /// The same, operands first: what `f80` refused.
+    X87_RARE = "x87_rare" [];
+    /// What the x87 store `c` stores, and its flags, for `f80`'s `Stored`.
+    X87_VALUE = "x87_value" [];
     /// The value that the x87 store `a` stores.
     X87_STORE = "x87_store" [];
     /// The upper 16 bits of the 80 that the x87 store `a` stores, before the rest.
@@ -149,10 +155,8 @@ helpers! {
     FPU_IMAGE = "fpu_image" [reads writes faults time];
     /// MXCSR.
     READ_MXCSR = "read_mxcsr" [];
-    /// MMX register `a`.
-    MMX_GET = "mmx_get" [];
-    /// Writes `b` to MMX register `a`.
-    MMX_SET = "mmx_set" [];
+    /// What every MMX instruction but EMMS does.
+    MMX_ENTER = "mmx_enter" [];
     /// The mnemonic `a` on the halves `b` and `c`.
     SIMD = "simd" [pure];
     /// A word of RDRAND and RDSEED.
@@ -200,7 +204,7 @@ impl X86 {
         if nm {
             return Err(fault::fault(fault::NM).into());
         }
-        if matches!(which, 0 | 1 | 3) && self.fpu.pending() {
+        if matches!(which, 0 | 1 | 3) && self.x87_pending(cx.state()) {
             if c & cr0::NE != 0 {
                 return Err(fault::fault(fault::MF).into());
             }
@@ -256,7 +260,7 @@ impl X86 {
             }
             v
         } else if what >> 33 & 1 != 0 {
-            self.fpu.regs[s & 7].mantissa as u128
+            self.mmx(&state, s) as u128
         } else if what >> 34 & 1 != 0 {
             gpr[0] = self.get(&state, self.regs.gpr[s]);
             0
@@ -282,7 +286,7 @@ impl X86 {
             }
         })?;
         if what >> 33 & 1 != 0 {
-            self.fpu.enter_mmx();
+            self.enter_mmx(&state);
         }
         let strings = match m {
             Mnemonic::Pcmpistri | Mnemonic::Pcmpestri => true,
@@ -303,11 +307,8 @@ impl X86 {
                 self.set128(&state, self.regs.xmm[n], v);
             }
             Value::Mmx(v) => {
-                self.fpu.enter_mmx();
-                self.fpu.regs[d & 7] = tinamou_softfloat::F80 {
-                    sign_exp: 0xffff,
-                    mantissa: v,
-                };
+                self.enter_mmx(&state);
+                self.set_mmx(&state, d, v);
             }
             Value::Gpr(v) if strings => {
                 self.set(&state, self.regs.gpr[CX], v & 0xffff_ffff);
@@ -339,8 +340,17 @@ impl X86 {
     ) -> Result<u64, Stop> {
         // What is called most, and has no need of the rest.
         match id {
-            X87 => return Ok(self.fpu.x87(mnemonic(a), a as u32, b, c)),
+            X87 => return Ok(self.x87(cx, [a, b, c])),
+            X87_RARE => return Ok(self.x87(cx, [c, a, b])),
+            X87_VALUE => {
+                self.x87_value(cx.state(), mnemonic(c), c as u32 >> 24 & 7);
+                return Ok(0);
+            }
             X87_STORED => return Ok(!self.fpu.held as u64),
+            MMX_ENTER => {
+                self.enter_mmx(cx.state());
+                return Ok(0);
+            }
             SIMD => {
                 let m = mnemonic(a);
                 return Ok(crate::fpu::simd::op64(m, b, c)
@@ -395,6 +405,7 @@ impl X86 {
                 self.port_out(cx, a as u16, c as u32, b);
             }
             STI_CLI => self.sti_cli(cx, a != 0)?,
+            RELEASE => self.leave_if_awaited(cx),
             HLT => {
                 self.sys.halted = true;
                 self.sys.halt_if = self.get(&state, self.regs.eflags) as u32 & flags::IF != 0;
@@ -452,31 +463,22 @@ impl X86 {
             X87_STORE => {
                 result = match self.decimal.take() {
                     Some(lo) => lo,
-                    None => self.fpu.x87_store(mnemonic(a), a as u32 >> 24 & 7),
+                    None => self.with_operands(&state, 0, 0, |f| {
+                        f.x87_store(mnemonic(a), a as u32 >> 24 & 7)
+                    }),
                 };
             }
             X87_STORE_HIGH => {
                 result = if a >> 24 & 7 == crate::fpu::x87::kind::BCD as u64 {
-                    let (lo, hi) = self.fpu.store_decimal();
+                    let (lo, hi) = self.with_x87(&state, |f| f.store_decimal());
                     self.decimal = Some(lo);
                     hi
                 } else {
-                    self.fpu.top_exponent()
+                    self.with_x87(&state, |f| f.top_exponent())
                 };
             }
             FPU_IMAGE => self.fpu_image(cx, a as u32, b)?,
             READ_MXCSR => result = self.fpu.mxcsr as u64,
-            MMX_GET => {
-                self.fpu.enter_mmx();
-                result = self.fpu.regs[a as usize & 7].mantissa;
-            }
-            MMX_SET => {
-                self.fpu.enter_mmx();
-                self.fpu.regs[a as usize & 7] = tinamou_softfloat::F80 {
-                    sign_exp: 0xffff,
-                    mantissa: b,
-                };
-            }
             RANDOM => result = self.sys.random(),
             SSE_OP => self.sse_op(cx, a, b)?,
             AVX_OP => self.avx_op(cx, a, b)?,
@@ -488,6 +490,23 @@ impl X86 {
             _ => return Err(fault::fault(fault::UD).into()),
         }
         Ok(result)
+    }
+
+    /// Helper X87.
+    fn x87(&mut self, cx: &mut dyn Cx, [what, lo, hi]: [u64; 3]) -> u64 {
+        let (m, bits) = (mnemonic(what), what as u32);
+        let state = cx.state();
+        let all = m == Mnemonic::Fninit;
+        if m == Mnemonic::Emms {
+            self.leave_mmx(state);
+            return 0;
+        }
+        let f = |fpu: &mut crate::fpu::Fpu| fpu.x87(m, bits, lo, hi);
+        if all {
+            self.with_x87(state, f)
+        } else {
+            self.with_operands(state, bits >> 16, bits >> 20, f)
+        }
     }
 
     /// A transfer of control, behind which the run loop looks.

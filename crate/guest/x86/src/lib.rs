@@ -81,8 +81,8 @@ pub struct X86 {
     pub code: mappings::CodeMappings,
     /// System registers and lines.
     pub sys: sys::Sys,
-    /// The FPU.
-    pub fpu: fpu::Fpu,
+    /// The FPU: what is not in slots, and a copy of what is.
+    pub(crate) fpu: fpu::Fpu,
     /// The low half of the decimal that FBSTP stores, between its two helpers.
     decimal: Option<u64>,
     /// User mode: who finds memory and descriptors.

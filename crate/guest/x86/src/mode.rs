@@ -17,6 +17,19 @@ pub enum Class {
     Open = 2,
 }
 
+/// How x87 instructions are done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum X87 {
+    /// All exceptions masked, none waits, nearest rounding to 64 bits.
+    Usual,
+    /// CR0.EM or TS: a helper decides what x87 and MMX instructions and WAIT raise.
+    Off,
+    /// An exception waits, or is not masked: waiting instructions look before, and leave behind.
+    Error,
+    /// All masked, none waits, another rounding or precision.
+    Masked,
+}
+
 impl Mode {
     /// Default operand size: 0 for 16, 1 for 32, 2 for 64 bits.
     pub const SIZE: u32 = 3;
@@ -34,11 +47,11 @@ impl Mode {
     pub const CLASS_SHIFT: u32 = 7;
     /// Position of four bits: the bases of ES, CS, SS, DS are 0.
     pub const ZERO_SHIFT: u32 = 19;
-    /// CR0.EM or TS: a helper decides what x87 and MMX instructions and WAIT raise.
+    /// With [`Mode::FPU_ERROR`] two bits that say how x87 instructions are done: see [`X87`].
     pub const NO_FPU: u32 = 1 << 23;
     /// CR0.EM or TS, or no CR4.OSFXSR: a helper decides what SSE instructions raise.
     pub const NO_SSE: u32 = 1 << 24;
-    /// An x87 exception waits, or is not masked: waiting instructions look before, and leave behind.
+    /// See [`Mode::NO_FPU`].
     pub const FPU_ERROR: u32 = 1 << 25;
     /// SSE arithmetic may run on the host: nearest, all masked, inexact sticky, no flushing.
     pub const SSE_FAST: u32 = 1 << 26;
@@ -61,6 +74,26 @@ impl Mode {
     /// 64-bit code.
     pub fn is64(self) -> bool {
         self.size() == 2
+    }
+
+    /// How x87 instructions are done.
+    pub fn x87(self) -> X87 {
+        match (self.has(Mode::NO_FPU), self.has(Mode::FPU_ERROR)) {
+            (false, false) => X87::Usual,
+            (true, false) => X87::Off,
+            (false, true) => X87::Error,
+            (true, true) => X87::Masked,
+        }
+    }
+
+    /// The bits of [`Mode::x87`].
+    pub fn of_x87(how: X87) -> u32 {
+        match how {
+            X87::Usual => 0,
+            X87::Off => Mode::NO_FPU,
+            X87::Error => Mode::FPU_ERROR,
+            X87::Masked => Mode::NO_FPU | Mode::FPU_ERROR,
+        }
     }
 
     /// One of the bits.
@@ -87,6 +120,20 @@ impl Mode {
     /// Protected mode and not VM86.
     pub fn protected(self) -> bool {
         self.0 & (Mode::PE | Mode::VM) == Mode::PE
+    }
+
+    /// What the mode word of legacy code says of a segment: its bits, and which they are.
+    pub fn of_segment(seg: usize, class: Class, base_zero: bool) -> (u32, u32) {
+        let at = Mode::CLASS_SHIFT + 2 * seg as u32;
+        let (mut bits, mut mask) = ((class as u32) << at, 3 << at);
+        if matches!(seg, ES | CS | SS | DS) {
+            let zero = 1 << (Mode::ZERO_SHIFT + seg as u32);
+            mask |= zero;
+            if base_zero {
+                bits |= zero;
+            }
+        }
+        (bits, mask)
     }
 
     /// Class of a segment.

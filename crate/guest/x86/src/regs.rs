@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use tinamou_ir::{Slot, SlotTable, Type};
+use tinamou_ir::{Slot, SlotTable, Type, f80};
 
 /// Names of the general registers by number, without the prefix of their width.
 pub const GPR_NAMES: [&str; 16] = [
@@ -78,6 +78,10 @@ pub struct Regs {
     pub xmm: [Slot; 16],
     /// Upper 128 bits of YMM registers (v128).
     pub ymm: [Slot; 16],
+    /// First of the x87 cells: see [`tinamou_ir::f80`].
+    pub x87: Slot,
+    /// Byte offset of the x87 cells in the state.
+    pub x87_at: u32,
 }
 
 impl Regs {
@@ -103,7 +107,12 @@ impl Regs {
         let attr = std::array::from_fn(|i| t.push(format!("{}_attr", SEG_NAMES[i]), Type::I32));
         let xmm = std::array::from_fn(|i| t.push(format!("xmm{i}"), Type::V128));
         let ymm = std::array::from_fn(|i| t.push(format!("ymm{i}h"), Type::V128));
+        let cells: [Slot; f80::CELLS] =
+            std::array::from_fn(|i| t.push(format!("x87_{i}"), Type::V128));
+        let x87 = cells[0];
         Regs {
+            x87,
+            x87_at: t.desc(x87).offset,
             table: Rc::new(t),
             gpr,
             cf,

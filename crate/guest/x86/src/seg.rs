@@ -1,10 +1,10 @@
 //! Segments and descriptors (SDM volume 3, chapters 3 and 5).
 
-use tinamou_ir::MemArg;
 use tinamou_ir::guest::{Cx, Fault, State};
+use tinamou_ir::{MemArg, layout};
 
 use crate::fault::{self, fault, gp, with};
-use crate::mode::Class;
+use crate::mode::{Class, Mode};
 use crate::regs::{CS, DS, ES, FS, GS, SS};
 use crate::sys::cr4;
 use crate::{Res, X86};
@@ -271,6 +271,13 @@ impl X86 {
         }
         let seg = self.data_seg(cx, sel, cpl)?;
         self.set_seg(&state, n, &seg);
+        // Blocks go on behind it while what the mode says of the segment is the same.
+        if !self.code64(&state) {
+            let (now, mask) = Mode::of_segment(n, seg.class(false), seg.base == 0);
+            if state.read32(layout::MODE) & mask != now {
+                cx.leave();
+            }
+        }
         Ok(())
     }
 

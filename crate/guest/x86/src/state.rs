@@ -5,7 +5,7 @@ use crate::X86;
 use crate::seg::Seg;
 use crate::sys::{Sys, Table};
 
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 
 /// One direction of the same walk over the fields.
 pub(crate) enum Codec<'a> {

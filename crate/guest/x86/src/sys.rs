@@ -4,7 +4,7 @@ use tinamou_ir::guest::{Cx, State};
 
 use crate::fault::gp;
 use crate::flags;
-use crate::mode::Mode;
+use crate::mode::{Mode, X87};
 use crate::models::feature;
 use crate::regs::{CS, DS, ES, FS, GS, SS};
 use crate::seg::Seg;
@@ -338,18 +338,14 @@ impl X86 {
                 } else {
                     seg.real_class()
                 };
-                m |= (class as u32) << (Mode::CLASS_SHIFT + 2 * n as u32);
-                if protected && n < FS {
-                    m |= bit(seg.base == 0, 1 << (Mode::ZERO_SHIFT + n as u32));
-                }
+                m |= Mode::of_segment(n, class, protected && seg.base == 0).0;
             }
         }
-        m |= bit(s.cr0 & (cr0::EM | cr0::TS) != 0, Mode::NO_FPU);
+        m |= Mode::of_x87(self.how_x87(state));
         m |= bit(
             s.cr0 & (cr0::EM | cr0::TS) != 0 || s.cr4 & cr4::OSFXSR == 0,
             Mode::NO_SSE,
         );
-        m |= bit(self.fpu.may_trap(), Mode::FPU_ERROR);
         m |= bit(self.fpu.sse_fast(), Mode::SSE_FAST);
         m |= bit(fl & flags::TF != 0, Mode::TF);
         m |= bit(self.get(state, self.regs.shadow) != 0, Mode::SHADOW);
@@ -582,9 +578,28 @@ impl X86 {
         self.renew_page(cx, va);
     }
 
+    /// An unmasked x87 exception waits.
+    pub(crate) fn x87_pending(&self, state: &State) -> bool {
+        self.x87_status(state) & 0x80 != 0
+    }
+
+    /// How x87 instructions are done.
+    fn how_x87(&self, state: &State) -> X87 {
+        let control = self.x87_control(state);
+        if self.sys.cr0 & (cr0::EM | cr0::TS) != 0 {
+            X87::Off
+        } else if self.x87_pending(state) || control & 0x3f != 0x3f {
+            X87::Error
+        } else if control & 0xf00 == 0x300 {
+            X87::Usual
+        } else {
+            X87::Masked
+        }
+    }
+
     /// Drives FERR: while CR0.NE is 0 a waiting x87 error is an interrupt request.
     pub(crate) fn drive_ferr(&mut self, cx: &mut dyn Cx) {
-        let level = self.fpu.pending() && self.sys.cr0 & cr0::NE == 0;
+        let level = self.x87_pending(cx.state()) && self.sys.cr0 & cr0::NE == 0;
         if level != self.sys.ferr {
             self.sys.ferr = level;
             // A board without the line ignores it.

@@ -8,7 +8,6 @@ use iced_x86::{Decoder, DecoderOptions, OpKind, Register};
 use tinamou_ir::guest::{Access, Fault, State, Translation};
 
 use crate::X86;
-use crate::fault;
 use crate::flags;
 use crate::fpu::Fpu;
 use crate::models::feature;
@@ -119,10 +118,11 @@ impl X86 {
 
     /// The FPU as a program finds it.
     pub fn clear_fpu(&mut self, state: &State) {
-        self.fpu = Fpu {
+        let fpu = Fpu {
             cw: 0x37f,
             ..Fpu::default()
         };
+        self.set_fpu_state(state, fpu);
         for slot in self.regs.xmm.into_iter().chain(self.regs.ymm) {
             self.set128(state, slot, 0);
         }
@@ -171,6 +171,9 @@ impl X86 {
                 out.extend_from_slice(&d.to_le_bytes());
             }
         }
+        for v in self.debug_registers() {
+            out.extend_from_slice(&v.to_le_bytes());
+        }
     }
 
     /// Takes what `save_thread` gave.
@@ -184,19 +187,39 @@ impl X86 {
                 let _ = c.u64(d);
             }
         }
+        let mut values = [0; 6];
+        for v in &mut values {
+            let _ = c.u64(v);
+        }
+        let s = &mut self.sys;
+        s.dr.copy_from_slice(&values[..4]);
+        (s.dr6, s.dr7) = (values[4] as u32, values[5] as u32);
     }
 
-    /// A single step or data breakpoint is over: its exception, once.
-    pub fn take_trap(&mut self, state: &State) -> Option<Fault> {
-        let hit = self.get(state, self.regs.trap);
-        if hit == 0 {
-            return None;
+    /// DR0 to DR3, DR6, DR7.
+    pub fn debug_registers(&self) -> [u64; 6] {
+        let s = &self.sys;
+        let [a, b, c, d] = s.dr;
+        [a, b, c, d, s.dr6 as u64, s.dr7 as u64]
+    }
+
+    /// Sets a debug register by the place it has in [`X86::debug_registers`]. Cached translations must be forgotten then.
+    pub fn set_debug_register(&mut self, n: usize, v: u64) {
+        match n {
+            0..=3 => self.sys.dr[n] = v,
+            4 => self.sys.dr6 = v as u32,
+            _ => self.sys.dr7 = v as u32,
         }
-        self.set(state, self.regs.trap, 0);
-        Some(Fault {
-            code: fault::DB,
-            va: 0,
-            info: hit,
-        })
+    }
+
+    /// Notes in DR6 what [`X86::take_trap`] or an instruction breakpoint said. At an instruction breakpoint the instruction runs next time.
+    pub fn note_debug(&mut self, state: &State, info: u64) {
+        self.sys.dr6 |= info as u32 & 0x400f;
+        let enabled = |n: u64| self.sys.dr7 >> (2 * n) & 3 != 0;
+        let executes = |n: u64| self.sys.dr7 >> (16 + 4 * n) & 3 == 0;
+        if (0..4).any(|n| info >> n & 1 != 0 && enabled(n) && executes(n)) {
+            let f = self.eflags(state);
+            self.set_eflags(state, f | flags::RF);
+        }
     }
 }

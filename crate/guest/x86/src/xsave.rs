@@ -123,6 +123,7 @@ impl X86 {
         }
         let state = cx.state().clone();
         let count = if self.code64(&state) { 16 } else { 8 };
+        self.take_x87(&state);
         let mut used = self.in_use(cx);
         let compact = how == what::COMPACT;
         if compact && self.fpu.mxcsr != MXCSR {
@@ -210,16 +211,17 @@ impl X86 {
             return Err(gp(0).into());
         }
         if asked & X87 != 0 {
-            if there & X87 != 0 {
-                self.fpu.from_fx(&b[..160], false);
-            } else {
-                let mxcsr = self.fpu.mxcsr;
-                self.fpu = crate::fpu::Fpu {
-                    cw: 0x37f,
-                    mxcsr,
-                    ..crate::fpu::Fpu::default()
-                };
-            }
+            self.with_x87(&state, |fpu| {
+                if there & X87 != 0 {
+                    fpu.from_fx(&b[..160], false);
+                } else {
+                    *fpu = crate::fpu::Fpu {
+                        cw: 0x37f,
+                        mxcsr: fpu.mxcsr,
+                        ..crate::fpu::Fpu::default()
+                    };
+                }
+            });
         }
         if load_mxcsr {
             self.fpu.mxcsr = mxcsr;

@@ -43,7 +43,7 @@ bytecodes! {
     M8T M16TL M16TLA M16TB M16TBA M32TL M32TLA M32TB M32TBA M64TL M64TLA M64TB M64TBA
     S8F S16FL S16FLA S16FB S16FBA S32FL S32FLA S32FB S32FBA S64FL S64FLA S64FB S64FBA
     S8T S16TL S16TLA S16TB S16TBA S32TL S32TLA S32TB S32TBA S64TL S64TLA S64TB S64TBA
-    PROBE CALL CALLIF TRAPNZ EXITNZ SKIPZ
+    PROBE CALL CALLIF F80OP TRAPNZ EXITNZ SKIPZ
     JUMP BRNZ JUMPI32 JUMPI64 LEAVE LEAVEI32 LEAVEI64 RAISE
     BREQ32 BREQ64 BRNE32 BRNE64 BRLTU32 BRLTU64 BRLTS32 BRLTS64 BRLEU32 BRLEU64 BRLES32 BRLES64
     BREQ32I BREQ64I BRNE32I BRNE64I BRLTU32I BRLTU64I BRLTS32I BRLTS64I BRLEU32I BRLEU64I BRLES32I BRLES64I
@@ -88,6 +88,11 @@ pub fn access_index(size_log2: u8, big_endian: bool, aligned: bool) -> usize {
         s => 1 + (s as usize - 1) * 4 + (big_endian as usize) * 2 + aligned as usize,
     }
 }
+
+/// Flags of `F80OP` in its second word, an `F80` whose slot became a byte offset: an operand is there, the result is 64 bits wide.
+pub const F80_V: u64 = 1 << 24;
+pub const F80_E: u64 = 1 << 25;
+pub const F80_WIDE: u64 = 1 << 26;
 
 /// Flags of `CALL`, in aux: operand `k` is there (bit k), is 64 bits wide (bit 3 + k).
 pub const CALL_THERE: u32 = 1;

@@ -2,7 +2,8 @@
 
 use super::alu::*;
 use super::bytecode::*;
-use super::{Code, ExecCx, Outcome, Ran, vector};
+use super::{ExecCx, Marks, Outcome, Ran, vector};
+use crate::f80::{self, F80};
 use crate::guest::{State, Stop};
 use crate::layout::{self, flat, pending, tlb};
 use crate::ops::{ALL, Op};
@@ -131,15 +132,25 @@ fn half_behind(va: u64, flat: bool) -> u64 {
 
 /// One run of a block.
 pub struct Exec<'a> {
-    code: &'a Code,
+    ops: &'a [u64],
+    insns: u32,
+    marks: &'a Marks,
     start_insn: u32,
     regs: Regs<'a>,
 }
 
 impl<'a> Exec<'a> {
-    pub fn new(code: &'a Code, start_insn: u32, state: &'a State) -> Exec<'a> {
+    pub fn new(
+        ops: &'a [u64],
+        insns: u32,
+        marks: &'a Marks,
+        start_insn: u32,
+        state: &'a State,
+    ) -> Exec<'a> {
         Exec {
-            code,
+            ops,
+            insns,
+            marks,
             start_insn,
             regs: Regs {
                 arena: &state.arena,
@@ -152,13 +163,13 @@ impl<'a> Exec<'a> {
     #[cold]
     #[inline(never)]
     fn progress(&self, ip: usize) -> u32 {
-        self.code.insn_at(ip).saturating_sub(self.start_insn)
+        self.marks.insn_at(ip).saturating_sub(self.start_insn)
     }
 
     #[cold]
     #[inline(never)]
     fn stopped(&self, ip: usize, stop: Stop) -> Ran {
-        let insn = self.code.insn_at(ip);
+        let insn = self.marks.insn_at(ip);
         let outcome = match stop {
             Stop::Fault(fault) => Outcome::Fault { fault, insn },
             Stop::Wait => Outcome::Wait { insn },
@@ -172,7 +183,7 @@ impl<'a> Exec<'a> {
     #[cold]
     #[inline(never)]
     fn trap(&self, ip: usize, code: u32) -> Ran {
-        let insn = self.code.insn_at(ip);
+        let insn = self.marks.insn_at(ip);
         Ran {
             outcome: Outcome::Trap { code, insn },
             completed: insn.saturating_sub(self.start_insn),
@@ -183,8 +194,8 @@ impl<'a> Exec<'a> {
     #[cold]
     #[inline(never)]
     fn exit(&self, ip: usize, pc: u64) -> Ran {
-        let marked = !self.code.insns.is_empty() as u32;
-        let completed = (self.code.insn_at(ip) + marked).saturating_sub(self.start_insn);
+        let marked = (self.insns != 0) as u32;
+        let completed = (self.marks.insn_at(ip) + marked).saturating_sub(self.start_insn);
         Ran {
             outcome: Outcome::Jump { pc },
             completed,
@@ -196,7 +207,7 @@ impl<'a> Exec<'a> {
     fn end(&self, outcome: Outcome) -> Ran {
         Ran {
             outcome,
-            completed: (self.code.insns.len() as u32).saturating_sub(self.start_insn),
+            completed: self.insns.saturating_sub(self.start_insn),
         }
     }
 
@@ -213,8 +224,8 @@ impl<'a> Exec<'a> {
     #[cold]
     #[inline(never)]
     fn finish<C: ExecCx>(&self, ip: usize, cx: &mut C) -> Ran {
-        let next = self.code.insn_at(ip - 1) + 1;
-        match self.code.insns.get(next as usize) {
+        let next = self.marks.insn_at(ip - 1) + 1;
+        match self.marks.insns.get(next as usize) {
             Some(pos) => self.run::<C, true>(ip, pos.start as usize, cx),
             None => self.run::<C, false>(ip, usize::MAX, cx),
         }
@@ -227,7 +238,7 @@ impl<'a> Exec<'a> {
         limit: usize,
         cx: &mut C,
     ) -> Ran {
-        let ops = self.code.ops.as_slice();
+        let ops = self.ops;
         let regs = self.regs;
         // In the last instruction nothing more needs to be asked: the terminator follows.
         let last = !LIMITED && limit == usize::MAX;
@@ -373,7 +384,7 @@ impl<'a> Exec<'a> {
         }
         loop {
             if LIMITED && ip == limit {
-                let insn = self.code.insn_at(ip);
+                let insn = self.marks.insn_at(ip);
                 // Instructions without bytecode share their start with the next one: the first of them is next.
                 let insn = self.first_at(ip).unwrap_or(insn);
                 return Ran {
@@ -715,6 +726,30 @@ impl<'a> Exec<'a> {
                         left!();
                     }
                 }
+                F80OP => {
+                    let what = ops[ip];
+                    ip += 1;
+                    let Some(f) = F80::unpack(what & (F80_V - 1)) else {
+                        unreachable!("f80 op {what:#x}")
+                    };
+                    let v = if what & F80_V != 0 {
+                        regs.r64(a(op))
+                    } else {
+                        0
+                    };
+                    let e = if what & F80_E != 0 {
+                        regs.r32(b(op))
+                    } else {
+                        0
+                    };
+                    let cells = regs.base.wrapping_add((what >> 32) as u32);
+                    let r = f80::run(regs.arena, cells, f, v, e);
+                    if what & F80_WIDE != 0 {
+                        regs.w64(d(op), r);
+                    } else {
+                        regs.w32(d(op), r as u32);
+                    }
+                }
                 CALLIF => {
                     // Operand words a and b, then the condition's; the next word is the constant third operand.
                     let flags = aux(op);
@@ -861,7 +896,10 @@ impl<'a> Exec<'a> {
     /// The first instruction whose bytecode starts at `ip`.
     #[cold]
     fn first_at(&self, ip: usize) -> Option<u32> {
-        let first = self.code.insns.partition_point(|p| (p.start as usize) < ip);
-        (first < self.code.insns.len()).then_some(first as u32)
+        let first = self
+            .marks
+            .insns
+            .partition_point(|p| (p.start as usize) < ip);
+        (first < self.marks.insns.len()).then_some(first as u32)
     }
 }

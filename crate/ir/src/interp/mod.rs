@@ -29,7 +29,13 @@ use crate::types::{HelperId, MemArg};
 #[derive(Clone, Debug)]
 pub struct Code {
     ops: Vec<u64>,
-    insns: Vec<InsnPos>,
+    marks: Marks,
+}
+
+/// Where the instructions of a block's bytecode are: looked at only when something stops.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    insns: Box<[InsnPos]>,
 }
 
 /// Where an instruction is.
@@ -42,6 +48,43 @@ struct InsnPos {
 }
 
 impl Code {
+    /// The bytecode.
+    pub fn words(&self) -> &[u64] {
+        &self.ops
+    }
+
+    /// Where its instructions are.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// As [`Marks::insn_count`].
+    pub fn insn_count(&self) -> u32 {
+        self.marks.insn_count()
+    }
+
+    /// As [`Marks::insn_pc`].
+    pub fn insn_pc(&self, insn: u32) -> u64 {
+        self.marks.insn_pc(insn)
+    }
+
+    /// As [`Marks::insn_note`].
+    pub fn insn_note(&self, insn: u32) -> u64 {
+        self.marks.insn_note(insn)
+    }
+
+    /// Bytes it occupies.
+    pub fn bytes(&self) -> usize {
+        size_of::<Code>() + self.ops.capacity() * 8 + self.marks.insns.len() * size_of::<InsnPos>()
+    }
+
+    /// Lets the bytecode go.
+    pub fn into_marks(self) -> Marks {
+        self.marks
+    }
+}
+
+impl Marks {
     /// Number of guest instructions.
     pub fn insn_count(&self) -> u32 {
         self.insns.len() as u32
@@ -55,16 +98,6 @@ impl Code {
     /// The guest's note on instruction `insn`, handed to `Guest::raise`.
     pub fn insn_note(&self, insn: u32) -> u64 {
         self.insns.get(insn as usize).map_or(0, |p| p.note)
-    }
-
-    /// Number of bytecode words.
-    pub fn words(&self) -> usize {
-        self.ops.len()
-    }
-
-    /// Bytes it occupies.
-    pub fn bytes(&self) -> usize {
-        size_of::<Code>() + self.ops.capacity() * 8 + self.insns.capacity() * size_of::<InsnPos>()
     }
 
     /// The instruction that the word at `ip` belongs to.
@@ -157,8 +190,24 @@ pub trait ExecCx {
 
 /// Runs a block from instruction `start_insn` until it stops. `state` must have the slots that the block was translated for.
 pub fn run<C: ExecCx>(code: &Code, start_insn: u32, state: &State, cx: &mut C) -> Ran {
-    let start = code.insns.get(start_insn as usize).map_or(0, |p| p.start);
+    let marks = &code.marks;
+    run_words(&code.ops, marks.insn_count(), marks, start_insn, state, cx)
+}
+
+/// As [`run`], for the bytecode of a block with `insns` instructions that is kept apart from its marks: from the first instruction on, and while nothing
+/// stops, they are not looked at.
+pub fn run_words<C: ExecCx>(
+    ops: &[u64],
+    insns: u32,
+    marks: &Marks,
+    start_insn: u32,
+    state: &State,
+    cx: &mut C,
+) -> Ran {
     // What stands before the first marker belongs to the first instruction.
-    let start = if start_insn == 0 { 0 } else { start };
-    exec::Exec::new(code, start_insn, state).run::<C, false>(start as usize, 0, cx)
+    let start = match start_insn {
+        0 => 0,
+        n => marks.insns.get(n as usize).map_or(0, |p| p.start),
+    };
+    exec::Exec::new(ops, insns, marks, start_insn, state).run::<C, false>(start as usize, 0, cx)
 }

@@ -350,7 +350,7 @@ fn a_usual_instruction_is_one_word() {
     b.branch(c, 1, 2);
     let code = translate(&b.finish(16), &cx.slots, HELPERS);
     // Three words and a branch with its two targets.
-    assert_eq!(code.words(), 6);
+    assert_eq!(code.words().len(), 6);
     assert_eq!((code.insn_pc(2), code.insn_count()), (0x1008, 4));
 }
 

@@ -2,7 +2,7 @@
 
 use super::bytecode::*;
 use super::operands::{Buffers, Operands};
-use super::{Code, InsnPos};
+use super::{Code, InsnPos, Marks};
 use crate::block::{Block, Inst, Val};
 use crate::ops::Op;
 use crate::types::{HelperDesc, MemArg, SlotSet, SlotTable, Type};
@@ -34,7 +34,9 @@ impl Translator {
         }
         Code {
             ops: job.o.ops,
-            insns: job.insns,
+            marks: Marks {
+                insns: job.insns.into(),
+            },
         }
     }
 }
@@ -86,6 +88,7 @@ impl Job<'_> {
                 1
             }
             Op::Call | Op::CallIf => self.call(v, inst),
+            Op::F80 => self.f80(v, inst),
             Op::TrapIf => {
                 let c = self.o.reg(x);
                 self.o.ops.push(r32(TRAPNZ, c, inst.imm as u32));
@@ -386,6 +389,28 @@ impl Job<'_> {
         ));
     }
 
+    fn f80(&mut self, v: Val, inst: &Inst) -> usize {
+        let slot = self.o.slot_word(inst.imm >> 32) as u64;
+        let mut what = inst.imm & (F80_V - 1) | slot << 34;
+        let mut words = [0; 2];
+        for (k, flag) in [F80_V, F80_E].into_iter().enumerate() {
+            if inst.args[k].is_some() {
+                words[k] = self.o.reg(inst.args[k]);
+                what |= flag;
+            }
+        }
+        let (d, done) = if self.o.uses(v) != 0 {
+            self.o.dest(v)
+        } else {
+            (self.o.sink(inst.ty), false)
+        };
+        if inst.ty == Type::I64 {
+            what |= F80_WIDE;
+        }
+        self.o.ops.extend([rrr(F80OP, d, words[0], words[1]), what]);
+        1 + done as usize
+    }
+
     fn call(&mut self, v: Val, inst: &Inst) -> usize {
         let desc = &self.helpers[inst.imm as usize];
         let used = self.o.uses(v) != 0;
@@ -639,6 +664,7 @@ fn register(op: Op, wide: bool) -> u8 {
         | Op::Probe
         | Op::Call
         | Op::CallIf
+        | Op::F80
         | Op::TrapIf
         | Op::ExitIf
         | Op::Insn

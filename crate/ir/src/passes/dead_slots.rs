@@ -59,7 +59,7 @@ impl Found {
                     let helper = &helpers[inst.imm as usize];
                     helper.reads != SlotSet::None || helper.writes != SlotSet::None || helper.faults
                 }
-                Op::CallIf => false,
+                Op::CallIf | Op::F80 => false,
                 op => op.info().effect != Effect::Pure,
             };
             round += looks as u32;

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::mem_from;
 use crate::block::{Block, Inst, Val};
+use crate::f80::F80;
 use crate::guest::Lasting;
 use crate::ops::{Op, Sig};
 use crate::region::Region;
@@ -280,6 +281,17 @@ impl<'a> Parser<'a> {
                 own = own.or(Some(ty));
             }
             Op::Call => self.call(&mut inst, 0, names)?,
+            Op::F80 => {
+                let (slot, _) = self.slot()?;
+                self.word_is(",")?;
+                let token = self.next()?;
+                let Some(f) = F80::from_text(token, slot as u16) else {
+                    return self.error(format!("there is no f80 op '{token}'"));
+                };
+                inst.imm = f.pack();
+                own = own.or(Some(if f.is_wide() { Type::I64 } else { Type::I32 }));
+                self.operand_list(&mut inst, 0, token, names)?;
+            }
             Op::CallIf => {
                 inst.args[0] = self.val(names)?;
                 self.word_is(",")?;
@@ -354,6 +366,17 @@ impl<'a> Parser<'a> {
             Some(index) => inst.imm = index as u64,
             None => return self.error(format!("there is no helper '{name}'")),
         }
+        self.operand_list(inst, first, name, names)
+    }
+
+    /// `(a, b)`: operands from `first` on.
+    fn operand_list(
+        &mut self,
+        inst: &mut Inst,
+        first: usize,
+        name: &str,
+        names: &FxHashMap<&'a str, Val>,
+    ) -> Parsed<()> {
         self.word_is("(")?;
         let mut k = first;
         while !self.accept(")") {

@@ -4,6 +4,7 @@ use core::fmt::Write;
 
 use super::mem_text;
 use crate::block::{Block, Inst, Val};
+use crate::f80::F80;
 use crate::guest::Lasting;
 use crate::ops::{Op, Sig};
 use crate::region::Region;
@@ -77,6 +78,13 @@ fn inst_text(inst: &Inst, slots: &SlotTable, helpers: &[HelperDesc]) -> String {
                 list(&inst.args[1..]),
                 inst.aux
             );
+        }
+        Op::F80 => {
+            let op = F80::unpack(inst.imm);
+            let what = op.map_or_else(|| format!("#{:#x}", inst.imm), F80::text);
+            let slot = op.and_then(|o| slots.slots.get(o.slot as usize));
+            let slot = slot.map_or("?", |s| &s.name);
+            return format!("{name} ${slot}, {what}({})", list(&inst.args));
         }
         Op::Insn if inst.aux != 0 => return format!("{name} {:#x} note {:#x}", inst.imm, inst.aux),
         Op::Set => parts.push(slot()),

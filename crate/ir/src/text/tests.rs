@@ -25,6 +25,9 @@ fn slots() -> SlotTable {
     ] {
         slots.push(name, ty);
     }
+    for i in 1..crate::f80::CELLS {
+        slots.push(format!("v{i}"), Type::V128);
+    }
     slots
 }
 
@@ -88,6 +91,7 @@ fn every_op() -> String {
                 Op::Probe => format!("{name} {args}, u16le.w.m1"),
                 Op::Call => format!("x_{name}_{ty} = {name} mix({args})"),
                 Op::CallIf => format!("x_{name}_{ty} = {name} i32, mix({ty}), 0xffffffffffffffff"),
+                Op::F80 => format!("x_{name} = {name} $v, subfrom.f64.0p(i64)"),
                 Op::TrapIf => format!("{name} {args}, 7"),
                 Op::ExitIf => format!("{name} {args}, 0x123456789"),
                 _ => format!("x_{name}_{ty} = {name} {args}"),

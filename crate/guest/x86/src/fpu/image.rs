@@ -153,6 +153,7 @@ impl X86 {
         let (word, env) = if small { (2, 14) } else { (4, 28) };
         let xmms = if self.code64(&state) { 16 } else { 8 };
         let sse = self.sys.cr4 & crate::sys::cr4::OSFXSR != 0;
+        self.take_x87(&state);
         match how & 0xff {
             what::STENV | what::SAVE => {
                 let f = &self.fpu;
@@ -245,6 +246,7 @@ impl X86 {
             }
             _ => return Err(fault(fault::UD).into()),
         }
+        self.give_x87(&state);
         self.drive_ferr(cx);
         cx.leave();
         Ok(())

@@ -2,11 +2,11 @@
 //! compute, `avx` those of AVX, `simd` the integer lanes, `d3now` 3DNow!, `crypto` AES and carry-less products, `sha` SHA, `image` FXSAVE and the older images.
 
 pub mod avx;
+mod cells;
 pub mod crypto;
 pub mod d3now;
 mod image;
 pub use image::what as image_what;
-mod quick;
 pub mod sha;
 pub mod simd;
 pub mod sse;
@@ -17,7 +17,7 @@ use tinamou_softfloat::F80;
 
 use crate::state::Codec;
 
-/// x87 and SSE control state.
+/// x87 and SSE control state. In a vCPU the x87 part lies in its state (see `cells`), and what is here is a copy.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fpu {
     /// Registers by physical number.
@@ -54,54 +54,15 @@ impl Default for Fpu {
 }
 
 impl Fpu {
-    /// The state after reset.
-    pub fn power_on(&mut self) {
-        *self = Fpu::default();
-    }
-
-    /// An unmasked exception waits.
-    pub fn pending(&self) -> bool {
-        self.sw & 0x80 != 0
-    }
-
-    /// An x87 instruction may raise or meet an exception.
-    pub fn may_trap(&self) -> bool {
-        self.sw & 0x80 != 0 || self.cw & 0x3f != 0x3f
-    }
-
     /// SSE arithmetic may run on the host: nearest, all masked, inexact sticky, no flushing.
     pub fn sse_fast(&self) -> bool {
         self.mxcsr & 0xffe0 == 0x1fa0
     }
 
-    /// Every MMX instruction but EMMS does this.
-    pub fn enter_mmx(&mut self) {
-        self.top = 0;
-        self.full = 0xff;
-    }
-
+    /// Saves or loads what is not in the vCPU's state.
     pub(crate) fn walk(&mut self, c: &mut Codec<'_>) -> Result<(), String> {
-        for r in &mut self.regs {
-            let mut e = r.sign_exp as u32;
-            c.u64(&mut r.mantissa)?;
-            c.u32(&mut e)?;
-            r.sign_exp = e as u16;
-        }
-        let mut words = [
-            self.full as u32,
-            self.top as u32,
-            self.cw as u32,
-            self.sw as u32,
-            self.mxcsr,
-        ];
-        for w in &mut words {
-            c.u32(w)?;
-        }
-        self.full = words[0] as u8;
-        self.top = words[1] as u8 & 7;
-        self.cw = words[2] as u16;
-        self.sw = words[3] as u16;
-        self.mxcsr = words[4] & 0xffff;
+        c.u32(&mut self.mxcsr)?;
+        self.mxcsr &= 0xffff;
         self.held = false;
         Ok(())
     }

@@ -5,7 +5,7 @@ use tinamou_softfloat::{
     Class, Env, F80, Flags, Float, NanRules, NotInt, Precision, Relation, Rounding,
 };
 
-use super::{Fpu, quick};
+use super::Fpu;
 
 /// Kinds of operand, as the lifter packs them.
 pub mod kind {
@@ -263,12 +263,6 @@ impl Fpu {
                         self.c1(false);
                         self.push(v);
                     }
-                } else if kind == kind::F64
-                    && self.full >> ((self.top + 7) & 7) & 1 == 0
-                    && let Some(v) = quick::widen(lo)
-                {
-                    self.c1(false);
-                    self.push(v);
                 } else {
                     let mut env = self.env();
                     let v = self.operand(&mut env, kind, lo, hi);
@@ -289,14 +283,15 @@ impl Fpu {
             Fldlg2 => self.rounded(0x3ffd, 0x9a20_9a84_fbcf_f798, 0x8f, 0),
             Fldln2 => self.rounded(0x3ffe, 0xb172_17f7_d1cf_79ab, 0xc9, 0),
             Fxch => {
-                let mut fault = false;
+                let (mut fault, mut full) = (false, true);
                 for i in [0, s] {
                     if !self.is_full(i) {
+                        full = false;
                         fault |= self.stack_fault(false);
                         if !fault {
                             self.put(i, INDEFINITE);
                         }
-                    } else if i == s && !fault && self.is_full(0) && self.sw & SF == 0 {
+                    } else if i == s && full {
                         self.c1(false);
                     }
                 }
@@ -408,10 +403,6 @@ impl Fpu {
             }
             Fnstsw => return self.status() as u64,
             Fnstcw => return self.cw as u64,
-            Emms => {
-                self.full = 0;
-                self.top = 0;
-            }
             _ => {}
         }
         0
@@ -469,15 +460,6 @@ impl Fpu {
             return;
         }
         let a = self.st(d);
-        if let Some(q) = self.quick(m, a, s, kind, lo) {
-            self.c1(q.up);
-            self.sw |= if q.inexact { PE } else { 0 };
-            self.put(d, q.value);
-            if pops {
-                self.pop();
-            }
-            return;
-        }
         let mut env = self.env();
         let b = if kind == kind::REG {
             self.st(s)
@@ -508,12 +490,19 @@ impl Fpu {
 
     /// A memory operand of an operation that looks at it as a NaN itself: a signalling one stays so.
     fn memory_operand(&self, env: &mut Env, kind: u32, lo: u64, hi: u64) -> F80 {
-        let mut own = env.clone();
-        own.flags = Flags::NONE;
-        let v = self.operand(&mut own, kind, lo, hi);
-        // Widening is exact: what it raises is of the operand itself.
-        env.flags |= own.flags;
-        v
+        // The fraction of a NaN, from bit 62 down.
+        let nan = match kind {
+            kind::F32 if f32::from_bits(lo as u32).is_nan() => Some((lo >> 31 & 1, lo << 40)),
+            kind::F64 if f64::from_bits(lo).is_nan() => Some((lo >> 63, lo << 11)),
+            _ => None,
+        };
+        match nan {
+            Some((sign, fraction)) => F80 {
+                sign_exp: (sign << 15) as u16 | 0x7fff,
+                mantissa: fraction | 1 << 63,
+            },
+            None => self.operand(env, kind, lo, hi),
+        }
     }
 
     fn compare(&mut self, s: u32, kind: u32, lo: u64, hi: u64, quiet: bool) -> Option<Relation> {
@@ -734,13 +723,6 @@ impl Fpu {
         let v = if !self.is_full(0) {
             self.held = self.stack_fault(false);
             indefinite
-        } else if kind == kind::F64
-            && self.is_usual()
-            && let Some(q) = quick::narrow(self.st(0))
-        {
-            self.c1(q.up);
-            self.sw |= if q.inexact { PE } else { 0 };
-            q.value
         } else {
             let a = self.st(0);
             let mut env = self.env();

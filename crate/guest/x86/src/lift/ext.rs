@@ -13,6 +13,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     match m {
         Femms => {
             check(l, 1);
+            l.in_mmx = false;
             let n = l.b.i32(Emms as u32);
             l.b.call(helpers::X87, &[n]);
         }

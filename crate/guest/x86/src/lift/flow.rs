@@ -342,7 +342,7 @@ fn interrupt(l: &mut Lifter<'_>, m: Mnemonic) {
 impl Lifter<'_> {
     /// Ends the block: on to a computed address, and the run loop looks.
     fn end_ind_leave(&mut self, t: Val) {
-        if self.mode.has(Mode::SHADOW) {
+        if self.is_held() {
             let zero = self.b.i32(0);
             self.b.set(self.cpu.regs.shadow, zero);
         }

@@ -58,7 +58,13 @@ pub struct Lifter<'a> {
     pub wide: bool,
     /// What is known of the flags' recipe.
     known: Option<cc::Known>,
+    /// TOP is 0 and no register is empty, as MMX instructions leave it.
+    in_mmx: bool,
     leave: bool,
+    /// Interrupts are held off for the current instruction by an STI before it in the block.
+    held: bool,
+    /// The current instruction is an STI behind which the block may go on.
+    holds: bool,
 }
 
 /// Lifts a block.
@@ -82,32 +88,52 @@ pub fn block(
         insn: Instruction::default(),
         wide: cpu.wide,
         known: None,
+        in_mmx: false,
         leave: false,
+        held: false,
+        holds: false,
     };
     let max_insns = if mode.single() { 1 } else { max_insns };
     loop {
         match l.decode(code) {
             Ok(()) => {}
             Err(f) if l.b.insn_count() == 0 => return Err(f),
+            Err(_) if l.held => {
+                l.b.leave(l.pc);
+                break;
+            }
             Err(_) => {
                 l.b.jump(l.pc);
                 break;
             }
         }
+        if l.held && !l.may_be_held() {
+            l.next = l.pc;
+            l.b.leave(l.pc);
+            break;
+        }
         l.b.insn(l.pc, 0);
+        if l.held {
+            l.b.call(helpers::RELEASE, &[]);
+        }
         l.one();
         if l.b.is_done() {
             break;
         }
-        if l.leave {
+        // A block reads at most the start of one more page.
+        let full = l.next & !0xfff != start & !0xfff || l.b.insn_count() >= max_insns;
+        if l.leave || full && l.holds {
             l.end_leave(l.next);
             break;
         }
-        // A block reads at most the start of one more page.
-        if l.next & !0xfff != start & !0xfff || l.b.insn_count() >= max_insns {
+        if full {
             l.end_jump(l.next);
             break;
         }
+        if l.held {
+            l.release();
+        }
+        l.held = std::mem::take(&mut l.holds);
         l.pc = l.next;
     }
     let bytes = l.next.wrapping_sub(start) & if cpu.wide { u64::MAX } else { 0xffff_ffff };
@@ -233,8 +259,41 @@ impl Lifter<'_> {
         self.leave = true;
     }
 
+    /// The block goes on behind this instruction, an STI, with one that interrupts are held off for.
+    pub fn hold_next(&mut self) {
+        if self.mode.single() || self.held {
+            self.leave = true;
+        } else {
+            self.holds = true;
+        }
+    }
+
+    /// Whether interrupts are held off for the current instruction.
+    pub fn is_held(&self) -> bool {
+        self.held || self.mode.has(Mode::SHADOW)
+    }
+
+    /// Whether the current instruction may stand in one block with the STI before it.
+    fn may_be_held(&self) -> bool {
+        use Mnemonic::{Cli, Hlt, Mwait, Popf, Popfd, Popfq, Sti};
+        let other = matches!(
+            self.insn.mnemonic(),
+            Cli | Hlt | Mwait | Popf | Popfd | Popfq | Sti
+        );
+        !other && !self.shadows()
+    }
+
+    /// Behind the instruction that interrupts were held off for.
+    fn release(&mut self) {
+        let zero = self.b.i32(0);
+        self.b.set(self.cpu.regs.shadow, zero);
+    }
+
     /// The slots that end a single-instruction block.
     fn end_single(&mut self) -> bool {
+        if self.held {
+            self.release();
+        }
         if !self.mode.single() {
             return false;
         }

@@ -72,8 +72,6 @@ pub fn load_segment(l: &mut Lifter<'_>, seg: usize, sel: Val) {
         let one = l.b.i32(1);
         l.b.set(l.cpu.regs.shadow, one);
         l.leave_after();
-    } else if l.mode.protected() {
-        l.leave_after();
     }
 }
 

@@ -1,6 +1,7 @@
 //! MMX, and integer lanes of SSE: MMX registers by a pure helper where it is not a plain operation, XMM registers by the ops of `lanes`.
 
 use iced_x86::{Mnemonic, OpKind, Register};
+use tinamou_ir::f80::{From, What};
 use tinamou_ir::{MemArg, Type, Val};
 
 use super::Lifter;
@@ -19,16 +20,25 @@ fn mm(r: Register) -> u32 {
 }
 
 impl Lifter<'_> {
+    /// Every MMX instruction but EMMS makes all registers valid and TOP 0: once, up to the next x87 instruction.
+    fn enter_mmx(&mut self) {
+        if !self.in_mmx {
+            self.b.call(helpers::MMX_ENTER, &[]);
+            self.in_mmx = true;
+        }
+    }
+
     /// MMX register `n`.
     pub fn mmx(&mut self, n: u32) -> Val {
-        let n = self.b.i32(n);
-        self.b.call(helpers::MMX_GET, &[n])
+        self.enter_mmx();
+        self.f80(What::Significand, From::Reg, n, 0, &[])
     }
 
     /// Writes MMX register `n`.
     pub fn set_mmx(&mut self, n: u32, v: Val) {
-        let n = self.b.i32(n);
-        self.b.call(helpers::MMX_SET, &[n, v]);
+        self.enter_mmx();
+        let ones = self.b.i32(0xffff);
+        self.f80(What::Put, From::F80, n, 0, &[v, ones]);
     }
 
     /// XMM register `n`.
@@ -245,6 +255,7 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) -> bool {
     use Mnemonic::*;
     if m == Emms {
         check(l, 1);
+        l.in_mmx = false;
         let n = l.b.i32(m as u32);
         l.b.call(helpers::X87, &[n]);
         return true;

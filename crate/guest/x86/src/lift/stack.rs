@@ -40,7 +40,6 @@ pub fn lift(l: &mut Lifter<'_>, m: Mnemonic) {
             let sp = l.sp_plus(bytes as i64);
             l.set_sp(sp);
             l.forget_cc();
-            l.leave_after();
         }
         Enter => enter(l),
         _ => leave(l),

@@ -364,7 +364,7 @@ fn interrupts(l: &mut Lifter<'_>, on: bool) {
     let shadow = l.b.eqz(was);
     l.b.set(l.cpu.regs.eflags, v);
     l.b.set(l.cpu.regs.shadow, shadow);
-    l.leave_after();
+    l.hold_next();
 }
 
 /// SLDT, STR, SMSW: memory gets 16 bits.

@@ -1,5 +1,5 @@
 //! What a real CPU does: `tests/golden/record.py` ran every form natively and kept a hash of the state behind it for each case; here the same
-//! instructions run through lifter and interpreter. Inputs come from the same generator (`inputs` below and in `insn.c`).
+//! instructions run through lifter and interpreter. Inputs come from the same generator (`inputs` below and in `tests/user/src/forms.c`).
 
 use std::fmt::Write;
 

@@ -319,7 +319,8 @@ impl Machine {
 
     /// Loads FPU and SSE state from an FXSAVE image.
     pub fn set_fx(&mut self, fx: &[u8], xmms: usize) {
-        self.cpu.fpu.from_fx(fx, true);
+        let state = self.hw.state.clone();
+        self.cpu.change_fpu(&state, |f| f.from_fx(fx, true));
         for i in 0..xmms {
             let mut v = [0; 16];
             v.copy_from_slice(&fx[160 + 16 * i..][..16]);
@@ -329,7 +330,7 @@ impl Machine {
 
     /// FPU and SSE state as an FXSAVE image without the addresses.
     pub fn get_fx(&self, xmms: usize) -> Vec<u8> {
-        let b = self.cpu.fpu.to_fx();
+        let b = self.cpu.fpu_state(&self.hw.state).to_fx();
         let mut out = b[..5].to_vec();
         out.extend_from_slice(&b[24..28]);
         for i in 0..8 {
@@ -361,6 +362,7 @@ impl Machine {
         }
         let pc = self.pc();
         let mode = self.cpu.mode(&state);
+        state.write32(layout::MODE, mode);
         let mmu = self.cpu.mmu_index(mode);
         // Lifting wants the CPU and translation wants it too: another one lifts.
         let mut fetch = Fetch {

@@ -51,6 +51,11 @@ fn word(m: &Machine, at: u64) -> u64 {
     u64::from_le_bytes(m.hw.read_bytes(AREA + at, 8).try_into().unwrap())
 }
 
+fn set_control(m: &mut Machine, cw: u16) {
+    let state = m.hw.state.clone();
+    m.cpu.change_fpu(&state, |f| f.cw = cw);
+}
+
 /// Asks for components.
 fn ask(m: &mut Machine, bits: u64) {
     m.set_r(AX, bits);
@@ -61,7 +66,7 @@ fn ask(m: &mut Machine, bits: u64) {
 fn what_is_saved_is_restored() {
     let mut m = machine();
     let (xmm, ymm) = (m.cpu.regs.xmm, m.cpu.regs.ymm);
-    m.cpu.fpu.cw = 0x27f;
+    set_control(&mut m, 0x27f);
     m.cpu.fpu.mxcsr = 0x1f81;
     m.set_slot128(xmm[3], 0x1122 << 64);
     m.set_slot128(ymm[15], 0x3344);
@@ -71,12 +76,12 @@ fn what_is_saved_is_restored() {
     assert_eq!(word(&m, 0) & 0xffff, 0x27f);
     assert_eq!(word(&m, 160 + 16 * 3 + 8), 0x1122);
     assert_eq!(word(&m, 576 + 16 * 15), 0x3344);
-    let before = (m.cpu.fpu.clone(), 0x1122, 0x3344);
+    let before = (m.cpu.fpu_state(&m.hw.state), 0x1122, 0x3344);
     // Without a component's bit in the header it becomes as after a reset.
     m.hw.write_bytes(AREA + 512, &1u64.to_le_bytes());
     assert_eq!(run(&mut m, |a| a.xrstor64(ptr(rdi)).unwrap()), None);
     assert_eq!((m.slot128(xmm[3]), m.slot128(ymm[15])), (0, 0));
-    assert_eq!(m.cpu.fpu, before.0);
+    assert_eq!(m.cpu.fpu_state(&m.hw.state), before.0);
     m.hw.write_bytes(AREA + 512, &7u64.to_le_bytes());
     assert_eq!(run(&mut m, |a| a.xrstor64(ptr(rdi)).unwrap()), None);
     assert_eq!(
@@ -89,7 +94,7 @@ fn what_is_saved_is_restored() {
 fn what_is_not_in_use_is_not_saved_by_the_others() {
     let mut m = machine();
     let ymm = m.cpu.regs.ymm;
-    m.cpu.fpu.cw = 0x37f;
+    set_control(&mut m, 0x37f);
     m.set_slot128(ymm[0], 5);
     m.hw.write_bytes(AREA, &[0xee; 832]);
     m.hw.write_bytes(AREA + 512, &[0; 64]);

@@ -6,7 +6,7 @@ avx64.txt, ext32.txt and ext64.txt.
     python3 record.py avx          # one kind
     python3 record.py show insn64 NUMBER CASE   # the state behind one case, and its inputs
 
-Needs gcc and binutils on an x86-64 Linux. A line: kind (i, or f with FPU state), undefined flags, bytes, text, a hash per case. Flags that the
+The program is tests/user/src/forms.c. Needs binutils on an x86-64 Linux. A line: kind (i, or f with FPU state), undefined flags, bytes, text, a hash per case. Flags that the
 manuals leave undefined are masked (the second argument of the lists below: c p a z s o)."""
 import os, subprocess, sys, tempfile
 
@@ -369,16 +369,18 @@ def lines(kind, bits, tmp):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        exe = os.path.join(tmp, 'insn')
-        subprocess.run(['gcc', '-O1', '-w', '-fno-stack-protector', '-o', exe, os.path.join(HERE, 'insn.c')], check=True)
+        def run(kind, bits, *args):
+            path = os.path.join(tmp, 'forms')
+            with open(path, 'w') as f: f.write(lines(kind, bits, tmp))
+            exe = os.path.join(HERE, '../../../../../tests/user/images', {32: 'i386', 64: 'x86_64'}[bits], 'forms')
+            return subprocess.run([exe, path, *args], capture_output=True, text=True, check=True).stdout
         if sys.argv[1:2] == ['show']:
             name, number, case = sys.argv[2:]
-            out = subprocess.run([exe, name[-2:], '1', number, case], input=lines(name[:-2], int(name[-2:]), tmp), capture_output=True, text=True, check=True).stdout
-            return print(out, end='')
+            return print(run(name[:-2], int(name[-2:]), str(int(case) + 1), number), end='')
         cpu = [l.split(':')[1].strip() for l in open('/proc/cpuinfo') if l.startswith('model name')][0]
         for bits in (32, 64):
             for kind in sys.argv[1:] or ('insn', 'fp', 'avx', 'ext'):
-                out = subprocess.run([exe, str(bits), str(CASES)], input=lines(kind, bits, tmp), capture_output=True, text=True, check=True).stdout
+                out = run(kind, bits, str(CASES))
                 with open(os.path.join(HERE, f'{kind}{bits}.txt'), 'w') as f:
                     f.write(f'# Recorded by "python3 record.py" on: {cpu}\n' + out)
                 print(kind, bits, out.count('\n'), 'forms')

@@ -1,5 +1,5 @@
 //! The block cache: lifted blocks in the interpreter's bytecode, found by (physical address, pc, mode), with the counters that
-//! make them hot and the regions that replace them.
+//! make them hot and the regions that replace them. What running a block needs lies apart, in [`crate::lean`].
 
 use std::rc::Rc;
 
@@ -7,10 +7,11 @@ use rustc_hash::FxHashMap;
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
 use tinamou_ir::block::Block;
 use tinamou_ir::guest::{CodeFetch, Fault, Lasting, State};
-use tinamou_ir::interp::Code;
+use tinamou_ir::interp::{Code, Marks};
 use tinamou_ir::region::CHECK_FIXED;
 use tinamou_ir::{JumpKind, Op, layout};
 
+use crate::lean::{Lean, Leans};
 use crate::pages::{CodePages, Dirty};
 use crate::platform::Platform;
 
@@ -94,10 +95,8 @@ pub struct Cached {
     pub place: Place,
     /// Mode word.
     pub mode: u32,
-    /// Bytecode.
-    pub code: Rc<Code>,
-    /// Instructions in it.
-    pub insns: u32,
+    /// Where its instructions are in its bytecode.
+    pub marks: Rc<Marks>,
     /// Constant successors.
     pub successors: Vec<u64>,
     /// It ends in a call or an exception: the address behind it is a likely return point.
@@ -106,40 +105,11 @@ pub struct Cached {
     pub returns: bool,
     /// Where its computed jump went, a few targets at most. Empty for returns.
     pub observed: Vec<u64>,
-    /// Interpreted executions.
-    pub runs: u32,
-    /// Compiled code that starts here.
-    pub entry: Option<EntryPoint>,
-    /// Waiting for the compiler.
-    pub queued: bool,
-    /// Its bytes are still what was translated.
-    pub alive: bool,
     /// The bytes that were translated, while the same bytes would be translated the same way again. Empty otherwise.
     bytes: Box<[u8]>,
-    /// Blocks that came next, found again without a look into the front.
-    next: [Next; 2],
 }
-
-/// The block at a pc, under a mapping generation.
-#[derive(Clone, Copy)]
-struct Next {
-    pc: u64,
-    generation: u32,
-    block: BlockId,
-}
-
-const NO_NEXT: Next = Next {
-    pc: u64::MAX,
-    generation: 0,
-    block: BlockId(0),
-};
 
 impl Cached {
-    /// Instructions interpreted in it so far: what compiling it would have saved.
-    pub fn weight(&self) -> u64 {
-        self.runs as u64 * self.insns as u64
-    }
-
     /// The address behind it.
     pub fn behind(&self) -> u64 {
         self.place.pc.wrapping_add(self.place.bytes as u64)
@@ -172,6 +142,17 @@ fn is_call(block: &Block) -> bool {
     }
 }
 
+/// What follows a block.
+#[derive(Clone, Copy)]
+pub enum Successor {
+    /// What followed it before.
+    Known(BlockId),
+    /// Another one that is in the cache.
+    New(BlockId),
+    /// Nothing that could be entered without a look at mappings.
+    None,
+}
+
 /// Blocks kept before everything is dropped.
 const CAPACITY: usize = 1 << 18;
 /// Entries of the direct-mapped front of the cache.
@@ -187,6 +168,7 @@ struct FrontEntry {
 
 /// The cache.
 pub struct Blocks {
+    leans: Leans,
     list: Vec<Cached>,
     by_place: FxHashMap<(u64, u64, u32), BlockId>,
     /// The latest block at a pc, whatever its physical address.
@@ -204,6 +186,7 @@ impl Default for Blocks {
             block: BlockId(0),
         };
         Blocks {
+            leans: Leans::default(),
             list: Vec::new(),
             by_place: FxHashMap::default(),
             by_pc: FxHashMap::default(),
@@ -228,6 +211,36 @@ impl Blocks {
         &mut self.list[id.0 as usize]
     }
 
+    /// What running the block of an id touches.
+    #[inline]
+    pub fn lean(&self, id: BlockId) -> &Lean {
+        &self.leans[id]
+    }
+
+    /// What running the block of an id touches.
+    #[inline]
+    pub fn lean_mut(&mut self, id: BlockId) -> &mut Lean {
+        &mut self.leans[id]
+    }
+
+    /// The bytecode of the block of an id.
+    #[inline]
+    pub fn words(&self, id: BlockId) -> &[u64] {
+        self.leans.words(id)
+    }
+
+    /// The block of an id is about to run.
+    #[inline]
+    pub fn foresee(&self, id: BlockId) {
+        self.leans.foresee(id);
+    }
+
+    /// Its mapping was looked up again and holds so long.
+    pub fn set_lasting(&mut self, id: BlockId, lasting: Lasting) {
+        self.list[id.0 as usize].place.lasting = lasting;
+        self.leans[id].set_lasting(lasting);
+    }
+
     /// Whether the cache should be dropped as a whole.
     pub fn is_full(&self) -> bool {
         self.list.len() >= CAPACITY
@@ -235,7 +248,8 @@ impl Blocks {
 
     /// Half of the runs of each block that is not compiled are forgotten.
     pub fn cool(&mut self) {
-        for block in self.list.iter_mut().filter(|b| b.entry.is_none()) {
+        let idle = |b: &&mut Lean| b.entry().is_none();
+        for block in self.leans.iter_mut().filter(idle) {
             block.runs /= 2;
         }
     }
@@ -255,42 +269,33 @@ impl Blocks {
     pub fn front(&self, pc: u64, mode: u32, now: &Generations) -> Option<BlockId> {
         let e = &self.front[front_index(pc)];
         if e.pc == pc && e.mode == mode {
-            let block = self.list.get(e.block.0 as usize)?;
-            return (block.alive && e.generation == now.of(block.place.lasting)).then_some(e.block);
+            let block = self.leans.get(e.block)?;
+            return (block.alive && e.generation == now.of(block.lasting())).then_some(e.block);
         }
         None
     }
 
     /// As `front`, for the block that follows `from`.
     #[inline]
-    pub fn successor(
-        &mut self,
-        from: BlockId,
-        pc: u64,
-        mode: u32,
-        now: &Generations,
-    ) -> Option<BlockId> {
-        let way = (pc >> 2) as usize & 1;
-        let next = self.list[from.0 as usize].next[way];
-        if next.pc == pc {
-            let block = self.list.get(next.block.0 as usize)?;
-            if block.alive && next.generation == now.of(block.place.lasting) {
-                return Some(next.block);
-            }
+    pub fn successor(&mut self, from: BlockId, pc: u64, mode: u32, now: &Generations) -> Successor {
+        if let Some((id, generation)) = self.leans[from].next(pc)
+            && let Some(block) = self.leans.get(id)
+            && block.alive
+            && generation == now.of(block.lasting())
+        {
+            return Successor::Known(id);
         }
-        let block = self.front(pc, mode, now)?;
-        let generation = now.of(self.get(block).place.lasting);
-        self.list[from.0 as usize].next[way] = Next {
-            pc,
-            generation,
-            block,
+        let Some(id) = self.front(pc, mode, now) else {
+            return Successor::None;
         };
-        Some(block)
+        let generation = now.of(self.leans[id].lasting());
+        self.leans.set_next(from, pc, id, generation);
+        Successor::New(id)
     }
 
     /// Remembers a block under the mapping generations in force.
     pub fn set_front(&mut self, pc: u64, mode: u32, now: &Generations, block: BlockId) {
-        let generation = now.of(self.get(block).place.lasting);
+        let generation = now.of(self.leans[block].lasting());
         self.front[front_index(pc)] = FrontEntry {
             pc,
             mode,
@@ -304,7 +309,7 @@ impl Blocks {
         self.by_place
             .get(&(gpa.0, pc, mode))
             .copied()
-            .filter(|&id| self.get(id).alive)
+            .filter(|&id| self.leans[id].alive)
     }
 
     /// The live block at `pc` that code at `from` reaches without any new translation: on a page whose physical address is
@@ -316,7 +321,7 @@ impl Blocks {
             }
         }
         let id = *self.by_pc.get(&(pc, mode))?;
-        self.get(id).alive.then_some(id)
+        self.leans[id].alive.then_some(id)
     }
 
     /// Adds a block and marks its pages as code.
@@ -329,6 +334,8 @@ impl Blocks {
         arena: &tinamou_arena::Arena,
     ) -> BlockId {
         let id = BlockId(self.list.len() as u32);
+        let insns = block.insn_count;
+        self.leans.add(code.words(), insns, place.lasting);
         self.enter(id, &place, pages);
         self.by_place
             .insert((place.gpa.0, place.pc, block.mode), id);
@@ -336,19 +343,13 @@ impl Blocks {
         self.list.push(Cached {
             place,
             mode: block.mode,
-            code: Rc::new(code),
-            insns: block.insn_count,
+            marks: Rc::new(code.into_marks()),
             successors: block.successors(),
             calls: is_call(block),
             returns: block.terminator().op == Op::JumpInd
                 && block.terminator().imm == JumpKind::Return as u64,
             observed: Vec::new(),
-            runs: 0,
-            entry: None,
-            queued: false,
-            alive: true,
             bytes: bytes_of(&place, arena),
-            next: [NO_NEXT; 2],
         });
         id
     }
@@ -371,10 +372,10 @@ impl Blocks {
         arena: &tinamou_arena::Arena,
     ) -> Option<BlockId> {
         let id = *self.by_place.get(&(gpa.0, pc, mode))?;
-        let block = &mut self.list[id.0 as usize];
+        let (block, lean) = (&self.list[id.0 as usize], &mut self.leans[id]);
         let place = block.place;
         // The second page of a longer one may be another by now.
-        if block.alive
+        if lean.alive
             || block.bytes.is_empty()
             || place.next_page.is_some()
             || place.host != host
@@ -382,7 +383,7 @@ impl Blocks {
         {
             return None;
         }
-        (block.alive, block.queued, block.runs) = (true, false, 0);
+        (lean.alive, lean.queued, lean.runs) = (true, false, 0);
         self.enter(id, &place, pages);
         Some(id)
     }
@@ -394,15 +395,15 @@ impl Blocks {
             let Some(ids) = self.by_page.get_mut(&d.page) else {
                 continue;
             };
-            let list = &mut self.list;
+            let (list, leans) = (&self.list, &mut self.leans);
             ids.retain(|&id| {
-                let block = &mut list[id.0 as usize];
-                if block.alive && block.place.pieces().any(|(at, bytes)| d.touches(at, bytes)) {
-                    block.alive = false;
-                    block.entry = None;
+                let (block, lean) = (&list[id.0 as usize], &mut leans[id]);
+                if lean.alive && block.place.pieces().any(|(at, bytes)| d.touches(at, bytes)) {
+                    lean.alive = false;
+                    lean.set_entry(None);
                     dropped.push(id);
                 }
-                block.alive
+                lean.alive
             });
         }
         dropped
@@ -415,16 +416,16 @@ impl Blocks {
             _ => false,
         };
         let mut dropped = Vec::new();
-        for (n, block) in self.list.iter_mut().enumerate() {
+        for (n, (block, lean)) in self.list.iter_mut().zip(self.leans.iter_mut()).enumerate() {
             let place = &block.place;
             let stays = stays(place.gpa, place.host)
                 && place
                     .next_page
                     .is_none_or(|gpa| stays(gpa, place.next_host));
-            if block.alive && !stays {
-                block.alive = false;
+            if lean.alive && !stays {
+                lean.alive = false;
                 block.bytes = Box::default();
-                block.entry = None;
+                lean.set_entry(None);
                 dropped.push(BlockId(n as u32));
             }
         }
@@ -434,15 +435,15 @@ impl Blocks {
     /// Drops the blocks with an instruction at guest address `va`; returns them.
     pub fn drop_at(&mut self, va: u64) -> Vec<BlockId> {
         let mut dropped = Vec::new();
-        for (n, block) in self.list.iter_mut().enumerate() {
+        for (n, (block, lean)) in self.list.iter_mut().zip(self.leans.iter_mut()).enumerate() {
             if va.wrapping_sub(block.place.pc) >= block.place.bytes as u64 {
                 continue;
             }
             // It will be translated in another way.
             block.bytes = Box::default();
-            if block.alive {
-                block.alive = false;
-                block.entry = None;
+            if lean.alive {
+                lean.alive = false;
+                lean.set_entry(None);
                 dropped.push(BlockId(n as u32));
             }
         }
@@ -456,10 +457,9 @@ impl Blocks {
 
     /// Forgets all compiled entries, keeping the blocks.
     pub fn clear_entries(&mut self) {
-        for block in &mut self.list {
-            block.entry = None;
-            block.queued = false;
-            block.runs = 0;
+        for lean in self.leans.iter_mut() {
+            lean.set_entry(None);
+            (lean.queued, lean.runs) = (false, 0);
         }
     }
 }

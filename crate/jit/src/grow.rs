@@ -23,7 +23,7 @@ pub fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning, hot: bool) -> Vec<B
     let mut ids = vec![head];
     let mut seen: FxHashSet<u64> = FxHashSet::default();
     seen.insert(first.place.pc);
-    let mut insns = first.insns;
+    let mut insns = blocks.lean(head).insns();
     let mut i = 0;
     while i < ids.len() {
         let block = blocks.get(ids[i]);
@@ -37,14 +37,14 @@ pub fn grow(blocks: &Blocks, head: BlockId, tuning: &Tuning, hot: bool) -> Vec<B
             let Some(id) = blocks.near(&block.place, pc, block.mode) else {
                 continue;
             };
-            let found = blocks.get(id);
+            let found = blocks.lean(id);
             let callee = block.calls && pc != behind;
-            let apart = callee && found.entry.is_some() && !is_small(blocks, id);
-            if found.runs < warm || apart || insns + found.insns > room {
+            let apart = callee && found.entry().is_some() && !is_small(blocks, id);
+            if found.runs < warm || apart || insns + found.insns() > room {
                 continue;
             }
             seen.insert(pc);
-            insns += found.insns;
+            insns += found.insns();
             ids.push(id);
         }
         i += 1;
@@ -58,7 +58,7 @@ fn is_small(blocks: &Blocks, head: BlockId) -> bool {
     let (mut insns, mut i) = (0, 0);
     while let Some(&id) = ids.get(i) {
         let block = blocks.get(id);
-        insns += block.insns;
+        insns += blocks.lean(id).insns();
         if insns > INLINE_INSNS || block.calls {
             return false;
         }

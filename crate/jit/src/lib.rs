@@ -6,10 +6,13 @@
 
 pub mod blocks;
 mod cells;
+mod compiled;
 pub mod core;
 pub mod debug;
 pub mod engine;
+mod find;
 mod grow;
+mod lean;
 pub mod pages;
 pub mod platform;
 mod ranges;

@@ -42,6 +42,8 @@ pub struct Compiled {
     pub hot: bool,
     /// It was entered through the run loop since all regions were marked.
     pub used: bool,
+    /// Entries that were refused, one after the other, for a page that is not mapped as it was.
+    refused: u32,
     /// The module it is in.
     module: u32,
     /// Link cells that were pointed at it.
@@ -99,6 +101,8 @@ pub struct CompileStats {
 
 /// Slices after which the first short batches are compiled.
 const FIRST_PATIENCE: u32 = 16;
+/// Refused entries after which a region is formed anew.
+const MOST_REFUSED: u32 = 64;
 /// Link cells of a region beyond which all are unlinked.
 const MOST_LINKS: usize = 1024;
 
@@ -119,6 +123,9 @@ pub struct Regions {
     /// Modules without a valid region.
     dead: Vec<u32>,
     by_block: FxHashMap<BlockId, Vec<u32>>,
+    /// Physical pages that were mapped elsewhere, or not at all, when code that went there ran again: shared code at an address of each
+    /// process's own. Regions that begin on other pages do not reach into them.
+    moving: FxHashSet<u64>,
     /// Instructions whose accesses are compiled in another way than most.
     sites: FxHashMap<u64, Site>,
     cells: Cells,
@@ -154,6 +161,7 @@ impl Regions {
             waiting: FxHashMap::default(),
             dead: Vec::new(),
             by_block: FxHashMap::default(),
+            moving: FxHashSet::default(),
             sites: FxHashMap::default(),
             cells: Cells::default(),
             samples: FxHashMap::default(),
@@ -189,7 +197,7 @@ impl Regions {
 
     /// Asks for code for a hot block.
     pub fn enqueue(&mut self, blocks: &mut Blocks, id: BlockId) {
-        let block = blocks.get_mut(id);
+        let block = blocks.lean_mut(id);
         if !block.queued && block.alive {
             block.queued = true;
             self.queue.push(id);
@@ -203,7 +211,7 @@ impl Regions {
             return;
         }
         // Where the block is the head of a hot region already, it is its surroundings that need one.
-        let entry = blocks.get(block).entry;
+        let entry = blocks.lean(block).entry();
         let head = match entry {
             Some(e) if self.list[e.region as usize].hot => compiled.entries[0],
             _ => block,
@@ -241,12 +249,12 @@ impl Regions {
                 }
                 let compiled = &self.list[region as usize];
                 for (entry, &id) in compiled.entries.iter().enumerate() {
-                    let block = blocks.get_mut(id);
-                    if entry == 0 || block.entry.is_none() {
-                        block.entry = Some(EntryPoint {
+                    let block = blocks.lean_mut(id);
+                    if entry == 0 || block.entry().is_none() {
+                        block.set_entry(Some(EntryPoint {
                             region,
                             entry: entry as u32,
-                        });
+                        }));
                     }
                     if entry == 0 {
                         block.queued = false;
@@ -258,7 +266,7 @@ impl Regions {
 
     /// A hot region is about to start at `head`: whatever went to its predecessor is unlinked.
     fn supersede(&mut self, blocks: &mut Blocks, arena: &Arena, head: BlockId) {
-        let Some(old) = blocks.get(head).entry else {
+        let Some(old) = blocks.lean(head).entry() else {
             return;
         };
         if self.list[old.region as usize].entries[0] == head {
@@ -312,7 +320,7 @@ impl Regions {
         let count = self.queue.len().min(tuning.batch_max);
         // The hottest first: the rest stays and gathers more runs.
         self.queue
-            .sort_by_key(|&id| std::cmp::Reverse(blocks.get(id).weight()));
+            .sort_by_key(|&id| std::cmp::Reverse(blocks.lean(id).weight()));
         let heads: Vec<BlockId> = self.queue.drain(..count).collect();
         self.compile(guest, blocks, bus, arena, tuning, &heads, false);
     }
@@ -336,14 +344,14 @@ impl Regions {
         let mut compiled: Vec<Compiled> = Vec::new();
         let mut taken: FxHashSet<BlockId> = FxHashSet::default();
         for &head in heads {
-            let done = blocks.get(head).entry.is_some() && !hot;
-            if !blocks.get(head).alive || done || taken.contains(&head) {
-                blocks.get_mut(head).queued = false;
+            let done = blocks.lean(head).entry().is_some() && !hot;
+            if !blocks.lean(head).alive || done || taken.contains(&head) {
+                blocks.lean_mut(head).queued = false;
                 continue;
             }
             let ids = grow(blocks, head, tuning, hot);
             let Some((ir, record)) = self.lift(guest, blocks, bus, arena, &ids, hot) else {
-                blocks.get_mut(head).queued = false;
+                blocks.lean_mut(head).queued = false;
                 continue;
             };
             taken.extend(&record.entries);
@@ -447,7 +455,15 @@ impl Regions {
         let mut irs = Vec::new();
         let mut kept = Vec::new();
         let mut pairs: Vec<(u64, u64)> = Vec::new();
+        let moves = |id: BlockId| {
+            let mut pairs = blocks.get(id).place.pairs();
+            pairs.any(|(_, page)| self.moving.contains(&page))
+        };
+        let first_moves = ids.first().is_some_and(|&id| moves(id));
         for &id in ids {
+            if !first_moves && moves(id) {
+                continue;
+            }
             let block = blocks.get(id);
             // One virtual page cannot be two physical pages within a region.
             let agrees = |&(v, p): &(u64, u64)| pairs.iter().all(|&(v2, p2)| v2 != v || p2 == p);
@@ -464,7 +480,8 @@ impl Regions {
                 missed: None,
                 seen: None,
             };
-            let Ok(mut ir) = guest.lift(&mut fetch, block.place.pc, block.mode, block.insns) else {
+            let insns = blocks.lean(id).insns();
+            let Ok(mut ir) = guest.lift(&mut fetch, block.place.pc, block.mode, insns) else {
                 continue;
             };
             let mut pc = 0;
@@ -509,6 +526,7 @@ impl Regions {
             hot,
             links: Vec::new(),
             used: true,
+            refused: 0,
             module: 0,
             blocks: kept,
         };
@@ -521,6 +539,23 @@ impl Regions {
             },
             record,
         ))
+    }
+
+    /// The mappings a region relies on hold.
+    pub fn hold(&mut self, arena: &Arena, region: u32, generation: u32) {
+        let compiled = &mut self.list[region as usize];
+        arena.write32(compiled.check, generation);
+        (compiled.used, compiled.refused) = (true, 0);
+    }
+
+    /// A region could not be entered because physical page `page` is not where it was. If that goes on, its blocks are free for others.
+    pub fn refuse(&mut self, blocks: &mut Blocks, arena: &Arena, region: u32, page: u64) {
+        let compiled = &mut self.list[region as usize];
+        compiled.refused += 1;
+        if compiled.refused > MOST_REFUSED {
+            self.moving.insert(page);
+            self.discard(blocks, arena, region);
+        }
     }
 
     /// Code of these blocks was overwritten: the regions that contain them are entered no more.
@@ -549,11 +584,10 @@ impl Regions {
             }
         }
         for &id in &compiled.entries {
-            let block = blocks.get_mut(id);
-            if block.entry.is_some_and(|e| e.region == region) {
-                block.entry = None;
-                block.queued = false;
-                block.runs = 0;
+            let block = blocks.lean_mut(id);
+            if block.entry().is_some_and(|e| e.region == region) {
+                block.set_entry(None);
+                (block.queued, block.runs) = (false, 0);
             }
         }
     }
@@ -608,6 +642,7 @@ impl Regions {
         self.hot_queue.clear();
         self.samples.clear();
         self.by_block.clear();
+        self.moving.clear();
         self.live_insns = 0;
         self.live_bytes = 0;
         self.stats.flushes += 1;

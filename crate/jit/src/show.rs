@@ -51,6 +51,7 @@ pub fn show(
         features: Features {
             tail_calls: true,
             branch_hints: false,
+            wide_multiply: false,
         },
     };
     let module = compile_module(&[region], &env).bytes;

@@ -2,23 +2,26 @@
 //! exceptions, interrupts, changed code, missing translations.
 //!
 //! Invariants: a slice runs exactly its budget of instructions (one more where a delay slot cannot be split) whatever the tiers,
-//! and an exception counts as one instruction, so that nothing can loop without end; tier-up never shows in the state.
+//! and an exception counts as one instruction, so that nothing can loop without end; tier-up never shows in the state. Loose slices
+//! ([`Vcpu::set_loose`]) may run less, and where they end depends on the tier.
+
+use std::rc::Rc;
 
 use tinamou_arena::{Arena, ArenaFull};
-use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
+use tinamou_core::{PAGE_MASK, PAGE_SIZE};
 use tinamou_ir::Slot;
-use tinamou_ir::guest::{Access, Fault, Guest, State, Stop};
-use tinamou_ir::interp::{self, Code, Outcome, Ran};
+use tinamou_ir::guest::{Fault, Guest, State};
+use tinamou_ir::interp::{self, Code, Marks, Outcome, Ran};
 use tinamou_ir::layout::{self, jump_cache, pending};
-use tinamou_ir::region::Exit;
 
-use crate::blocks::{BlockId, Blocks, Generations, Place, PlaceFetch};
+use crate::blocks::{BlockId, Blocks, Generations, Successor};
 use crate::core::{Core, Exec, Run};
-use crate::debug::{self, Debug};
+use crate::debug::Debug;
 use crate::engine::Engine;
+use crate::find::Unlifted;
 use crate::pages::CodePages;
 use crate::platform::Platform;
-use crate::regions::{self, Regions, Site};
+use crate::regions::{self, Regions};
 use crate::softmmu::Softmmu;
 use crate::timing::{Phase, Timing};
 use crate::trace::Tracer;
@@ -75,25 +78,31 @@ pub struct Vcpu {
     transient: Vec<Slot>,
     pub(crate) blocks: Blocks,
     pub(crate) regions: Option<Regions>,
-    tuning: Tuning,
-    translator: interp::Translator,
+    pub(crate) tuning: Tuning,
+    pub(crate) translator: interp::Translator,
     pub(crate) mode: u32,
-    trace: Option<Tracer>,
+    pub(crate) trace: Option<Tracer>,
     /// The listener wants to hear of every block.
     trace_blocks: bool,
     /// A debugger's breakpoints.
     pub(crate) debug: Option<Box<Debug>>,
+    /// See [`Vcpu::set_loose`].
+    loose: bool,
     timing: Option<Timing>,
     /// Figures.
     pub stats: RunStats,
 }
 
-/// Why there is no block: the fault of fetching it with pc and note, or (`None`) a breakpoint in the delay slot at the pc, which the
-/// next look finds.
-type Unlifted = Option<(Fault, u64, u64)>;
+/// A block to be interpreted.
+pub(crate) enum Piece {
+    /// In the cache, with its marks.
+    Cached(BlockId, Rc<Marks>),
+    /// Lifted for one run.
+    Own(Code),
+}
 
 /// How the run loop goes on.
-enum Next {
+pub(crate) enum Next {
     /// At the pc in the state, in the same mode.
     Same,
     /// As `Same`, after the exit with this link cell.
@@ -158,6 +167,7 @@ impl Vcpu {
             trace: None,
             trace_blocks: false,
             debug: None,
+            loose: false,
             timing: None,
             stats: RunStats::default(),
         })
@@ -222,6 +232,12 @@ impl Vcpu {
         }
         self.core.state.write64(layout::ICOUNT, icount);
         self.forget_memory();
+    }
+
+    /// Lets a slice end before its budget is used up: where compiled code has no room for one more round, and less than half is left, that
+    /// is not interpreted. For those who do not count on the instruction at which a slice ends.
+    pub fn set_loose(&mut self, loose: bool) {
+        self.loose = loose;
     }
 
     /// Forgets all address translations, as after devices moved.
@@ -316,7 +332,7 @@ impl Vcpu {
     }
 
     #[inline]
-    fn phase(&mut self, to: Phase) -> Phase {
+    pub(crate) fn phase(&mut self, to: Phase) -> Phase {
         match &mut self.timing {
             Some(t) => t.switch(to),
             None => Phase::Other,
@@ -370,6 +386,7 @@ impl Vcpu {
             match next {
                 Next::Same => {}
                 Next::Link(cell) => link = cell,
+                Next::Drain if self.loose && self.is_nearly_over() => return SliceEnd::Budget,
                 Next::Drain => drain = true,
                 Next::Wait if self.watch_hit() => return SliceEnd::Debug,
                 Next::Wait => return SliceEnd::Attention,
@@ -407,6 +424,12 @@ impl Vcpu {
         }
     }
 
+    /// More than half of the slice is used.
+    fn is_nearly_over(&self) -> bool {
+        let left = self.state.read32(layout::BUDGET) as i32;
+        2 * (left as i64) < self.core.slice_budget
+    }
+
     /// Finds and runs the code at the pc.
     fn step(&mut self, bus: &mut dyn Platform, left: u32, link: u32, drain: bool) -> Next {
         let pc = self.core.state.pc();
@@ -429,7 +452,7 @@ impl Vcpu {
             },
         };
         if !drain
-            && let Some(entry) = self.blocks.get(id).entry
+            && let Some(entry) = self.blocks.lean(id).entry()
             && let Some(next) = self.run_compiled(bus, pc, &now, entry, link)
         {
             return next;
@@ -450,9 +473,11 @@ impl Vcpu {
     ) -> Next {
         let (mut id, mut left) = (id, left);
         loop {
-            let block = self.blocks.get_mut(id);
-            if block.insns > left {
-                let pc = block.place.pc;
+            self.blocks.foresee(id);
+            let block = self.blocks.lean_mut(id);
+            let insns = block.insns();
+            if insns > left {
+                let pc = self.blocks.get(id).place.pc;
                 return self.run_uncached(bus, pc, left);
             }
             block.runs += 1;
@@ -463,8 +488,10 @@ impl Vcpu {
                 regions.enqueue(&mut self.blocks, id);
             }
             self.trace_block();
-            let ran = interp::run(
-                &self.blocks.get(id).code,
+            let ran = interp::run_words(
+                self.blocks.words(id),
+                insns,
+                &self.blocks.get(id).marks,
                 0,
                 &self.state,
                 &mut Exec {
@@ -475,163 +502,35 @@ impl Vcpu {
                     },
                 },
             );
-            let pc = match ran.outcome {
-                Outcome::Jump { pc } => pc,
-                Outcome::Indirect { pc } => {
-                    self.blocks.get_mut(id).observe(pc);
-                    pc
-                }
+            let (pc, computed) = match ran.outcome {
+                Outcome::Jump { pc } => (pc, false),
+                Outcome::Indirect { pc } => (pc, true),
                 _ => {
-                    let code = self.blocks.get(id).code.clone();
-                    return match self.ended(bus, &code, ran) {
-                        Ok(insn) => self.interpret(bus, &code, insn),
+                    let marks = self.blocks.get(id).marks.clone();
+                    return match self.ended(bus, &marks, ran) {
+                        Ok(insn) => self.interpret(bus, &Piece::Cached(id, marks), insn),
                         Err(next) => next,
                     };
                 }
             };
             self.count(&ran);
             self.state.set_pc(pc);
+            let now = Generations::of_state(&self.state);
+            let next = self.blocks.successor(id, pc, self.mode, &now);
+            if computed && !matches!(next, Successor::Known(_)) {
+                self.blocks.get_mut(id).observe(pc);
+            }
             left = self.state.read32(layout::BUDGET);
             if self.state.read32(layout::PENDING) != 0 || left as i32 <= 0 {
                 return Next::Same;
             }
-            let now = Generations::of_state(&self.state);
-            match self.blocks.successor(id, pc, self.mode, &now) {
-                Some(next) if drain || self.blocks.get(next).entry.is_none() => id = next,
+            match next {
+                Successor::Known(next) | Successor::New(next)
+                    if drain || self.blocks.lean(next).entry().is_none() =>
+                {
+                    id = next
+                }
                 _ => return Next::Same,
-            }
-        }
-    }
-
-    /// Looks the block up by physical address, or lifts it. `None`: it must not be cached.
-    fn find(
-        &mut self,
-        bus: &mut dyn Platform,
-        pc: u64,
-        now: &Generations,
-    ) -> Result<Option<BlockId>, Unlifted> {
-        let (state, mmu) = (&self.core.state, self.guest.mmu_index(self.mode));
-        let tr = self
-            .guest
-            .translate(state, bus, pc, Access::Fetch, mmu)
-            .map_err(|f| Some((f, pc, 0)))?;
-        let RamPage::Ram { arena: page, .. } = bus.page(tr.gpa) else {
-            return Ok(None);
-        };
-        if let Some(id) = self.blocks.find(tr.gpa, pc, self.mode) {
-            let second = self.blocks.get(id).place.pairs().nth(1);
-            let lasting = match second {
-                None => Some(tr.lasting),
-                Some((va, page)) => {
-                    let tr2 = self
-                        .guest
-                        .translate(&self.core.state, bus, va, Access::Fetch, mmu)
-                        .map_err(|f| Some((f, va, 1)))?;
-                    (tr2.gpa.0 & PAGE_MASK == page).then_some(tr.lasting.min(tr2.lasting))
-                }
-            };
-            if let Some(lasting) = lasting {
-                self.blocks.get_mut(id).place.lasting = lasting;
-                self.blocks.set_front(pc, self.mode, now, id);
-                return Ok(Some(id));
-            }
-        }
-        let at = (tr.gpa, (page & !0xfff) + tr.gpa.page_offset());
-        let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
-        if let Some(id) = self.blocks.revive(at, pc, self.mode, pages, arena) {
-            self.each_mmu(|mmu| mmu.protect(at.1 & !0xfff));
-            self.blocks.get_mut(id).place.lasting = tr.lasting;
-            self.blocks.set_front(pc, self.mode, now, id);
-            return Ok(Some(id));
-        }
-        let (code, block, place) = self.lift(bus, pc, self.tuning.block_insns)?;
-        for (at, _) in place.pieces() {
-            self.each_mmu(|mmu| mmu.protect(at & !0xfff));
-        }
-        let (pages, arena) = (&mut self.core.pages, &self.core.state.arena);
-        let id = self.blocks.add(place, &block, code, pages, arena);
-        self.stats.lifted += 1;
-        self.blocks.set_front(pc, self.mode, now, id);
-        Ok(Some(id))
-    }
-
-    fn lift(
-        &mut self,
-        bus: &mut dyn Platform,
-        pc: u64,
-        max_insns: u32,
-    ) -> Result<(Code, tinamou_ir::Block, Place), Unlifted> {
-        let before = self.phase(Phase::Lift);
-        let lifted = self.lift_block(bus, pc, max_insns);
-        self.phase(before);
-        lifted
-    }
-
-    fn lift_block(
-        &mut self,
-        bus: &mut dyn Platform,
-        pc: u64,
-        max_insns: u32,
-    ) -> Result<(Code, tinamou_ir::Block, Place), Unlifted> {
-        let mmu = self.guest.mmu_index(self.mode);
-        let tr = self
-            .guest
-            .translate(&self.core.state, bus, pc, Access::Fetch, mmu)
-            .map_err(|f| Some((f, pc, 0)))?;
-        let (mut next, mut lasting) = (None, tr.lasting);
-        loop {
-            let arena = self.core.state.arena.clone();
-            let page = (pc & PAGE_MASK, tr.gpa.0 & PAGE_MASK);
-            let mut fetch = PlaceFetch {
-                bus: &mut *bus,
-                arena: &arena,
-                page,
-                next,
-                missed: None,
-                seen: None,
-            };
-            let debug = self.debug.as_deref_mut();
-            match debug::lift(&*self.guest, &mut fetch, debug, pc, self.mode, max_insns) {
-                Ok(None) => return Err(None),
-                Ok(Some(block)) => {
-                    if let Some(trace) = &self.trace {
-                        trace.borrow_mut().lifted(&*self.guest, &mut fetch, &block);
-                    }
-                    let room = PAGE_SIZE - (pc & !PAGE_MASK);
-                    let next_page = next
-                        .filter(|_| block.code_bytes as u64 > room)
-                        .map(|(_, p)| Gpa(p));
-                    let host = |gpa: Gpa| match bus.page(gpa) {
-                        RamPage::Ram { arena, .. } => (arena & !0xfff) + gpa.page_offset(),
-                        _ => 0,
-                    };
-                    let place = Place {
-                        pc,
-                        gpa: tr.gpa,
-                        next_page,
-                        host: host(tr.gpa),
-                        next_host: next_page.map_or(0, host),
-                        bytes: block.code_bytes,
-                        lasting,
-                    };
-                    let code = self.translator.translate(
-                        &block,
-                        &self.guest.slots(),
-                        self.guest.helpers(),
-                    );
-                    return Ok((code, block, place));
-                }
-                Err(fault) => {
-                    let (Some(va), true) = (fetch.missed, next.is_none()) else {
-                        return Err(Some((fault, pc, 0)));
-                    };
-                    let tr2 = self
-                        .guest
-                        .translate(&self.core.state, bus, va, Access::Fetch, mmu);
-                    let tr2 = tr2.map_err(|f| Some((f, va, (va != pc) as u64)))?;
-                    next = Some((va & PAGE_MASK, tr2.gpa.0 & PAGE_MASK));
-                    lasting = lasting.min(tr2.lasting);
-                }
             }
         }
     }
@@ -640,7 +539,7 @@ impl Vcpu {
     fn run_uncached(&mut self, bus: &mut dyn Platform, pc: u64, left: u32) -> Next {
         self.stats.uncached += 1;
         match self.lift(bus, pc, left.min(self.tuning.block_insns)) {
-            Ok((code, _, _)) => self.interpret(bus, &code, 0),
+            Ok((code, _, _)) => self.interpret(bus, &Piece::Own(code), 0),
             Err(unlifted) => self.not_lifted(bus, unlifted),
         }
     }
@@ -660,13 +559,19 @@ impl Vcpu {
     }
 
     /// The instruction did not complete and will be restarted: from its branch, if it is in a delay slot.
-    fn rewind(&self, code: &Code, insn: u32) {
+    pub(crate) fn rewind(&self, code: &Marks, insn: u32) {
         let back = u32::from(insn > 0 && code.insn_note(insn) != 0);
         self.spend(back.wrapping_neg());
         self.core.state.set_pc(code.insn_pc(insn - back));
     }
 
-    fn raise(&mut self, bus: &mut dyn Platform, fault: Fault, pc: u64, note: u64) -> Next {
+    pub(crate) fn raise(
+        &mut self,
+        bus: &mut dyn Platform,
+        fault: Fault,
+        pc: u64,
+        note: u64,
+    ) -> Next {
         self.stats.exceptions += 1;
         self.guest.raise(
             &mut Run {
@@ -699,7 +604,12 @@ impl Vcpu {
     }
 
     /// Interprets a block from instruction `start` on.
-    fn interpret(&mut self, bus: &mut dyn Platform, code: &Code, mut start: u32) -> Next {
+    pub(crate) fn interpret(
+        &mut self,
+        bus: &mut dyn Platform,
+        piece: &Piece,
+        mut start: u32,
+    ) -> Next {
         self.trace_block();
         loop {
             let before = self.phase(Phase::Interpret);
@@ -711,9 +621,14 @@ impl Vcpu {
                 guest: &mut *self.guest,
                 run,
             };
-            let ran = interp::run(code, start, &self.state, &mut exec);
+            let (words, marks) = match piece {
+                Piece::Cached(id, marks) => (self.blocks.words(*id), &**marks),
+                Piece::Own(code) => (code.words(), code.marks()),
+            };
+            let insns = marks.insn_count();
+            let ran = interp::run_words(words, insns, marks, start, &self.state, &mut exec);
             self.phase(before);
-            match self.ended(bus, code, ran) {
+            match self.ended(bus, marks, ran) {
                 Ok(insn) => start = insn,
                 Err(next) => return next,
             }
@@ -728,7 +643,7 @@ impl Vcpu {
     }
 
     /// Takes what came of a block: how to go on, or the instruction of it to go on with.
-    fn ended(&mut self, bus: &mut dyn Platform, code: &Code, ran: Ran) -> Result<u32, Next> {
+    fn ended(&mut self, bus: &mut dyn Platform, code: &Marks, ran: Ran) -> Result<u32, Next> {
         self.count(&ran);
         Err(match ran.outcome {
             Outcome::Jump { pc } | Outcome::Indirect { pc } => {
@@ -759,190 +674,6 @@ impl Vcpu {
                 Next::Look
             }
         })
-    }
-
-    /// Calls compiled code. `None`: its mappings do not hold here, the interpreter must do it.
-    fn run_compiled(
-        &mut self,
-        bus: &mut dyn Platform,
-        pc: u64,
-        now: &Generations,
-        entry: crate::blocks::EntryPoint,
-        link: u32,
-    ) -> Option<Next> {
-        let before = self.phase(Phase::Run);
-        let number = self.call_compiled(bus, pc, now, entry, link);
-        self.phase(before);
-        number.map(|number| self.take_exit(bus, number))
-    }
-
-    /// Runs the region until it leaves; the number of its exit.
-    fn call_compiled(
-        &mut self,
-        bus: &mut dyn Platform,
-        pc: u64,
-        now: &Generations,
-        entry: crate::blocks::EntryPoint,
-        link: u32,
-    ) -> Option<u32> {
-        let regions = self.regions.as_mut()?;
-        let arena = &self.core.state.arena;
-        let region = regions.get(entry.region);
-        let func = region.func?;
-        let generation = now.of(region.lasting);
-        if arena.read32(region.check) != generation {
-            let mmu = self.guest.mmu_index(self.mode);
-            for &(va, page) in &region.pairs {
-                match self
-                    .guest
-                    .translate(&self.core.state, bus, va, Access::Fetch, mmu)
-                {
-                    Ok(tr) if tr.gpa.0 & PAGE_MASK == page && tr.lasting >= region.lasting => {}
-                    _ => {
-                        self.stats.refused += 1;
-                        return None;
-                    }
-                }
-            }
-            arena.write32(region.check, generation);
-            regions.get_mut(entry.region).used = true;
-        }
-        if link != 0 {
-            regions.link(arena, link, entry.region, entry.entry);
-        }
-        regions::cache_jump(
-            arena,
-            self.core.state.read32(layout::JUMP_CACHE),
-            pc,
-            self.mode,
-            func,
-            entry.entry,
-        );
-        self.stats.calls += 1;
-        let base = self.core.state.base;
-        let run = Run {
-            core: &mut self.core,
-            bus: &mut *bus,
-        };
-        Some(regions.engine().call(
-            func,
-            base,
-            entry.entry,
-            &mut Exec {
-                guest: &mut *self.guest,
-                run,
-            },
-        ))
-    }
-
-    fn take_exit(&mut self, bus: &mut dyn Platform, number: u32) -> Next {
-        let Some(regions) = self.regions.as_mut() else {
-            return Next::Look;
-        };
-        let record = *regions.exit(number);
-        let region = regions.get(record.region);
-        let id = match record.exit {
-            Exit::Check { entry } => region.entries[entry as usize],
-            Exit::Budget { block }
-            | Exit::Resume { block, .. }
-            | Exit::Trap { block, .. }
-            | Exit::Stopped { block, .. }
-            | Exit::Left { block, .. } => region.blocks[block as usize],
-            Exit::Edge { .. } | Exit::Indirect | Exit::Leave => BlockId(0),
-        };
-        let kind = match record.exit {
-            Exit::Edge { .. } => 0,
-            Exit::Indirect => 1,
-            Exit::Leave => 2,
-            Exit::Resume { .. } => 3,
-            Exit::Trap { .. } => 4,
-            Exit::Stopped { .. } => 5,
-            Exit::Left { .. } => 6,
-            Exit::Budget { .. } => 7,
-            Exit::Check { .. } => 8,
-        };
-        self.stats.exits[kind] += 1;
-        match record.exit {
-            Exit::Edge { target, .. } => {
-                self.core.state.set_pc(target);
-                Next::Link(record.link_cell)
-            }
-            Exit::Indirect => Next::Same,
-            Exit::Leave => Next::Look,
-            Exit::Budget { .. } => {
-                regions.sample(&self.blocks, record.region, id, &self.tuning);
-                self.core.state.set_pc(self.blocks.get(id).place.pc);
-                Next::Drain
-            }
-            Exit::Check { .. } => {
-                self.core.state.set_pc(self.blocks.get(id).place.pc);
-                Next::Same
-            }
-            Exit::Resume { insn, .. } => {
-                self.stats.resumes += 1;
-                let code = self.blocks.get(id).code.clone();
-                self.core.uncacheable = false;
-                let next = self.interpret(bus, &code, insn);
-                let device = core::mem::take(&mut self.core.uncacheable);
-                self.count_resume(number, code.insn_pc(insn), device);
-                next
-            }
-            Exit::Trap { insn, code, .. } => {
-                let fault = Fault {
-                    code,
-                    ..Fault::default()
-                };
-                let (pc, note) = self.position(id, insn);
-                self.raise(bus, fault, pc, note)
-            }
-            Exit::Stopped { insn, .. } => {
-                let (pc, note) = self.position(id, insn);
-                match self.core.stopped.take() {
-                    Some(Stop::Fault(fault)) => self.raise(bus, fault, pc, note),
-                    _ => {
-                        let code = self.blocks.get(id).code.clone();
-                        self.rewind(&code, insn);
-                        Next::Wait
-                    }
-                }
-            }
-            Exit::Left { insn, .. } => {
-                let (pc, note) = self.position(id, insn);
-                if note != 0 {
-                    let code = self.blocks.get(id).code.clone();
-                    return self.interpret(bus, &code, insn);
-                }
-                self.core.state.set_pc(pc);
-                Next::Look
-            }
-        }
-    }
-
-    fn position(&self, id: BlockId, insn: u32) -> (u64, u64) {
-        let code = &self.blocks.get(id).code;
-        (code.insn_pc(insn), code.insn_note(insn))
-    }
-
-    /// An exit for an access was taken once more: what happens there again and again is compiled in another way.
-    fn count_resume(&mut self, number: u32, pc: u64, device: bool) {
-        let Some(regions) = self.regions.as_mut() else {
-            return;
-        };
-        let record = regions.exit(number);
-        let region = record.region;
-        let (count, limit, site) = if device {
-            (
-                &mut record.device_hits,
-                self.tuning.device_hits,
-                Site::Device,
-            )
-        } else {
-            (&mut record.misses, self.tuning.misses, Site::Alone)
-        };
-        *count += 1;
-        if *count == limit {
-            regions.mark_site(&mut self.blocks, &self.state.arena, region, pc, site);
-        }
     }
 
     /// Drops blocks and regions whose code was overwritten.

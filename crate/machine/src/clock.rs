@@ -78,7 +78,9 @@ impl Clock {
 }
 
 /// Bounds of the rate of a machine in real time: 1/16 ns is faster than any guest runs, 1 us slower than the interpreter.
-const RATES: (u64, u64) = (1 << (RATE_LOG2 - 4), 1000 << RATE_LOG2);
+const RATES: (u64, u64) = (1 << (RATE_LOG2 - 4), SLOWEST_NS << RATE_LOG2);
+/// Nanoseconds of an instruction by the slower bound.
+const SLOWEST_NS: u64 = 1000;
 /// A lag is made up for within this many nanoseconds.
 const CATCH_UP_NS: i64 = 20_000_000;
 /// Longest lag that is made up for: beyond it (a suspended host, a stopped process) the guest's time is simply late.
@@ -90,32 +92,34 @@ const MAX_LAG_NS: i64 = 1_000_000_000;
 pub struct Pace {
     /// Real less virtual time.
     lag_ns: i64,
-    /// Smoothed real time per instruction, in 1/256 ns.
-    speed: u64,
+    /// Real nanoseconds and instructions of the last slices; each counts for a quarter less with every one that follows.
+    spent: (u64, u64),
 }
 
 impl Pace {
     /// Real time went by in which no instruction ran, and virtual time by `virtual_ns`.
     pub fn waited(&mut self, real_ns: u64, virtual_ns: u64) {
         let lag = real_ns as i128 - virtual_ns as i128 + self.lag_ns as i128;
-        self.lag_ns = i64::try_from(lag)
+        // Time that is ahead must wait, however far.
+        self.lag_ns = i64::try_from(lag.max(-MAX_LAG_NS as i128))
             .ok()
-            .filter(|lag| lag.abs() <= MAX_LAG_NS)
+            .filter(|&lag| lag <= MAX_LAG_NS)
             .unwrap_or(0);
     }
 
     /// `insns` instructions took so much real and virtual time: the rate for the next ones.
     pub fn ran(&mut self, insns: u64, real_ns: u64, virtual_ns: u64) -> u64 {
         self.waited(real_ns, virtual_ns);
-        let now = (real_ns << RATE_LOG2) / insns.max(1);
-        self.speed = if self.speed == 0 {
-            now
-        } else {
-            (self.speed * 3 + now) / 4
-        };
+        // A few instructions during which the host did something else say nothing of its speed.
+        let ran_ns = real_ns.min(insns.saturating_mul(SLOWEST_NS));
+        let (ns, all) = self.spent;
+        self.spent = (ns / 4 * 3 + ran_ns, all / 4 * 3 + insns);
+        let (ns, all) = self.spent;
+        let speed = ((ns as u128) << RATE_LOG2) / all.max(1) as u128;
         let lag = self.lag_ns.clamp(-CATCH_UP_NS, CATCH_UP_NS);
-        let percent = (100 + 100 * lag / CATCH_UP_NS).max(25) as u64;
-        (self.speed * percent / 100).clamp(RATES.0, RATES.1)
+        let percent = (100 + 100 * lag / CATCH_UP_NS).max(25) as u128;
+        let rate = u64::try_from(speed * percent / 100).unwrap_or(u64::MAX);
+        rate.clamp(RATES.0, RATES.1)
     }
 }
 
@@ -168,5 +172,30 @@ mod tests {
         // The host slept for an hour: the guest's time is late.
         pace.waited(3_600_000_000_000, 0);
         assert!(pace.ran(1000, 1000, 1000) < 400);
+    }
+
+    #[test]
+    fn a_busy_host_does_not_hurry_the_guest() {
+        // Between slices of 5 ms the host does something else for 200 ms, each time when a guest that wakes for a tick has just run a little.
+        let (mut clock, mut pace) = (Clock::new(0), Pace::default());
+        let (mut icount, mut real) = (0, 0u64);
+        for slice in 0..2000 {
+            let (insns, took) = if slice % 6 == 5 {
+                (2000, 200_000_000)
+            } else {
+                (1_000_000, 5_000_000)
+            };
+            let before = clock.ns_at(icount);
+            icount += insns;
+            real += took;
+            let rate = pace.ran(insns, took, clock.ns_at(icount) - before);
+            clock.set_rate(icount, rate);
+            let ahead = clock.ns_at(icount).saturating_sub(real);
+            assert!(ahead < 20_000_000, "{ahead} ns ahead after slice {slice}");
+        }
+        // Time that is ahead all the same waits for real time.
+        pace.waited(0, 3_600_000_000_000);
+        let (rate, speed) = (pace.ran(1_000_000, 5_000_000, 5_000_000), 5 << 8);
+        assert!(rate <= speed / 2, "{rate}");
     }
 }

@@ -4,7 +4,7 @@
 //! device, as with QEMU. Knows no protocol.
 
 use tinamou_core::{Gpa, Ns, PAGE_SIZE, PhysBus, RamPage};
-use tinamou_ir::guest::DebugDescription;
+pub use tinamou_ir::guest::DebugDescription;
 pub use tinamou_jit::debug::{Hit, Watch, WatchKind};
 use tinamou_jit::{SliceEnd as VcpuEnd, Vcpu};
 

@@ -7,18 +7,21 @@
 //!
 //! Memory is a block of the board: the byte of plane `p` at address `a` is byte `4 * a + p`, so that a chained or VBE mode is linear and
 //! the CPU reaches it without us. That differs from a VGA where a program looks at chained memory plane by plane. Not modelled:
-//! interrupts of the vertical retrace, light pen, the palette's snow, EDID.
+//! interrupts of the vertical retrace, light pen, the palette's snow. The monitor is one that never changes (`edid`).
 
 use tinamou_core::{
-    BlockId, DevCx, Device, Frame, MapTo, Mapping, Ns, Space, stored, stored_device,
+    BlockId, DevCx, Device, Frame, MapTo, Mapping, Ns, Space, TextScreen, stored, stored_device,
 };
 
 use crate::pci::config::{Bar, Ident, PciFunction};
 
+mod edid;
 mod memory;
+mod mmio;
 mod render;
 #[cfg(test)]
 mod tests;
+mod text;
 mod vbe;
 
 use vbe::Vbe;
@@ -66,10 +69,12 @@ pub struct Vga {
     dac_reading: bool,
     latch: [u8; 4],
     vbe: Vbe,
+    /// Pixels of a VBE mode have their high byte first.
+    big_endian: bool,
 }
 stored!(Vga {
     cfg, misc, feature, seq_index, seq, crtc_index, crtc, gc_index, gc, atc_index, atc_data, atc, dac, dac_mask,
-    dac_read, dac_write, dac_reading, latch, vbe
+    dac_read, dac_write, dac_reading, latch, vbe, big_endian
 } check |s| s.dac_read < 768 && s.dac_write < 768 && s.vbe.fits(s.vram_bytes), "VGA registers");
 
 fn function(vram_bytes: u64) -> PciFunction {
@@ -116,6 +121,7 @@ impl Vga {
             dac_reading: false,
             latch: [0; 4],
             vbe: Vbe::new(vram_bytes),
+            big_endian: false,
         }
     }
 
@@ -349,11 +355,7 @@ impl Device for Vga {
             }),
             DISPI if offset == 0 => u64::from(self.vbe.index()),
             DISPI => u64::from(self.vbe.read(self.vbe.index())),
-            _ => match offset {
-                0x400..0x420 => self.ports_read(cx.now(), 0x3c0 + (offset as u16 & 0x1f), size),
-                0x500..0x516 => u64::from(self.vbe.read((offset as u16 - 0x500) / 2)),
-                _ => 0,
-            },
+            _ => self.mmio_read(cx, offset, size),
         }
     }
 
@@ -367,13 +369,7 @@ impl Device for Vga {
             }
             DISPI if offset == 0 => self.vbe.select(value as u16),
             DISPI => self.dispi_write(cx, self.vbe.index(), value as u16),
-            _ => match offset {
-                0x400..0x420 => {
-                    self.ports_write(cx, 0x3c0 + (offset as u16 & 0x1f), size, value);
-                }
-                0x500..0x516 => self.dispi_write(cx, (offset as u16 - 0x500) / 2, value as u16),
-                _ => {}
-            },
+            _ => self.mmio_write(cx, offset, size, value),
         }
     }
 
@@ -442,6 +438,10 @@ impl Device for Vga {
     fn display(&mut self, cx: &mut dyn DevCx, frame: &mut Frame) -> bool {
         self.render(cx, frame);
         true
+    }
+
+    fn text_screen(&mut self, cx: &mut dyn DevCx) -> Option<TextScreen> {
+        Some(self.text(cx))
     }
 
     stored_device!();

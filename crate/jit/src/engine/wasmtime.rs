@@ -279,6 +279,8 @@ impl WasmtimeEngine {
             .wasm_backtrace_max_frames(None)
             .memory_init_cow(false)
             .wasm_tail_call(true)
+            .wasm_branch_hinting(true)
+            .wasm_wide_arithmetic(true)
             .memory_reservation(1 << 32)
             .memory_guard_size(1 << 31)
             .memory_may_move(false)
@@ -457,7 +459,8 @@ impl Engine for WasmtimeEngine {
     fn features(&self) -> Features {
         Features {
             tail_calls: true,
-            branch_hints: false,
+            branch_hints: true,
+            wide_multiply: true,
         }
     }
 }

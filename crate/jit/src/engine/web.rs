@@ -59,6 +59,8 @@ pub fn features() -> Features {
     Features {
         tail_calls,
         branch_hints: true,
+        // Browsers do not have it.
+        wide_multiply: false,
     }
 }
 

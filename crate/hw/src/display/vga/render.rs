@@ -79,7 +79,7 @@ impl Vga {
         })
     }
 
-    fn word(&self, high: usize) -> u32 {
+    pub(super) fn word(&self, high: usize) -> u32 {
         u32::from(self.crtc[high]) << 8 | u32::from(self.crtc[high + 1])
     }
 
@@ -90,11 +90,15 @@ impl Vga {
             | u32::from(self.crtc[9] & 0x40) << 3
     }
 
+    /// Whether the screen is dark.
+    pub(super) fn is_off(&self) -> bool {
+        self.atc_index & 0x20 == 0 || self.seq[1] & 0x20 != 0
+    }
+
     pub(super) fn render(&mut self, cx: &mut dyn DevCx, frame: &mut Frame) {
         if self.vbe.on() {
             self.render_vbe(cx, frame);
-        } else if self.atc_index & 0x20 == 0 || self.seq[1] & 0x20 != 0 {
-            // The screen is off.
+        } else if self.is_off() {
             let (w, h) = (frame.width.max(640), frame.height.max(400));
             let mut c = Canvas::new(frame, w, h);
             let black = vec![BLACK; w as usize];
@@ -147,13 +151,24 @@ impl Vga {
                 }
                 15 | 16 => {
                     for (p, q) in row.iter_mut().zip(b.chunks_exact(2)) {
-                        *p = high_colour(u16::from_le_bytes([q[0], q[1]]), m.bpp);
+                        let b = [q[0], q[1]];
+                        let v = if self.big_endian {
+                            u16::from_be_bytes(b)
+                        } else {
+                            u16::from_le_bytes(b)
+                        };
+                        *p = high_colour(v, m.bpp);
                     }
                 }
                 b_ => {
                     let n = usize::from(b_ / 8);
                     for (p, q) in row.iter_mut().zip(b.chunks_exact(n)) {
-                        *p = [q[2], q[1], q[0], 255];
+                        let [r, g, b] = if self.big_endian {
+                            [q[n - 3], q[n - 2], q[n - 1]]
+                        } else {
+                            [q[2], q[1], q[0]]
+                        };
+                        *p = [r, g, b, 255];
                     }
                 }
             }
@@ -357,7 +372,7 @@ impl Vga {
     }
 
     /// Characters and attributes from an address on.
-    fn text_row(&self, cx: &mut dyn DevCx, base: u32, columns: u32) -> Vec<(u8, u8)> {
+    pub(super) fn text_row(&self, cx: &mut dyn DevCx, base: u32, columns: u32) -> Vec<(u8, u8)> {
         (0..columns)
             .map(|i| {
                 let at = self.address(base.wrapping_add(i), 0);

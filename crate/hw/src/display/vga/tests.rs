@@ -190,6 +190,40 @@ fn text_with_the_guests_font() {
 }
 
 #[test]
+fn text_for_a_terminal() {
+    let mut b = bench();
+    let shown = |b: &mut Bench<Vga>| b.dev.text_screen(&mut b.cx).unwrap();
+    assert_eq!(shown(&mut b), TextScreen::Blank);
+    program(&mut b, &TEXT);
+    poke(&mut b, 0xb_8000 + 2 * (80 + 1), 0x41);
+    poke(&mut b, 0xb_8001 + 2 * (80 + 1), 0x1e);
+    // The cursor at the same place.
+    pair(&mut b, PORT_CRTC, 0x0e, 0);
+    pair(&mut b, PORT_CRTC, 0x0f, 81);
+    let TextScreen::Text {
+        columns,
+        rows,
+        cells,
+        cursor,
+    } = shown(&mut b)
+    else {
+        panic!("no text");
+    };
+    assert_eq!((columns, rows, cells.len()), (80, 25, 2000));
+    assert_eq!((cells[81], cursor), ([0x41, 0x1e], Some((1, 1))));
+    // A screen that begins a row later, and no cursor.
+    pair(&mut b, PORT_CRTC, 0x0d, 80);
+    pair(&mut b, PORT_CRTC, 0x0a, 0x20);
+    let shown_now = shown(&mut b);
+    assert!(
+        matches!(shown_now, TextScreen::Text { cells, cursor: None, .. } if cells[1] == [0x41, 0x1e])
+    );
+    pair(&mut b, 0x3ce, 6, 5);
+    let (width, height) = (640, 400);
+    assert_eq!(shown(&mut b), TextScreen::Graphics { width, height });
+}
+
+#[test]
 fn dirty_rows() {
     let mut b = bench();
     program(&mut b, &TEXT);
@@ -438,5 +472,53 @@ fn expansion_rom() {
         let m = rom(b).unwrap();
         assert_eq!((m.base, m.len), (0xfeb0_0000, 0x1_0000));
         b.dev.pci_write(&mut b.cx, 0, 0x30, 4, 0);
+    });
+}
+
+#[test]
+fn registers_in_memory() {
+    bench().twice(|b| {
+        // The EDID in any width, read only; behind it room for one more block.
+        assert_eq!(b.read(MMIO, 0, 4), 0xffff_ff00);
+        assert_eq!(b.read(MMIO, 0x72, 2), u64::from(u16::from_le_bytes(*b"EM")));
+        b.write(MMIO, 0x72, 1, 0);
+        assert_eq!(b.read(MMIO, 0x72, 1), u64::from(b'E'));
+        assert_eq!(
+            (b.read(MMIO, 0x17f, 1), b.read(MMIO, 0x180, 4)),
+            (0, 0xffff_ffff)
+        );
+        // The VBE extension: two registers at once.
+        b.write(MMIO, 0x502, 4, 48 << 16 | 64);
+        assert_eq!(b.read(MMIO, 0x502, 4), 48 << 16 | 64);
+        assert_eq!(
+            (b.read(MMIO, 0x500, 2), b.read(MMIO, 0x516, 2)),
+            (0xb0c5, 0xffff)
+        );
+        b.write(MMIO, 0x506, 2, 16);
+        b.write(MMIO, 0x508, 2, 0x41);
+        // A port: the DAC's mask.
+        b.write(MMIO, 0x406, 1, 0x3f);
+        assert_eq!((b.read(MMIO, 0x406, 1), inp(b, 0x3c6)), (0x3f, 0x3f));
+        // The order of bytes.
+        assert_eq!(
+            (b.read(MMIO, 0x600, 4), b.read(MMIO, 0x604, 4)),
+            (8, 0x1e1e_1e1e)
+        );
+        b.cx.blocks[0][..2].copy_from_slice(&[0xf8, 0x00]);
+        assert_eq!(pixel(&frame(b), 0, 0), [0, 28, 198]);
+        b.write(MMIO, 0x604, 4, 0xbebe_bebe);
+        b.write(MMIO, 0x604, 4, 0x1234_5678);
+        assert_eq!(b.read(MMIO, 0x604, 4), 0xbebe_bebe);
+        b.save_and_load();
+        assert_eq!(pixel(&frame(b), 0, 0), [255, 0, 0]);
+        for (bits, bytes) in [(24, [9, 8, 7, 0]), (32, [0, 9, 8, 7])] {
+            dispi(b, 4, 0);
+            dispi(b, 3, bits);
+            dispi(b, 4, 0x41);
+            b.cx.blocks[0][..4].copy_from_slice(&bytes);
+            assert_eq!(pixel(&frame(b), 0, 0), [9, 8, 7]);
+        }
+        b.write(MMIO, 0x604, 4, 0x1e1e_1e1e);
+        dispi(b, 4, 0);
     });
 }

@@ -15,6 +15,8 @@ pub(super) const MEM_LAST: u32 = 0xfe00_0000;
 /// Function 0 of the south bridge, and its power management.
 const BRIDGE: u8 = 0x08;
 const PM: u8 = 0x0b;
+/// The IDE controller.
+const IDE: u8 = 0x09;
 /// ISA interrupts of PIRQA to PIRQD.
 pub(super) const ROUTES: [u8; 4] = [10, 10, 11, 11];
 /// The edge/level register of the second 8259: interrupts 10 and 11 are levels.
@@ -95,10 +97,30 @@ pub(super) fn setup(bus: &mut Bus) -> Vec<Out> {
     for (i, r) in (0..).zip(ROUTES) {
         config(BRIDGE, 0x60 + i, 1, r.into());
     }
+    // Both IDE channels answer (PIIX3 data sheet 290550, IDETIM): drivers leave a channel alone that firmware did not turn on.
+    config(IDE, 0x40, 4, 0x8000_8000);
     config(PM, 0x40, 4, PM_BASE | 1);
     config(PM, 0x80, 1, 1);
     // SCI, which has no other line than 9.
     config(PM, 0x3c, 1, 9);
     out.push(Out::new(1, ELCR2, 0x0c));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boards::pc;
+    use crate::bus::VecRam;
+    use crate::devices::BoardConfig;
+
+    #[test]
+    fn ide_channels_are_on() {
+        let mut bus = pc::new(BoardConfig::default(), Box::new(VecRam::default())).unwrap();
+        assert_eq!(read(&mut bus, IDE, 0x40), 0);
+        for out in setup(&mut bus) {
+            out.write(&mut bus);
+        }
+        assert_eq!(read(&mut bus, IDE, 0x40), 0x8000_8000);
+    }
 }

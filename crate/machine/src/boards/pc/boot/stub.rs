@@ -18,6 +18,14 @@ impl Out {
     pub fn new(bytes: u32, port: u16, value: u32) -> Out {
         Out { bytes, port, value }
     }
+
+    /// Does it.
+    #[cfg(test)]
+    pub fn write(&self, bus: &mut crate::bus::Bus) {
+        use tinamou_core::{Gpa, IO_SPACE, PhysBus};
+        let at = Gpa(IO_SPACE.0 + u64::from(self.port));
+        let _ = bus.write(at, self.bytes, self.value.into());
+    }
 }
 
 /// Offsets in the last 64 KiB, where the CPU starts.

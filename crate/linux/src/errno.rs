@@ -7,6 +7,9 @@ pub struct Errno(pub u16);
 /// What most operations give.
 pub type Res<T> = Result<T, Errno>;
 
+/// No error of a program's: contents must be fetched first, and the system call is made again (as Linux's ERESTARTSYS, inside alone).
+pub const ABSENT: Errno = Errno(512);
+
 macro_rules! errnos {
     ($($name:ident = $n:literal / $mips:literal;)*) => {
         $(#[allow(missing_docs, reason = "the name says it")] pub const $name: Errno = Errno($n);)*

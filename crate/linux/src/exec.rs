@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::abi::layout::{In, Out};
 use crate::arch::Arch;
-use crate::errno::{E2BIG, EACCES, EINVAL, ENOENT, ENOEXEC, ENOMEM, Res};
+use crate::errno::{E2BIG, EACCES, EINVAL, ENOEXEC, ENOMEM, Res};
 use crate::mem::{Backing, PAGE, Space, Vma, page_up, prot};
 use crate::vfs::{Node, Place, mode};
 
@@ -319,7 +319,7 @@ pub fn load(
             let mut name = vec![0; s.file_bytes.min(4096) as usize];
             read_exact(&*req.place.node, s.offset, &mut name)?;
             name.truncate(name.iter().position(|&b| b == 0).ok_or(ENOEXEC)?);
-            Some(find(&name).map_err(|_| ENOENT)?)
+            Some(find(&name)?)
         }
         None => None,
     };

@@ -5,7 +5,9 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tinamou_core::{BusError, Gpa, PhysBus, RamPage};
-use tinamou_ir::guest::{Access, CodeFetch, Cx, Fault, Guest, Lasting, State, Stop, Translation};
+use tinamou_ir::guest::{
+    Access, CodeFetch, Cx, DebugDescription, Fault, Guest, Lasting, State, Stop, Translation,
+};
 use tinamou_ir::layout::{self, pending};
 use tinamou_ir::{Block, HelperDesc, HelperId, SlotTable, Type};
 use tinamou_jit::Platform;
@@ -83,6 +85,8 @@ pub trait UserCpu: Guest {
     fn take_trap(&mut self, _state: &State) -> Option<Fault> {
         None
     }
+    /// An access is translated: watchpoints of the CPU see it.
+    fn watch(&self, _state: &State, _va: u64, _access: Access, _t: &mut Translation) {}
     /// A helper that has nothing to do here.
     fn is_nop(&self, id: HelperId) -> bool;
 }
@@ -169,7 +173,9 @@ impl<C: UserCpu> Guest for UserGuest<C> {
         access: Access,
         _mmu: u8,
     ) -> Result<Translation, Fault> {
-        self.shared.translate(state, va, access)
+        let mut t = self.shared.translate(state, va, access)?;
+        self.cpu.borrow().watch(state, va, access, &mut t);
+        Ok(t)
     }
 
     fn misaligned(&self, va: u64, access: Access) -> Fault {
@@ -230,6 +236,26 @@ impl<C: UserCpu> Guest for UserGuest<C> {
 
     fn disassemble(&self, code: &mut dyn CodeFetch, pc: u64, mode: u32) -> (u32, String) {
         self.cpu.borrow().disassemble(code, pc, mode)
+    }
+
+    fn debug_description(&self) -> Option<DebugDescription> {
+        self.cpu.borrow().debug_description()
+    }
+
+    fn debug_read(&mut self, cx: &mut dyn Cx, number: u32) -> Option<Vec<u8>> {
+        self.cpu.borrow_mut().debug_read(cx, number)
+    }
+
+    fn debug_write(&mut self, cx: &mut dyn Cx, number: u32, bytes: &[u8]) -> bool {
+        self.cpu.borrow_mut().debug_write(cx, number, bytes)
+    }
+
+    fn debug_alias(&self, number: u32) -> Option<&'static str> {
+        self.cpu.borrow().debug_alias(number)
+    }
+
+    fn stops_behind_watched(&self) -> bool {
+        self.cpu.borrow().stops_behind_watched()
     }
 
     fn save(&self, out: &mut Vec<u8>) {

@@ -108,6 +108,8 @@ pub enum End {
     },
     /// The first process ended, with this wait status.
     Exit(u32),
+    /// It stands still for the debugger ([`Kernel::debug`]).
+    Debug(crate::debug::Why),
 }
 
 /// The kernel.
@@ -143,7 +145,7 @@ pub struct Kernel {
     /// Configuration.
     pub config: Config,
     pub(crate) fresh: Vec<u8>,
-    next_pid: i32,
+    pub(crate) next_pid: i32,
     pub(crate) first: i32,
     pub(crate) status: Option<u32>,
     pub(crate) turn_start: u64,
@@ -177,6 +179,8 @@ pub struct Kernel {
     pub notify: Rc<crate::file::inotify::Notify>,
     /// Host name.
     pub hostname: Vec<u8>,
+    /// A debugger outside.
+    pub debug: Option<Box<crate::debug::Debugger>>,
 }
 
 /// The parts of the world around the first process.
@@ -193,7 +197,7 @@ pub struct World {
     pub tree_now: Rc<Cell<(i64, u32)>>,
     /// Keys that ring.
     pub wakes: Wakes,
-    /// Makes sockets of the host, for domains other than unix.
+    /// Makes sockets of the host, for domains other than unix; without it the internet domains are a loopback.
     pub net: Option<sys::net::MakeSocket>,
 }
 
@@ -263,8 +267,12 @@ impl Kernel {
             dead_tracees: Vec::new(),
             notify: Rc::default(),
             hostname: b"tinamou".to_vec(),
+            debug: None,
             config,
         };
+        // Nothing here goes by instructions then.
+        k.vcpu
+            .set_loose(matches!(k.config.clock, ClockSource::Host));
         let ptys = Ptys::new(&k.wakes);
         // Beyond those of a host, whose names are there too.
         ptys.first.set(if k.procs.host_terminals.get() {

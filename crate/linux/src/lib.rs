@@ -18,6 +18,7 @@
 
 pub mod abi;
 pub mod arch;
+pub mod debug;
 pub mod errno;
 pub mod exec;
 pub mod file;

@@ -211,6 +211,7 @@ impl Kernel {
         };
         let tid = self.cur as u32;
         self.arch.set_result(self.vcpu.state(), Ok(0));
+        self.arch.clear_watches();
         if b.sp != 0 {
             self.arch.set_sp(self.vcpu.state(), b.sp);
         }

@@ -130,6 +130,9 @@ impl Kernel {
                 Ok(())
             }
             Err(e) => {
+                // It may be tried again.
+                self.unload(pid);
+                self.next_pid = pid;
                 self.tasks.clear();
                 self.procs.groups.borrow_mut().clear();
                 Err(e)

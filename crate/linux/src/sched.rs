@@ -3,14 +3,16 @@
 use std::rc::Rc;
 
 use crate::arch::Meaning;
-use crate::errno::{EINTR, ENOSYS};
+use crate::errno::{ABSENT, EINTR, ENOSYS};
 use crate::file::Key;
 use crate::guest::{Around, Event};
-use crate::kernel::{End, Kernel, Stop};
+use crate::kernel::{End, Kernel, Stop, wait_for};
 use crate::strace;
 use crate::sys;
 use crate::task::{Run, Wait};
+use crate::vfs::fetch::ARRIVED;
 use tinamou_ir::layout;
+use tinamou_jit::SliceEnd;
 
 /// Instructions of a turn.
 const TURN: u32 = 100_000;
@@ -26,11 +28,15 @@ impl Kernel {
         let Some(task) = self.tasks.get(&tid) else {
             return;
         };
+        let watched = self.arch.is_watching();
         self.load_slots(&task.regs);
         self.vcpu.state().set_pc(task.pc);
         let other = !Rc::ptr_eq(&self.shared.space.borrow(), &task.mm);
         if other {
             *self.shared.space.borrow_mut() = task.mm.clone();
+        }
+        // Translations of watched pages are not cached, and differ from thread to thread.
+        if other || watched || self.arch.is_watching() {
             self.vcpu.forget_pages(None);
         }
         self.procs.current.set(task.group.pid);
@@ -235,6 +241,9 @@ impl Kernel {
             }
             self.switch(tid);
             self.turn();
+            if let Some(why) = self.debugger_stop() {
+                return End::Debug(why);
+            }
             if self.tasks.get(&tid).is_some_and(|t| t.run == Run::Ready)
                 && !self.queue.contains(&tid)
             {
@@ -279,10 +288,16 @@ impl Kernel {
                 if self.cur != tid || self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready) {
                     break;
                 }
+                self.step_made(tid);
+            }
+            if self.is_debugger_waiting() {
+                break;
             }
             if self.has_signal() {
                 self.deliver();
-                if self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready) {
+                if self.is_debugger_waiting()
+                    || self.tasks.get(&tid).is_none_or(|t| t.run != Run::Ready)
+                {
                     break;
                 }
             }
@@ -291,12 +306,15 @@ impl Kernel {
                 break;
             }
             self.refresh();
-            let end = {
-                let shared = self.shared.clone();
-                self.vcpu.run(&mut Around(&shared), (until - now) as u32)
-            };
-            let _ = end;
+            let shared = self.shared.clone();
+            let budget = (until - now) as u32;
+            let end = self.run_debugged(&mut Around(&shared), budget);
             let Some(event) = self.shared.event.take() else {
+                self.step_made(tid);
+                // The rest of a loose slice is not worth another.
+                if end == SliceEnd::Budget {
+                    break;
+                }
                 continue;
             };
             let mm = self.shared.space.borrow().clone();
@@ -318,9 +336,13 @@ impl Kernel {
                         calls += 100;
                     }
                 }
-                Meaning::Signal(sig, code, addr) => self.fault_signal(sig, code, addr),
+                Meaning::Signal(sig, code, addr) => {
+                    self.fault_signal(sig, code, addr);
+                    continue;
+                }
                 Meaning::Done => {}
             }
+            self.step_made(tid);
         }
         let used = self.vcpu.icount() - before;
         self.turn_start = self.vcpu.icount();
@@ -368,6 +390,11 @@ impl Kernel {
         if self.cur != tid || !self.tasks.contains_key(&tid) {
             return;
         }
+        // What it needs is fetched.
+        let result = match result {
+            Err(Stop::Err(e)) if e == ABSENT => Err(wait_for(vec![ARRIVED], None)),
+            other => other,
+        };
         let result = match result {
             Err(Stop::Wait(wait)) => {
                 if self.has_signal() {
@@ -467,7 +494,8 @@ impl Kernel {
         loop {
             match self.run(10_000_000) {
                 End::Exit(status) => return status,
-                End::Budget => wait(self, Some(0), &[]),
+                // Nobody debugs here.
+                End::Budget | End::Debug(_) => wait(self, Some(0), &[]),
                 End::Idle { timeout_ns, fds } => {
                     if timeout_ns.is_none() && fds.is_empty() && self.status.is_some() {
                         return self.status.unwrap_or(0);

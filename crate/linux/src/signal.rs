@@ -252,6 +252,7 @@ impl Kernel {
         (t.pending.set() | t.group.pending.borrow().set()) & !t.blocked != 0
             || t.group.life.get() == Life::Stopped
             || t.trace.as_ref().is_some_and(|t| t.inject.is_some())
+            || self.debug.as_ref().is_some_and(|d| d.passes(self.cur))
     }
 
     /// Whether a system call interrupted by the next signal is made again. Signals without a handler that would do nothing count too.
@@ -323,6 +324,10 @@ impl Kernel {
             let blocked = t.blocked & !kill;
             // What its tracer has seen already, or may see before anything comes of it.
             let inject = t.trace.as_mut().and_then(|t| t.inject.take());
+            let inject = inject.or_else(|| self.debugger_passes(tid));
+            let Some(t) = self.tasks.get_mut(&tid) else {
+                return;
+            };
             let (p, seen) = match inject {
                 Some(p) => (p, true),
                 None => {
@@ -336,9 +341,13 @@ impl Kernel {
                     (p, t.trace.is_none())
                 }
             };
+            let seen_by_debugger = inject.is_some();
             let sig = self.arch.abi().meaning(p.signal);
             if !seen && sig != Sig::Kill {
                 return self.enter_stop(tid, Stop::Signal(p));
+            }
+            if !seen_by_debugger && self.debugger_hears(tid, p) {
+                return;
             }
             let t = self.task();
             let action = t

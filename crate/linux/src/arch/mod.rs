@@ -163,6 +163,12 @@ pub trait Arch {
     /// # Errors
     /// EINVAL.
     fn traced_area(&self, st: &State, n: u64) -> Res<Vec<u8>>;
+    /// The running thread has watchpoints in its CPU's debug registers.
+    fn is_watching(&self) -> bool {
+        false
+    }
+    /// It has none any more.
+    fn clear_watches(&self) {}
     /// It has single steps.
     fn can_step(&self) -> bool {
         false

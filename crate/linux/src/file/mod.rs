@@ -5,6 +5,7 @@
 pub mod console;
 pub mod epoll;
 pub mod event;
+pub mod inet;
 pub mod inotify;
 pub mod pipe;
 pub mod pty;

@@ -48,6 +48,18 @@ pub struct Message<'a> {
     pub creds: (i32, u32, u32),
 }
 
+impl<'a> Message<'a> {
+    /// Bytes alone, to the peer: what `write` sends.
+    pub fn plain(data: &'a [u8], creds: (i32, u32, u32)) -> Message<'a> {
+        Message {
+            data,
+            to: None,
+            files: Vec::new(),
+            creds,
+        }
+    }
+}
+
 /// A receiver or peer.
 pub enum Target {
     /// A socket of the unix domain.
@@ -211,6 +223,60 @@ impl Unix {
         b.peer_creds.set(a.creds.get());
     }
 
+    /// Connects a stream to who listens, which is known to the caller as `name`.
+    ///
+    /// # Errors
+    /// ECONNREFUSED if it does not listen, EAGAIN while too many wait there.
+    pub(super) fn call(&self, other: &Unix, name: &[u8]) -> Res<()> {
+        let mut backlog = other.backlog.borrow_mut();
+        let (list, max) = backlog.as_mut().ok_or(ECONNREFUSED)?;
+        if list.len() > *max {
+            return Err(EAGAIN);
+        }
+        let server = Unix::new(&self.wakes, self.kind, other.creds.get());
+        server.set_name(name);
+        Unix::join(self, &server);
+        list.push_back(server);
+        self.wakes.ring(other.incoming.key);
+        Ok(())
+    }
+
+    /// The next who called.
+    ///
+    /// # Errors
+    /// EINVAL if it does not listen, EAGAIN if nobody called.
+    pub(super) fn accept_carrier(&self) -> Res<Rc<Unix>> {
+        let mut b = self.backlog.borrow_mut();
+        let (list, _) = b.as_mut().ok_or(EINVAL)?;
+        let s = list.pop_front().ok_or(EAGAIN)?;
+        self.wakes.ring(self.incoming.key);
+        Ok(s)
+    }
+
+    /// Where a datagram socket sends to from now on: `name` is given as its peer, whether there is anybody or not.
+    pub(super) fn aim(&self, other: Option<&Unix>, name: &[u8]) {
+        let nobody = || {
+            let q = Queue::new(&self.wakes);
+            q.deaf.set(true);
+            q
+        };
+        *self.outgoing.borrow_mut() = Some(other.map_or_else(nobody, |o| o.incoming.clone()));
+        self.set_peer_name(name);
+    }
+
+    /// And nowhere any more.
+    pub(super) fn part(&self) {
+        *self.outgoing.borrow_mut() = None;
+    }
+
+    pub(super) fn set_name(&self, name: &[u8]) {
+        *self.own_name.borrow_mut() = name.to_vec();
+    }
+
+    pub(super) fn set_peer_name(&self, name: &[u8]) {
+        *self.peer_name.borrow_mut() = name.to_vec();
+    }
+
     fn connected(&self) -> bool {
         self.outgoing.borrow().is_some()
     }
@@ -266,20 +332,8 @@ impl Socket for Unix {
         if self.connected() {
             return Err(EISCONN);
         }
-        let mut backlog = other.backlog.borrow_mut();
-        let (list, max) = backlog.as_mut().ok_or(ECONNREFUSED)?;
-        if list.len() > *max {
-            return Err(EAGAIN);
-        }
-        let server = Unix::new(&self.wakes, self.kind, other.creds.get());
-        server
-            .own_name
-            .borrow_mut()
-            .clone_from(&other.own_name.borrow());
-        Unix::join(self, &server);
-        list.push_back(server);
-        self.wakes.ring(other.incoming.key);
-        Ok(())
+        let name = other.own_name.borrow().clone();
+        self.call(other, &name)
     }
 
     fn listen(&self, backlog: u32) -> Res<()> {
@@ -296,11 +350,7 @@ impl Socket for Unix {
     }
 
     fn accept(&self) -> Res<Rc<dyn FileOps>> {
-        let mut b = self.backlog.borrow_mut();
-        let (list, _) = b.as_mut().ok_or(EINVAL)?;
-        let s = list.pop_front().ok_or(EAGAIN)?;
-        self.wakes.ring(self.incoming.key);
-        Ok(s)
+        Ok(self.accept_carrier()?)
     }
 
     fn send(&self, m: Message<'_>) -> Res<usize> {
@@ -503,12 +553,7 @@ impl FileOps for Unix {
     }
 
     fn write(&self, _f: &File, data: &[u8]) -> Res<usize> {
-        self.send(Message {
-            data,
-            to: None,
-            files: Vec::new(),
-            creds: self.creds.get(),
-        })
+        self.send(Message::plain(data, self.creds.get()))
     }
 
     fn poll(&self) -> u32 {

@@ -1,5 +1,7 @@
 //! System V IPC: shared memory, semaphores, message queues.
 
+mod show;
+
 use std::collections::VecDeque;
 use std::rc::Rc;
 

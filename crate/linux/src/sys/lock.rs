@@ -112,6 +112,8 @@ impl Kernel {
 
 /// F_GETLK (0), F_SETLK (1), F_SETLKW (2).
 pub(super) fn fcntl_lock(k: &mut Kernel, f: &Rc<File>, cmd: usize, arg: u64, wide: bool) -> Sys {
+    // The argument came as a signed word.
+    let arg = k.abi().ptr(arg);
     let bytes = k.get(arg, 32)?;
     let long = k.abi().long;
     let mut i = In::new(k.abi(), &bytes);

@@ -22,6 +22,7 @@ pub mod poll;
 pub mod process;
 mod ptrace;
 mod sched;
+mod show;
 pub mod signals;
 mod stat;
 pub mod time;

@@ -1,4 +1,5 @@
-//! Socket calls. Unix sockets live inside; other domains are the host's, if it lends them ([`crate::kernel::World::net`]).
+//! Socket calls. Unix sockets live inside; other domains are the host's, if it lends them ([`crate::kernel::World::net`]); where it does not, the
+//! internet domains are a loopback alone ([`crate::file::inet`]).
 
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -6,9 +7,10 @@ use std::rc::{Rc, Weak};
 use crate::abi::Abi;
 use crate::abi::layout::{In, Out};
 use crate::errno::{
-    EADDRINUSE, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT,
-    ENOTSOCK, EOPNOTSUPP, EPIPE, EPROTONOSUPPORT, ESOCKTNOSUPPORT, Res,
+    EADDRINUSE, EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP,
+    EPIPE, EPROTONOSUPPORT, ESOCKTNOSUPPORT, Res,
 };
+use crate::file::inet::{Inet, Ports};
 use crate::file::socket::{Message, Received, Socket, Target, Unix, kind};
 use crate::file::{File, FileOps, ready};
 use crate::kernel::{Kernel, Sys, wait_for};
@@ -21,6 +23,8 @@ pub struct Names {
     files: HashMap<(u64, u64), Weak<dyn FileOps>>,
     /// Abstract ones.
     names: HashMap<Vec<u8>, Weak<dyn FileOps>>,
+    /// Ports of the loopback.
+    ports: Rc<Ports>,
 }
 
 /// Makes a socket of the host: domain, type, protocol.
@@ -71,7 +75,10 @@ pub(super) fn socket(k: &mut Kernel, domain: u32, kind: u32, protocol: u32) -> S
         let c = creds(k);
         Unix::new(&k.wakes, kind, c)
     } else {
-        (k.net.ok_or(EAFNOSUPPORT)?)(domain, kind, protocol)?
+        match k.net {
+            Some(make) => make(domain, kind, protocol)?,
+            None => Inet::new(&k.wakes, &k.sockets.ports, domain, kind, protocol)?,
+        }
     };
     super::fd::install(k, ops, open::RDWR | flags)
 }

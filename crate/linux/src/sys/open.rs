@@ -11,7 +11,7 @@ use crate::file::inotify::ev;
 use crate::file::pipe::{Pipe, PipeEnd};
 use crate::kernel::{Kernel, Sys, wait_for};
 use crate::vfs::mem::MemNode;
-use crate::vfs::proc::OpenedNode;
+use crate::vfs::proc::{OpenedNode, ProcNode};
 use crate::vfs::{Attr, Node, Place, mode, open as o};
 
 fn do_open(k: &mut Kernel, dir: i32, path: u64, flags: u32, bits: u32) -> Sys {
@@ -114,6 +114,9 @@ fn open_path(k: &mut Kernel, dir: i32, name: &[u8], flags: u32, bits: u32) -> Sy
     }
     if stat.kind() == mode::FIFO {
         return open_fifo(k, &place, flags);
+    }
+    if place.node.as_any().is::<ProcNode>() {
+        k.show();
     }
     let ops = place.node.open(flags)?;
     if flags & (o::TRUNC | o::ACCMODE) > o::TRUNC {

@@ -221,12 +221,7 @@ impl FileOps for HostSocket {
     }
 
     fn write(&self, _f: &File, data: &[u8]) -> Res<usize> {
-        self.send(Message {
-            data,
-            to: None,
-            files: Vec::new(),
-            creds: (0, 0, 0),
-        })
+        self.send(Message::plain(data, (0, 0, 0)))
     }
 
     fn poll(&self) -> u32 {

@@ -2,18 +2,23 @@
 
 use core::cell::{Cell, RefCell};
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::fetch::Fetches;
 use super::{Attr, Dirent, Node, Stat, mode, open};
 use crate::errno::{
-    EEXIST, EFBIG, EINVAL, EISDIR, ENODATA, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV, Res,
+    EEXIST, EFBIG, EINVAL, EIO, EISDIR, ENODATA, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV, Res,
 };
 use crate::file::{FileOps, NodeFile};
 
 /// What the nodes of one tree share.
 pub struct Shared {
     next_ino: Cell<u64>,
+    /// Changes are noted.
+    sealed: Cell<bool>,
+    /// Another number after each change.
+    revision: Cell<u64>,
     dev: u64,
     /// The time of changes: seconds and nanoseconds since 1970.
     pub now: Rc<Cell<(i64, u32)>>,
@@ -21,6 +26,10 @@ pub struct Shared {
 
 enum Data {
     File(Vec<u8>),
+    /// A file or link that is not here yet: its size and number, and who fetches it.
+    Absent(u64, u32, Rc<Fetches>),
+    /// A file that could not be fetched.
+    Lost(u64),
     Dir(BTreeMap<Vec<u8>, Rc<MemNode>>),
     Link(Vec<u8>),
     Special,
@@ -35,6 +44,22 @@ pub struct MemNode {
     meta: Cell<Stat>,
     xattrs: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
     pipe: RefCell<Option<Rc<dyn Any>>>,
+    /// Changed since the tree was sealed.
+    changed: Cell<bool>,
+    /// Moved since then.
+    moved: Cell<bool>,
+    /// Names that a directory lost since then.
+    removed: RefCell<BTreeSet<Vec<u8>>>,
+}
+
+/// What a node holds, for who keeps it.
+pub enum Contents {
+    /// A file's bytes, or a link's target.
+    Bytes(Vec<u8>),
+    /// A file or link that was never fetched: its size and number.
+    Absent(u64, u32),
+    /// A directory.
+    Dir,
 }
 
 /// Files larger than this are refused.
@@ -45,6 +70,8 @@ impl MemNode {
     pub fn tree(dev: u64, now: &Rc<Cell<(i64, u32)>>) -> Rc<MemNode> {
         let shared = Rc::new(Shared {
             next_ino: Cell::new(2),
+            sealed: Cell::new(false),
+            revision: Cell::new(0),
             dev,
             now: now.clone(),
         });
@@ -76,12 +103,18 @@ impl MemNode {
             meta: Cell::new(meta),
             xattrs: RefCell::default(),
             pipe: RefCell::default(),
+            changed: Cell::new(shared.sealed.get()),
+            moved: Cell::new(false),
+            removed: RefCell::default(),
         })
     }
 
     fn change(&self, f: impl FnOnce(&mut Stat)) {
         let mut meta = self.meta.get();
         meta.ctime = self.shared.now.get();
+        self.shared.revision.set(self.shared.revision.get() + 1);
+        self.changed
+            .set(self.changed.get() || self.shared.sealed.get());
         f(&mut meta);
         self.meta.set(meta);
     }
@@ -141,6 +174,9 @@ impl MemNode {
             };
             at = next;
         }
+        if !matches!(&*at.data.borrow(), Data::Dir(_)) {
+            return Err(ENOTDIR);
+        }
         Ok(at)
     }
 
@@ -166,6 +202,127 @@ impl MemNode {
             d.insert(path[cut..].to_vec(), node.clone());
         }
         Ok(node)
+    }
+
+    /// Puts a regular file (or a link, if `mode_bits` say so) there whose contents are fetched when they are needed: `id` is its number for the
+    /// fetcher.
+    ///
+    /// # Errors
+    /// ENOTDIR.
+    pub fn put_absent(
+        &self,
+        path: &[u8],
+        mode_bits: u32,
+        bytes: u64,
+        id: u32,
+        from: &Rc<Fetches>,
+    ) -> Res<Rc<MemNode>> {
+        let kind = match mode_bits & mode::FMT {
+            mode::LNK => mode::LNK,
+            _ => mode::REG,
+        };
+        let node = self.put(path, kind | mode_bits & 0o7777, &[])?;
+        *node.data.borrow_mut() = Data::Absent(bytes, id, from.clone());
+        Ok(node)
+    }
+
+    /// From now on changes are noted, for [`super::keep`].
+    pub fn seal(&self) {
+        self.shared.sealed.set(true);
+    }
+
+    /// Another number after each change anywhere in this tree.
+    pub fn revision(&self) -> u64 {
+        self.shared.revision.get()
+    }
+
+    /// Whether it was changed since then.
+    pub fn is_changed(&self) -> bool {
+        self.changed.get()
+    }
+
+    /// Whether it was moved since then.
+    pub fn is_moved(&self) -> bool {
+        self.moved.get()
+    }
+
+    /// The names a directory lost since then.
+    pub fn removed(&self) -> Vec<Vec<u8>> {
+        self.removed.borrow().iter().cloned().collect()
+    }
+
+    /// A directory's nodes by name.
+    pub fn children(&self) -> Vec<(Vec<u8>, Rc<MemNode>)> {
+        match &*self.data.borrow() {
+            Data::Dir(d) => d.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What it holds.
+    pub fn contents(&self) -> Contents {
+        match &*self.data.borrow() {
+            Data::File(b) | Data::Link(b) => Contents::Bytes(b.clone()),
+            Data::Absent(bytes, id, _) => Contents::Absent(*bytes, *id),
+            Data::Dir(_) => Contents::Dir,
+            Data::Lost(_) | Data::Special => Contents::Bytes(Vec::new()),
+        }
+    }
+
+    /// Takes away what is at a path, and all below it.
+    pub fn remove(&self, path: &[u8]) {
+        let cut = path.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1);
+        let dir = if cut == 0 {
+            self.me.upgrade().ok_or(ENOENT)
+        } else {
+            let names = path[..cut].split(|&b| b == b'/').filter(|n| !n.is_empty());
+            let me = self.me.upgrade().ok_or(ENOENT);
+            names.fold(me, |at, name| at?.child(name))
+        };
+        if let Ok(dir) = dir {
+            dir.lose(&path[cut..]);
+        }
+    }
+
+    /// A directory loses a name.
+    fn lose(&self, name: &[u8]) {
+        if let Data::Dir(d) = &mut *self.data.borrow_mut() {
+            d.remove(name);
+        }
+        if self.shared.sealed.get() {
+            self.removed.borrow_mut().insert(name.to_vec());
+        }
+    }
+
+    /// Sets the number of a device.
+    pub fn set_device(&self, rdev: u64) {
+        self.change(|m| m.rdev = rdev);
+    }
+
+    /// The contents that were asked for.
+    pub fn arrived(&self, contents: Option<Vec<u8>>) {
+        let mut data = self.data.borrow_mut();
+        if let Data::Absent(bytes, ..) = &*data {
+            let kind = if self.is_link() {
+                Data::Link
+            } else {
+                Data::File
+            };
+            *data = contents.map_or(Data::Lost(*bytes), kind);
+        }
+    }
+
+    fn is_link(&self) -> bool {
+        self.meta.get().kind() == mode::LNK
+    }
+
+    /// Contents that are here, or the error of whoever needs them.
+    fn here(&self) -> Res<()> {
+        match &*self.data.borrow() {
+            Data::Absent(_, id, from) => Err(from.want(*id, &self.me)),
+            Data::Lost(_) => Err(EIO),
+            _ => Ok(()),
+        }
     }
 
     /// Another name for a node (hard links of archives).
@@ -198,6 +355,7 @@ impl Node for MemNode {
         let mut s = self.meta.get();
         s.size = match &*self.data.borrow() {
             Data::File(b) => b.len() as u64,
+            Data::Absent(bytes, ..) | Data::Lost(bytes) => *bytes,
             Data::Link(b) => b.len() as u64,
             Data::Dir(d) => {
                 s.nlink = 2 + d
@@ -215,11 +373,10 @@ impl Node for MemNode {
     fn open(&self, flags: u32) -> Res<Rc<dyn FileOps>> {
         super::check_open(&self.meta.get(), flags)?;
         let me: Rc<dyn Node> = self.me.upgrade().ok_or(ENOENT)?;
-        if flags & open::TRUNC != 0
-            && let Data::File(b) = &mut *self.data.borrow_mut()
-        {
-            b.clear();
+        if flags & open::TRUNC != 0 {
+            self.empty();
         }
+        self.here()?;
         if flags & open::TRUNC != 0 {
             self.touch();
         }
@@ -249,6 +406,10 @@ impl Node for MemNode {
     }
 
     fn readlink(&self) -> Res<Vec<u8>> {
+        if !self.is_link() {
+            return Err(EINVAL);
+        }
+        self.here()?;
         match &*self.data.borrow() {
             Data::Link(t) => Ok(t.clone()),
             _ => Err(EINVAL),
@@ -256,6 +417,7 @@ impl Node for MemNode {
     }
 
     fn read_at(&self, at: u64, buf: &mut [u8]) -> Res<usize> {
+        self.here()?;
         match &*self.data.borrow() {
             Data::File(b) => {
                 let from = b.get((at as usize).min(b.len())..).unwrap_or(&[]);
@@ -269,6 +431,7 @@ impl Node for MemNode {
     }
 
     fn write_at(&self, at: u64, data: &[u8]) -> Res<usize> {
+        self.here()?;
         match &mut *self.data.borrow_mut() {
             Data::File(b) => {
                 let end = at
@@ -355,9 +518,7 @@ impl Node for MemNode {
             (_, true) => return Err(ENOTDIR),
         }
         node.change(|m| m.nlink = m.nlink.saturating_sub(1));
-        if let Data::Dir(d) = &mut *self.data.borrow_mut() {
-            d.remove(name);
-        }
+        self.lose(name);
         self.touch();
         Ok(())
     }
@@ -395,8 +556,13 @@ impl Node for MemNode {
         } else if flags & EXCHANGE != 0 {
             return Err(ENOENT);
         }
-        if let Data::Dir(d) = &mut *self.data.borrow_mut() {
-            d.remove(name);
+        self.lose(name);
+        if self.shared.sealed.get() {
+            for n in [Some(&node), old.as_ref()].into_iter().flatten() {
+                n.moved.set(true);
+            }
+            // What was there before is not below it.
+            to.removed.borrow_mut().insert(to_name.to_vec());
         }
         if let Data::Dir(d) = &mut *to.data.borrow_mut() {
             d.insert(to_name.to_vec(), node);
@@ -416,6 +582,10 @@ impl Node for MemNode {
             if size > MAX_BYTES {
                 return Err(EFBIG);
             }
+            if size == 0 {
+                self.empty();
+            }
+            self.here()?;
             match &mut *self.data.borrow_mut() {
                 Data::File(b) => b.resize(size as usize, 0),
                 Data::Dir(_) => return Err(EISDIR),
@@ -448,6 +618,14 @@ impl Node for MemNode {
 }
 
 impl MemNode {
+    /// A file has no contents any more.
+    fn empty(&self) {
+        let mut data = self.data.borrow_mut();
+        if matches!(&*data, Data::File(_) | Data::Absent(..) | Data::Lost(_)) {
+            *data = Data::File(Vec::new());
+        }
+    }
+
     /// Whether `other` is this directory or lies below it.
     fn holds(&self, other: &MemNode) -> bool {
         if self.ino == other.ino {

@@ -4,13 +4,16 @@
 //! at a time, with `..` along the way taken ([`Place`]), so that nothing leads out of the root: neither links nor `..`.
 
 pub mod dev;
+pub mod fetch;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "host")]
 pub mod host_net;
+pub mod keep;
 pub mod mem;
 pub mod proc;
 pub mod pts;
+pub mod sys;
 pub mod tar;
 
 use std::any::Any;

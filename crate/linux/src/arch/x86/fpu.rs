@@ -23,7 +23,7 @@ const HEADER: usize = 64;
 impl X86Arch {
     /// The FXSAVE image.
     pub(super) fn fx(&self, st: &State) -> Vec<u8> {
-        let mut b = self.cpu.borrow().fpu.to_fx();
+        let mut b = self.cpu.borrow().fpu_state(st).to_fx();
         for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter() {
             b.extend_from_slice(&st.slot128(&self.regs.table, *slot).to_le_bytes());
         }
@@ -33,7 +33,9 @@ impl X86Arch {
 
     pub(super) fn set_fx(&self, st: &State, b: &[u8]) -> Res<()> {
         let head = b.get(..160).ok_or(EFAULT)?;
-        self.cpu.borrow_mut().fpu.from_fx(head, true);
+        let mut cpu = self.cpu.borrow_mut();
+        cpu.change_fpu(st, |f| f.from_fx(head, true));
+        drop(cpu);
         let mut i = In::new(&self.abi, b);
         i.skip(160);
         for slot in self.regs.xmm[..if self.wide { 16 } else { 8 }].iter() {
@@ -44,9 +46,8 @@ impl X86Arch {
     }
 
     /// The older image: environment, registers, status, and the mark that says an FXSAVE image follows.
-    pub(super) fn fsave(&self) -> Vec<u8> {
-        let cpu = self.cpu.borrow();
-        let f = &cpu.fpu;
+    pub(super) fn fsave(&self, st: &State) -> Vec<u8> {
+        let f = self.cpu.borrow().fpu_state(st);
         let mut o = Out::new(&self.abi);
         for w in [f.cw, f.status(), f.tag_word()] {
             o.u32(0xffff_0000 | w as u32);
@@ -61,13 +62,13 @@ impl X86Arch {
         o.done()
     }
 
-    pub(super) fn set_fsave(&self, b: &[u8]) -> Res<()> {
+    pub(super) fn set_fsave(&self, st: &State, b: &[u8]) -> Res<()> {
         let word = |at: usize| {
             b.get(at..at + 2)
                 .map(|w| u16::from_le_bytes([w[0], w[1]]))
                 .ok_or(EFAULT)
         };
-        let f = &mut self.cpu.borrow_mut().fpu;
+        let mut f = self.cpu.borrow().fpu_state(st);
         f.cw = word(0)? & 0x1f7f | 0x40;
         let status = word(4)?;
         f.top = (status >> 11 & 7) as u8;
@@ -86,6 +87,7 @@ impl X86Arch {
             };
         }
         f.summarise();
+        self.cpu.borrow_mut().set_fpu_state(st, f);
         Ok(())
     }
 
@@ -139,11 +141,13 @@ impl X86Arch {
         self.set_fx(st, b)?;
         let mut cpu = self.cpu.borrow_mut();
         if there & xsave::X87 == 0 {
-            cpu.fpu = Fpu {
-                cw: 0x37f,
-                mxcsr: cpu.fpu.mxcsr,
-                ..Fpu::default()
-            };
+            cpu.change_fpu(st, |f| {
+                *f = Fpu {
+                    cw: 0x37f,
+                    mxcsr: f.mxcsr,
+                    ..Fpu::default()
+                }
+            });
         }
         drop(cpu);
         if there & xsave::SSE == 0 {
@@ -203,7 +207,7 @@ impl X86Arch {
             }
         }
         if head != 0 {
-            self.set_fsave(&b)?;
+            self.set_fsave(st, &b)?;
         }
         Ok(())
     }

@@ -1,24 +1,23 @@
-//! x86: i386 and x86-64. Frames as linux/arch/x86/kernel/signal*.c and uapi/asm/{sigcontext,ucontext}.h lay them out, with the FXSAVE image as
-//! the FPU's state, or the XSAVE image where the CPU model has it. There is no vDSO.
+//! x86: i386 and x86-64. Signal frames (`frame`) have the FXSAVE image as the FPU's state, or the XSAVE image where the CPU model has it. There
+//! is no vDSO.
 
 mod fpu;
+mod frame;
 mod segments;
 mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tinamou_ir::guest::{Fault, State};
+use tinamou_ir::guest::{Access, Fault, State, Translation};
 use tinamou_ir::{HelperId, Slot};
-use tinamou_x86::regs::{AX, BP, BX, CS, CX, DI, DS, DX, ES, FS, GS, Regs, SI, SP, SS};
-use tinamou_x86::user::{CODE32, CODE64, DATA};
-use tinamou_x86::{X86, fault, flags};
+use tinamou_x86::regs::{AX, BP, BX, CX, DI, DX, FS, GS, Regs, SI, SP};
+use tinamou_x86::{X86, fault};
 
 use super::{Arch, Frame, Meaning, RegSet, Restored};
-use crate::abi::layout::{In, Out};
 use crate::abi::signals::Sig;
 use crate::abi::{Abi, x86};
-use crate::errno::{EFAULT, EINVAL, Res};
+use crate::errno::{EINVAL, Res};
 use crate::guest::{Event, PAGE_FAULT, UserCpu, miss_of};
 use crate::mem::space::{Miss, Space, prot};
 
@@ -28,12 +27,6 @@ const SI_KERNEL: i32 = 0;
 const FX: usize = 512;
 /// Bytes of the older image in front of it in frames of i386.
 const FSAVE: usize = 112;
-/// Flags a frame gives back (FIX_EFLAGS).
-const RESTORED: u32 = flags::ARITH | flags::AC | flags::DF | flags::TF | flags::RF;
-/// Order of registers in a 64-bit sigcontext.
-const ORDER64: [usize; 16] = [8, 9, 10, 11, 12, 13, 14, 15, DI, SI, BP, BX, DX, AX, CX, SP];
-/// uc_flags: SS is there and is to be taken as it is. Bit 0: the FPU's state is an XSAVE image.
-const UC_SS: u64 = 6;
 
 /// x86 with an ABI.
 pub struct X86Arch {
@@ -92,82 +85,6 @@ impl X86Arch {
             b if b & 0x20 != 0 => 6,
             _ => 0,
         }
-    }
-
-    /// `struct sigcontext`.
-    fn sigcontext(&self, st: &State, mask: u128, fp: u64) -> Vec<u8> {
-        let cpu = self.cpu.borrow();
-        let (trap, error, cr2) = self.last.get();
-        let fl = cpu.eflags(st);
-        let sel = |n: usize| cpu.selector(st, n);
-        let mut o = Out::new(&self.abi);
-        if self.wide {
-            for n in ORDER64 {
-                o.u64(self.x(st, n));
-            }
-            o.u64(st.pc()).u64(fl as u64);
-            o.u16(sel(CS)).u16(0).u16(0).u16(sel(SS));
-            o.u64(error as u64)
-                .u64(trap as u64)
-                .u64(mask as u64)
-                .u64(cr2)
-                .u64(fp)
-                .pad(64);
-            return o.done();
-        }
-        for n in [GS, FS, ES, DS] {
-            o.u32(sel(n) as u32);
-        }
-        for n in [DI, SI, BP, SP, BX, DX, CX, AX] {
-            o.u32(self.x(st, n) as u32);
-        }
-        o.u32(trap)
-            .u32(error)
-            .u32(st.pc() as u32)
-            .u32(sel(CS) as u32)
-            .u32(fl)
-            .u32(self.x(st, SP) as u32)
-            .u32(sel(SS) as u32)
-            .u32(fp as u32)
-            .u32(mask as u32)
-            .u32(cr2 as u32);
-        o.done()
-    }
-
-    /// Takes a sigcontext; gives the address of the FPU's state and the mask's first word.
-    fn restore(&self, st: &State, i: &mut In<'_>) -> Res<(u64, u64)> {
-        let cpu = self.cpu.borrow();
-        let set_flags = |f: u32| {
-            let old = cpu.eflags(st);
-            cpu.set_eflags(st, old & !RESTORED | f & RESTORED);
-        };
-        if self.wide {
-            for n in ORDER64 {
-                let v = i.u64()?;
-                self.set_x(st, n, v);
-            }
-            st.set_pc(i.u64()?);
-            set_flags(i.u64()? as u32);
-            // CS and SS are those of user mode whatever stands there.
-            i.skip(8 + 16);
-            let mask = i.u64()?;
-            i.skip(8);
-            return Ok((i.u64()?, mask));
-        }
-        for n in [GS, FS, ES, DS] {
-            cpu.load_selector(st, n, i.u32()? as u16);
-        }
-        for n in [DI, SI, BP, SP, BX, DX, CX, AX] {
-            let v = i.u32()? as u64;
-            self.set_x(st, n, v);
-        }
-        i.skip(8);
-        st.set_pc(i.u32()? as u64);
-        i.skip(4);
-        set_flags(i.u32()?);
-        i.skip(8);
-        let fp = i.u32()? as u64;
-        Ok((fp, i.u32()? as u64))
     }
 }
 
@@ -305,16 +222,17 @@ impl Arch for X86Arch {
             1 => {
                 // A single step, or a breakpoint: TRAP_TRACE, TRAP_HWBKPT.
                 let code = if f.info & 0x4000 != 0 { 2 } else { 4 };
+                self.cpu.borrow_mut().note_debug(st, f.info);
                 Meaning::Signal(Sig::Trap, code, pc)
             }
             6 => Meaning::Signal(Sig::Ill, 2, pc),
             11 | 12 => kernel(Sig::Bus),
             16 | 19 => {
-                let cpu = self.cpu.borrow();
+                let f = self.cpu.borrow().fpu_state(st);
                 let bits = if vector == 16 {
-                    cpu.fpu.sw as u32 & !cpu.fpu.cw as u32
+                    f.sw as u32 & !f.cw as u32
                 } else {
-                    cpu.fpu.mxcsr & !(cpu.fpu.mxcsr >> 7)
+                    f.mxcsr & !(f.mxcsr >> 7)
                 };
                 Meaning::Signal(Sig::Fpe, X86Arch::fpe(bits & 0x3f), pc)
             }
@@ -439,6 +357,15 @@ impl Arch for X86Arch {
         self.user_desc(n as usize)
     }
 
+    fn is_watching(&self) -> bool {
+        self.cpu.borrow().debug_registers()[5] & 0xff != 0
+    }
+
+    fn clear_watches(&self) {
+        let mut cpu = self.cpu.borrow_mut();
+        cpu.set_debug_register(5, 0);
+    }
+
     fn can_step(&self) -> bool {
         true
     }
@@ -456,144 +383,11 @@ impl Arch for X86Arch {
     }
 
     fn push_signal(&self, st: &State, space: &mut Space, f: &Frame<'_>) -> Res<()> {
-        let on_stack = self.x(st, SP) == f.sp;
-        let mut sp = f.sp;
-        if self.wide && on_stack {
-            // The red zone.
-            sp = sp.wrapping_sub(128);
-        }
-        let mut image = self.frame_fpu(st);
-        let mut fp = sp.wrapping_sub(image.len() as u64) & !63;
-        if !self.wide {
-            fp = self.abi.ptr(fp.wrapping_sub(FSAVE as u64));
-            image.splice(0..0, self.fsave());
-        }
-        space.write(fp, &image)?;
-        let sc = self.sigcontext(st, f.mask, fp);
-        let mut o = Out::new(&self.abi);
-        let (info, context);
-        if self.wide {
-            if f.restorer == 0 {
-                return Err(EFAULT);
-            }
-            o.u64(f.restorer)
-                .u64(UC_SS | self.has_xsave() as u64)
-                .u64(0);
-            o.u64(f.altstack.0)
-                .u32(f.altstack.1)
-                .u32(0)
-                .u64(f.altstack.2);
-            o.bytes(&sc).sigset(f.mask);
-            (context, info) = (8, o.buf.len());
-            o.bytes(f.info);
-        } else {
-            let restorer = if f.restorer != 0 {
-                f.restorer
-            } else {
-                f.trampoline + if f.siginfo { 8 } else { 0 }
-            };
-            o.u32(restorer as u32).u32(f.signal);
-            if f.siginfo {
-                (info, context) = (16, 16 + 128);
-                // Both addresses are known once the frame's is.
-                o.u32(0).u32(0).bytes(f.info).pad_to(context);
-                o.u32(self.has_xsave() as u32).u32(0);
-                o.u32(f.altstack.0 as u32)
-                    .u32(f.altstack.1)
-                    .u32(f.altstack.2 as u32);
-                o.bytes(&sc).sigset(f.mask).pad(8);
-            } else {
-                (info, context) = (0, 0);
-                o.bytes(&sc)
-                    .pad(FSAVE + FX)
-                    .u32((f.mask >> 32) as u32)
-                    .pad(8);
-            }
-        }
-        let mut bytes = o.done();
-        let below = fp.wrapping_sub(bytes.len() as u64);
-        let base = if self.wide {
-            (below & !15).wrapping_sub(8)
-        } else {
-            self.abi.ptr((below.wrapping_add(4) & !15).wrapping_sub(4))
-        };
-        if !self.wide && f.siginfo {
-            bytes[8..12].copy_from_slice(&(base as u32 + info as u32).to_le_bytes());
-            bytes[12..16].copy_from_slice(&(base as u32 + context as u32).to_le_bytes());
-        }
-        space.write(base, &bytes)?;
-        let with = |at: usize| if at == 0 { 0 } else { base + at as u64 };
-        if self.wide {
-            self.set_x(st, DI, f.signal as u64);
-            self.set_x(st, SI, with(info));
-            self.set_x(st, DX, with(context));
-            self.set_x(st, AX, 0);
-        } else {
-            self.set_x(st, AX, f.signal as u64);
-            self.set_x(st, DX, with(info));
-            self.set_x(st, CX, with(context));
-        }
-        self.set_x(st, SP, base);
-        st.set_pc(self.abi.ptr(f.handler));
-        let mut cpu = self.cpu.borrow_mut();
-        let fl = cpu.eflags(st) & !(flags::DF | flags::RF | flags::TF);
-        cpu.set_eflags(st, fl);
-        if !self.wide {
-            for n in [DS, ES, SS] {
-                cpu.load_selector(st, n, DATA);
-            }
-            cpu.load_selector(st, CS, CODE32);
-        } else {
-            cpu.load_selector(st, CS, CODE64);
-        }
-        cpu.clear_fpu(st);
-        Ok(())
+        self.push_frame(st, space, f)
     }
 
     fn pop_signal(&self, st: &State, space: &mut Space, rt: bool) -> Res<Restored> {
-        let sp = self.sp(st);
-        if self.wide {
-            // The return took the first word.
-            let mut b = vec![0; 8 + 8 + 24 + 256 + 8];
-            space.read(sp, &mut b)?;
-            let mut i = In::new(&self.abi, &b);
-            i.skip(16);
-            let (at, fl, size) = (i.u64()?, i.u32()?, i.u64()?);
-            let (fp, _) = self.restore(st, &mut i)?;
-            // Behind the state's address are eight reserved words.
-            i.skip(64);
-            let mask = i.sigset()?;
-            self.restore_fpu(st, space, fp)?;
-            return Ok(Restored {
-                mask,
-                altstack: Some((at, fl, size)),
-            });
-        }
-        let (mut mask, fp, altstack);
-        if rt {
-            let mut b = vec![0; 16 + 128 + 20 + 88 + 8];
-            space.read(self.abi.ptr(sp.wrapping_sub(4)), &mut b)?;
-            let mut i = In::new(&self.abi, &b);
-            i.skip(16 + 128 + 8);
-            let (at, fl, size) = (i.u32()? as u64, i.u32()?, i.u32()? as u64);
-            (fp, _) = self.restore(st, &mut i)?;
-            i.skip(4);
-            mask = i.sigset()?;
-            altstack = Some((at, fl, size));
-        } else {
-            let mut b = vec![0; 8 + 88 + FSAVE + FX + 4];
-            space.read(self.abi.ptr(sp.wrapping_sub(8)), &mut b)?;
-            let mut i = In::new(&self.abi, &b);
-            i.skip(8);
-            let low;
-            (fp, low) = self.restore(st, &mut i)?;
-            i.skip(4 + FSAVE + FX);
-            mask = low as u128;
-            mask |= (i.u32()? as u128) << 32;
-            altstack = None;
-        }
-        self.restore_fpu(st, space, fp)?;
-        Ok(Restored { mask, altstack })
+        self.pop_frame(st, space, rt)
     }
 }
 
@@ -609,6 +403,10 @@ impl UserCpu for X86 {
 
     fn take_trap(&mut self, state: &State) -> Option<Fault> {
         X86::take_trap(self, state)
+    }
+
+    fn watch(&self, state: &State, va: u64, access: Access, t: &mut Translation) {
+        self.watch_access(state, va, access, t);
     }
 
     fn is_nop(&self, _id: HelperId) -> bool {

@@ -1,10 +1,14 @@
-//! Registers of a traced thread, as linux/arch/x86/kernel/ptrace.c and sys/user.h lay them out. Debug registers read as zero.
+//! Registers of a traced thread, as linux/arch/x86/kernel/ptrace.c and sys/user.h lay them out.
+//!
+//! Debug registers are the CPU's own, kept by thread. As Linux does, DR4 and DR5 are none, and what DR7 turns on must be a breakpoint there can
+//! be: aligned, and not of ports.
 
 use tinamou_ir::guest::State;
 use tinamou_x86::flags;
 use tinamou_x86::regs::{AX, BP, BX, CS, CX, DI, DS, DX, ES, FS, GS, SI, SP, SS};
 
-use super::{FSAVE, FX, RESTORED, X86Arch};
+use super::frame::RESTORED;
+use super::{FSAVE, FX, X86Arch};
 use crate::abi::layout::{In, Out};
 use crate::arch::RegSet;
 use crate::errno::{EINVAL, EIO, ENODEV, ENOSYS, Res};
@@ -117,7 +121,7 @@ impl X86Arch {
                 Ok(o.done())
             }
             RegSet::Fp if !self.wide => {
-                let mut b = self.fsave();
+                let mut b = self.fsave(st);
                 b.truncate(FSAVE - 4);
                 Ok(b)
             }
@@ -145,7 +149,7 @@ impl X86Arch {
             RegSet::Fp if !self.wide => {
                 let mut b = b.to_vec();
                 b.resize(FSAVE, 0);
-                self.set_fsave(&b)
+                self.set_fsave(st, &b)
             }
             RegSet::Fp | RegSet::Fx => {
                 if b.len() < FX {
@@ -167,21 +171,68 @@ impl X86Arch {
         set: Option<u64>,
     ) -> Res<u64> {
         let long = self.abi.long as u64;
-        let (debug, end) = if self.wide { (848, 912) } else { (252, 284) };
+        // As far as Linux looks: the last word of i386's is behind the structure.
+        let (debug, end) = if self.wide { (848, 928) } else { (252, 288) };
         if !at.is_multiple_of(long) || at >= end {
             return Err(EIO);
         }
         let Some(&p) = self.places().get((at / long) as usize) else {
-            return match set {
-                // There are no hardware breakpoints for programs.
-                Some(v) if at >= debug && v != 0 => Err(EINVAL),
-                _ => Ok(0),
+            return if at < debug {
+                Ok(0)
+            } else {
+                self.debug_register((at - debug) / long, set)
             };
         };
         if let Some(v) = set {
             self.set_place(st, p, v, orig);
         }
         Ok(self.place(st, p, *orig))
+    }
+
+    /// A debug register by its number.
+    fn debug_register(&self, n: u64, set: Option<u64>) -> Res<u64> {
+        /// Bits of DR7 that programs have.
+        const DR7: u64 = 0xffff_03ff;
+        let mut cpu = self.cpu.borrow_mut();
+        let all = cpu.debug_registers();
+        let place = match n {
+            0..=3 => n as usize,
+            6 => 4,
+            7 => 5,
+            _ if set.is_some() => return Err(EIO),
+            _ => return Ok(0),
+        };
+        let Some(v) = set else {
+            // The CPU keeps bits that are always set.
+            return Ok(match n {
+                6 => all[4] | 0xffff_0ff0,
+                7 => all[5] & DR7,
+                _ => all[place],
+            });
+        };
+        let v = match n {
+            6 => v,
+            7 => {
+                let v = v & DR7;
+                for (n, at) in (0..4).zip(all) {
+                    let (kind, len) = (v >> (16 + 4 * n) & 3, v >> (18 + 4 * n) & 3);
+                    let bytes = [1, 2, 8, 4][len as usize];
+                    let fits = match kind {
+                        0 => len == 0,
+                        2 => false,
+                        _ => at % bytes == 0 && (bytes < 8 || self.wide),
+                    };
+                    if v >> (2 * n) & 3 != 0 && !fits {
+                        return Err(EINVAL);
+                    }
+                }
+                v
+            }
+            _ if self.wide && v >= self.abi.task_size => return Err(EINVAL),
+            _ => v,
+        };
+        cpu.set_debug_register(place, v);
+        Ok(0)
     }
 
     pub(super) fn step(&self, st: &State, on: bool) {

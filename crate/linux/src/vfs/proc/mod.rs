@@ -1,19 +1,32 @@
 //! /proc: what programs look at there, made from the processes here; the rest is the host's, where there is one.
 
 mod memory;
+mod process;
 
 use core::cell::{Cell, RefCell};
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::rc::Rc;
 
 use super::{Dirent, Node, Stat, mode};
-use crate::errno::{EACCES, EINVAL, ENOENT, Res};
+use crate::errno::{EINVAL, ENOENT, Res};
 use crate::file::pty::Ptys;
 use crate::file::{File, FileOps, Key, NodeFile, ready};
-use crate::mem::{Backing, prot};
-use crate::task::{Group, Life};
+use crate::task::Group;
+
+/// What the kernel alone knows, as it was when a file of /proc was opened last.
+#[derive(Default)]
+pub struct Shown {
+    /// Frames in use and at most.
+    pub memory: (u64, u64),
+    /// Texts of /proc/sysvipc, in the order of [`SYSVIPC`].
+    pub sysvipc: [String; 3],
+    /// By process: signals waiting for its first thread, for itself, blocked, ignored, caught.
+    pub signals: BTreeMap<i32, [u64; 5]>,
+}
+
+/// Names in /proc/sysvipc.
+pub const SYSVIPC: [&str; 3] = ["msg", "sem", "shm"];
 
 /// The processes there are.
 #[derive(Default)]
@@ -28,8 +41,8 @@ pub struct Procs {
     pub now_ns: Rc<Cell<u64>>,
     /// Text of /proc/cpuinfo.
     pub cpuinfo: RefCell<String>,
-    /// Frames in use and at most.
-    pub memory: Cell<(u64, u64)>,
+    /// What the kernel alone knows.
+    pub shown: RefCell<Shown>,
     /// Kernel release.
     pub version: RefCell<String>,
     /// Pseudo-terminals, once there is a kernel.
@@ -102,6 +115,8 @@ enum What {
     FdInfo(i32),
     FdInfoFile(i32, i32),
     Tasks(i32),
+    Ipc,
+    IpcFile(usize),
     Sys(Vec<u8>),
     SysFile(&'static str),
 }
@@ -156,7 +171,7 @@ impl ProcNode {
     fn text(&self) -> Res<Vec<u8>> {
         Ok(match &self.what {
             What::Top(name) => self.top(name).into_bytes(),
-            What::File(pid, name) => process_file(&*self.group(*pid)?, name, &self.procs)?,
+            What::File(pid, name) => process::file(&*self.group(*pid)?, name, &self.procs)?,
             What::FdInfoFile(pid, fd) => {
                 let files = self.group(*pid)?.files.borrow().clone().ok_or(ENOENT)?;
                 let f = files.borrow().get(*fd).map_err(|_| ENOENT)?;
@@ -167,6 +182,7 @@ impl ProcNode {
                 )
                 .into_bytes()
             }
+            What::IpcFile(n) => self.procs.shown.borrow().sysvipc[*n].clone().into_bytes(),
             What::SysFile(name) => match *name {
                 "kernel/osrelease" => format!("{}\n", self.procs.version.borrow()).into_bytes(),
                 "kernel/random/uuid" | "kernel/random/boot_id" => {
@@ -204,7 +220,7 @@ impl ProcNode {
                 self.procs.current.get()
             ),
             "meminfo" => {
-                let (used, max) = self.procs.memory.get();
+                let (used, max) = self.procs.shown.borrow().memory;
                 let (total, free) = (max * 4, max.saturating_sub(used) * 4);
                 format!(
                     "MemTotal:       {total:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\nBuffers:               0 kB\nCached:                0 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\n"
@@ -226,140 +242,6 @@ impl ProcNode {
             .ok()
             .filter(|&n: &i32| n >= 0)
     }
-}
-
-fn process_file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
-    let mm = g.mm.borrow().clone();
-    let mut out = String::new();
-    let state = match g.life.get() {
-        Life::Alive | Life::Stopped if g.held.get() => 't',
-        Life::Alive => 'R',
-        Life::Stopped => 'T',
-        Life::Zombie(_) => 'Z',
-    };
-    let comm = g.comm.borrow().clone();
-    let comm_text = String::from_utf8_lossy(&comm).into_owned();
-    let range = |from: (u64, u64)| -> Res<Vec<u8>> {
-        let Some(mm) = &mm else { return Ok(Vec::new()) };
-        let mut buf = vec![0; (from.1 - from.0).min(1 << 20) as usize];
-        mm.borrow_mut().read(from.0, &mut buf)?;
-        Ok(buf)
-    };
-    match name {
-        "comm" => return Ok([&comm[..], b"\n"].concat()),
-        "cmdline" => return range(mm.as_ref().map_or((0, 0), |m| m.borrow().args)),
-        "environ" => return range(mm.as_ref().map_or((0, 0), |m| m.borrow().env)),
-        "auxv" => return Ok(mm.map_or(Vec::new(), |m| m.borrow().auxv.clone())),
-        "maps" | "smaps" => {
-            let Some(mm) = mm else { return Ok(Vec::new()) };
-            let mm = mm.borrow();
-            for (start, v) in &mm.vmas {
-                let bit = |b: u32, c: char| if v.prot & b != 0 { c } else { '-' };
-                let (shared, at) = match &v.backing {
-                    Backing::Anon => ('p', 0),
-                    Backing::Private(_, at) => ('p', *at),
-                    Backing::Shared(_, at) => ('s', *at),
-                };
-                let mut line = format!(
-                    "{start:08x}-{:08x} {}{}{}{shared} {at:08x} {:02x}:{:02x} {} ",
-                    v.end,
-                    bit(prot::READ, 'r'),
-                    bit(prot::WRITE, 'w'),
-                    bit(prot::EXEC, 'x'),
-                    v.file.0 >> 32,
-                    v.file.0 & 0xffff_ffff,
-                    v.file.1
-                );
-                if !v.name.is_empty() {
-                    while line.len() < 73 {
-                        line.push(' ');
-                    }
-                    line.push_str(&String::from_utf8_lossy(&v.name));
-                }
-                out.push_str(&line);
-                out.push('\n');
-            }
-        }
-        "stat" => {
-            let (size, resident, code, stack) = mm.map_or((0, 0, (0, 0), 0), |m| {
-                let m = m.borrow();
-                (
-                    m.mapped_bytes(),
-                    m.resident_bytes() / 4096,
-                    m.code,
-                    m.stack_start,
-                )
-            });
-            let (t, c) = (g.insns.get() / 10_000_000, g.child_insns.get() / 10_000_000);
-            let _ = writeln!(
-                out,
-                "{} ({comm_text}) {state} {} {} {} 0 -1 4194304 0 0 0 0 {t} 0 {c} 0 20 {} {} 0 {} {size} {resident} 18446744073709551615 {} {} {stack} 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
-                g.pid,
-                g.ppid.get(),
-                g.pgid.get(),
-                g.sid.get(),
-                g.nice.get(),
-                g.threads.borrow().len(),
-                g.start_ns / 10_000_000,
-                code.0,
-                code.1
-            );
-        }
-        "statm" => {
-            let (size, resident) = mm.map_or((0, 0), |m| {
-                (
-                    m.borrow().mapped_bytes() / 4096,
-                    m.borrow().resident_bytes() / 4096,
-                )
-            });
-            let _ = writeln!(out, "{size} {resident} 0 1 0 {resident} 0");
-        }
-        "status" => {
-            let (size, resident) = mm.map_or((0, 0), |m| {
-                (
-                    m.borrow().mapped_bytes() / 1024,
-                    m.borrow().resident_bytes() / 1024,
-                )
-            });
-            let i = g.ids.get();
-            let state = match state {
-                'R' => "R (running)",
-                'T' => "T (stopped)",
-                't' => "t (tracing stop)",
-                _ => "Z (zombie)",
-            };
-            let umask = g.fs.borrow().borrow().umask;
-            let _ = write!(
-                out,
-                "Name:\t{comm_text}\nUmask:\t{umask:04o}\nState:\t{state}\nTgid:\t{0}\nNgid:\t0\nPid:\t{0}\nPPid:\t{1}\nTracerPid:\t{9}\nUid:\t{2}\t{3}\t{4}\t{3}\nGid:\t{5}\t{6}\t{7}\t{6}\nFDSize:\t64\nGroups:\t\nVmPeak:\t{size:8} kB\nVmSize:\t{size:8} kB\nVmRSS:\t{resident:8} kB\nThreads:\t{8}\nSigQ:\t0/1024\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-                g.pid,
-                g.ppid.get(),
-                i[0],
-                i[1],
-                i[2],
-                i[3],
-                i[4],
-                i[5],
-                g.threads.borrow().len(),
-                g.tracer.get()
-            );
-        }
-        "limits" => out.push_str(
-            "Limit                     Soft Limit           Hard Limit           Units     \n",
-        ),
-        "mounts" => out
-            .push_str("rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\ntmpfs /dev tmpfs rw 0 0\n"),
-        "mountinfo" => out.push_str("1 0 0:1 / / rw - rootfs rootfs rw\n"),
-        "oom_score_adj" => out.push_str("0\n"),
-        "cgroup" => out.push_str("0::/\n"),
-        "loginuid" => out.push_str("4294967295"),
-        "wchan" => out.push('0'),
-        _ => {
-            let _ = procs;
-            return Err(EACCES);
-        }
-    }
-    Ok(out.into_bytes())
 }
 
 impl Node for ProcNode {
@@ -390,6 +272,8 @@ impl Node for ProcNode {
             What::Fd(p, n) => (mode::LNK | 0o700, 1000 * *p as u64 + 100 + *n as u64),
             What::FdInfoFile(p, n) => (mode::REG | 0o400, 1000 * *p as u64 + 400 + *n as u64),
             What::Sys(_) => (mode::DIR | 0o555, 90),
+            What::Ipc => (mode::DIR | 0o555, 85),
+            What::IpcFile(n) => (mode::REG | 0o444, 86 + *n as u64),
             What::SysFile(n) => (mode::REG | 0o644, 91 + n.len() as u64),
         };
         let (uid, gid) = match &self.what {
@@ -437,6 +321,7 @@ impl Node for ProcNode {
                 "self" => return Ok(self.node(What::SelfLink(false))),
                 "thread-self" => return Ok(self.node(What::SelfLink(true))),
                 "sys" => return Ok(self.node(What::Sys(Vec::new()))),
+                "sysvipc" => return Ok(self.node(What::Ipc)),
                 _ => {
                     if let Some(n) = of(TOP) {
                         return Ok(self.node(What::Top(n)));
@@ -479,6 +364,10 @@ impl Node for ProcNode {
                     Err(ENOENT)
                 };
             }
+            What::Ipc => {
+                let n = SYSVIPC.iter().position(|n| *n == text).ok_or(ENOENT)?;
+                return Ok(self.node(What::IpcFile(n)));
+            }
             What::Sys(path) => {
                 let full = if path.is_empty() {
                     name.to_vec()
@@ -519,6 +408,7 @@ impl Node for ProcNode {
                 v.push(entry("self".into(), mode::LNK, 2));
                 v.push(entry("thread-self".into(), mode::LNK, 2));
                 v.push(entry("sys".into(), mode::DIR, 90));
+                v.push(entry("sysvipc".into(), mode::DIR, 85));
                 v.extend(
                     self.procs
                         .groups
@@ -565,6 +455,10 @@ impl Node for ProcNode {
                 .borrow()
                 .iter()
                 .map(|t| entry(t.to_string(), mode::DIR, 1000 * *t as u64))
+                .collect(),
+            What::Ipc => (86..)
+                .zip(SYSVIPC)
+                .map(|(ino, n)| entry(n.into(), mode::REG, ino))
                 .collect(),
             What::Sys(path) => {
                 let prefix = if path.is_empty() {
@@ -651,7 +545,6 @@ impl Node for ProcNode {
     }
 }
 
-/// An open file without a node of its own, opened again through /proc/self/fd.
 /// An open file without a node of its own, as /proc/self/fd shows it.
 pub struct OpenedNode(pub Rc<File>);
 

@@ -97,6 +97,7 @@ impl Entry {
         };
         match &self.dev {
             _ if self.mux => "mux".into(),
+            Chardev::Vc => "vc".into(),
             Chardev::Stdio { .. } => "stdio".into(),
             Chardev::File { .. } => "file".into(),
             Chardev::Pty => format!("pty:{}", self.port.pty_path().unwrap_or_default()),
@@ -124,6 +125,10 @@ impl Chardevs {
             let mut entry = Entry::new(&made.id, &made.dev);
             entry.mux = made.mux;
             all.list.push(entry);
+        }
+        if options.monitor_console() {
+            let n = all.place(&Chardev::Vc, "compat_monitor0");
+            all.list[n].users.push(User::Monitor(ctl.add_hmp()));
         }
         for (port, dev) in (0..).zip(options.serial_ports()) {
             let n = all.place(&dev, &format!("serial{port}"));
@@ -196,6 +201,15 @@ impl Chardevs {
                 }
             }
         }
+    }
+
+    /// Those that are consoles of the display, monitors first.
+    pub fn consoles(&self) -> Vec<usize> {
+        let monitor = |n: usize| matches!(self.list[n].user(), Some(User::Monitor(_)));
+        let mut all: Vec<usize> = (0..self.list.len()).collect();
+        all.retain(|&n| self.list[n].port.console().is_some());
+        all.sort_by_key(|&n| !monitor(n));
+        all
     }
 
     /// Whether a serial port's listener reads slower than the guest talks.

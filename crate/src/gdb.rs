@@ -1,10 +1,9 @@
 //! `-gdb` and `-s`: the stub of [`tinamou_control::gdb`] on a character device.
 
-use tinamou_control::gdb::{Debuggee, Stub};
+use tinamou_control::gdb::{Debuggee, Stub, Target};
 use tinamou_control::{Cause, Controller, RunState};
 use tinamou_machine::{Machine, SliceEnd};
 
-use crate::host::escape::Typed;
 use crate::host::serial::Port;
 use crate::host::wait::Set;
 use crate::native::Native;
@@ -33,10 +32,16 @@ struct Debugged<'a> {
     host: &'a mut Native,
 }
 
-impl Debuggee for Debugged<'_> {
+impl Debugged<'_> {
     fn machine(&mut self) -> &mut Machine {
         let machine = self.host.machine.as_mut();
         machine.expect("a debugger is heard once there is a machine")
+    }
+}
+
+impl Debuggee for Debugged<'_> {
+    fn target(&mut self) -> &mut dyn Target {
+        self.machine()
     }
 
     fn set_running(&mut self, running: bool) {
@@ -91,12 +96,7 @@ impl Gdb {
         let mut d = Debugged { ctl, host };
         self.port.flush();
         self.port.accept();
-        let mut bytes = Vec::new();
-        for typed in self.port.read() {
-            if let Typed::Bytes(more) = typed {
-                bytes.extend(more);
-            }
-        }
+        let bytes = self.port.read_bytes();
         if self.port.is_open() {
             if !self.stub.is_attached() {
                 self.stub.attach(&mut d);

@@ -4,6 +4,7 @@
 //! [`options`] reads the command line, [`setup`] makes the machine of it, [`run`] drives it.
 
 mod chardevs;
+mod curses;
 mod disks;
 mod firmware;
 mod gdb;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use chardevs::Chardevs;
+use curses::Curses;
 use gdb::Gdb;
 use host::signals::Signals;
 use host::{terminal, why};
@@ -117,6 +119,10 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
         None => None,
     };
     let signals = Signals::catch().map_err(|e| format!("signals: {}", why(&e)))?;
+    let curses = match options.curses {
+        true => Some(Curses::open()?),
+        false => None,
+    };
     let mut session = Session {
         ctl,
         host,
@@ -126,6 +132,7 @@ fn start(options: &Options, warnings: Vec<String>) -> Result<Option<u32>, String
         signals,
         signal: 0,
         gdb,
+        curses,
         unheard: Vec::new(),
     };
     let end = session.run();

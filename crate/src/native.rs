@@ -203,10 +203,12 @@ fn apply(setup: &Setup, options: &mut Options) {
     if options.target.arch == Arch::X86 {
         options.vga = setup.get("vga") != Some(&json!(false));
     }
-    let menu = options.boot.as_ref().is_some_and(|b| b.menu);
+    let given = options.boot.as_ref();
+    let (menu, wait_ms) = given.map_or((false, None), |b| (b.menu, b.wait_ms));
     let boot = text("boot").and_then(|order| pc::boot(&order).ok());
     options.boot = boot.map(|b| Boot {
         menu: b.menu || menu,
+        wait_ms: b.wait_ms.or(wait_ms),
         ..b
     });
     match (setup.number("rtc"), options.rtc_base) {

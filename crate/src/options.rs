@@ -81,6 +81,8 @@ pub struct Options {
     pub nographic: bool,
     /// `-display none`.
     pub display_none: bool,
+    /// `-display curses`: the screen is drawn in this terminal.
+    pub curses: bool,
     /// `-nodefaults`.
     pub nodefaults: bool,
     /// Character devices by id.
@@ -173,6 +175,7 @@ impl Options {
             serial: Vec::new(),
             nographic: false,
             display_none: false,
+            curses: false,
             nodefaults: false,
             chardevs: Vec::new(),
             monitors: Vec::new(),
@@ -202,10 +205,17 @@ impl Options {
 
     /// Where each serial port leads: as asked for, else the first one to this terminal.
     ///
-    /// Without `-display none` it is as with `-nographic`, since there is no display yet.
+    /// Without `-display` it is as with `-nographic`, since there is no window. With `-display curses` it leads to a console there.
     pub fn serial_ports(&self) -> Vec<Chardev> {
         if !self.serial.is_empty() {
             return self.serial.clone();
+        }
+        if self.curses {
+            return if self.nodefaults {
+                Vec::new()
+            } else {
+                vec![Chardev::Vc]
+            };
         }
         let display_none = self.display_none && !self.nographic;
         // Whoever takes this terminal without a word about the display wants nothing else on it.
@@ -219,18 +229,28 @@ impl Options {
         }]
     }
 
+    /// Whether the display's first console is a monitor.
+    pub fn monitor_console(&self) -> bool {
+        self.curses && !self.monitor_given && !self.nodefaults
+    }
+
     /// How many options name this terminal.
     fn stdio_uses(&self) -> usize {
         let here = |c: &&Chardev| matches!(c, Chardev::Stdio { .. });
+        self.devs().filter(here).count()
+    }
+
+    /// Whether an option names a console of the display.
+    fn consoles(&self) -> bool {
+        self.devs().any(|c| *c == Chardev::Vc)
+    }
+
+    /// All character devices that options name.
+    fn devs(&self) -> impl Iterator<Item = &Chardev> {
         let monitors = self.monitors.iter().map(|m| &m.dev);
         let made = self.chardevs.iter().map(|m| &m.dev);
-        self.serial
-            .iter()
-            .chain(&self.debug_console)
-            .chain(monitors)
-            .chain(made)
-            .filter(here)
-            .count()
+        let serial = self.serial.iter().chain(&self.debug_console);
+        serial.chain(monitors).chain(made)
     }
 }
 
@@ -355,6 +375,12 @@ impl Parser {
             }
         }
         let implied = usize::from(o.serial.is_empty() && o.nographic && !o.nodefaults);
+        if o.curses && o.stdio_uses() + implied > 0 {
+            return Err("-display curses has this terminal for itself".into());
+        }
+        if !o.curses && o.consoles() {
+            return Err("'vc' needs -display curses".into());
+        }
         if o.stdio_uses() + implied > 1 {
             return Err("cannot use stdio by multiple character devices".into());
         }

@@ -4,13 +4,17 @@
 //! after every slice. With it, time is a matter of instructions alone: slices end at multiples of a fixed count, so that what a script
 //! types (`-x-input`) comes at the same instruction in every run.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use tinamou_control::{Cause, Controller};
 use tinamou_machine::clock::Pace;
+use tinamou_machine::input::HostInput;
 use tinamou_machine::{Machine, SliceEnd};
 
 use crate::chardevs::User;
+use crate::curses::Curses;
+use crate::curses::keys::Typed as Key;
 use crate::gdb::Gdb;
 use crate::host::escape::{self, Command, Typed};
 use crate::host::signals::Signals;
@@ -95,6 +99,8 @@ pub struct Session {
     pub signal: u8,
     /// A debugger's end.
     pub gdb: Option<Gdb>,
+    /// The screen in this terminal.
+    pub curses: Option<Curses>,
     /// What the guest said in a slice that a debugger cut short: the script hears it at the slice's end.
     pub unheard: Vec<u8>,
 }
@@ -255,8 +261,8 @@ impl Session {
         self.meet();
         self.host.chardevs.monitors_out(&mut self.ctl);
         let mut set = Set::default();
-        set.read(std::os::fd::AsFd::as_fd(&self.signals));
-        set.read(std::os::fd::AsFd::as_fd(&self.host.bell));
+        set.read(self.signals.as_fd());
+        set.read(self.host.bell.as_fd());
         if let Some(gdb) = self.gdb.as_ref().filter(|_| self.host.machine.is_some()) {
             gdb.watch(&mut set);
         }
@@ -268,11 +274,14 @@ impl Session {
             };
             entry.port.watch(&mut set, wanted);
         }
+        if let Some(keys) = self.curses.as_ref().and_then(Curses::keys) {
+            set.read(keys);
+        }
         // Networks go on when the machine does.
         let networks = self.ctl.runs() && self.host.nets.watch(&mut set);
         // A guest that talks faster than its listener reads has to wait.
         let full = self.host.chardevs.is_full();
-        if !set.wait(if full { None } else { timeout }) {
+        if !self.pause(&mut set, if full { None } else { timeout }) {
             return Ok(false);
         }
         if let Some(signal) = self.signals.take() {
@@ -299,11 +308,103 @@ impl Session {
         for n in 0..self.host.chardevs.list.len() {
             typed |= self.read(n)?;
         }
+        typed |= self.keys();
         if let Some(gdb) = &mut self.gdb {
             gdb.follow(&mut self.ctl, &mut self.host);
         }
         self.host.chardevs.monitors_out(&mut self.ctl);
         Ok(typed)
+    }
+
+    /// Waits; the screen is drawn when its time comes.
+    fn pause(&mut self, set: &mut Set, timeout: Option<Duration>) -> bool {
+        let Some(due) = self.curses.as_ref().map(Curses::due_in) else {
+            return set.wait(timeout);
+        };
+        if !due.is_zero() {
+            if timeout.is_some_and(|t| t <= due) {
+                return set.wait(timeout);
+            }
+            if set.wait(Some(due)) {
+                return true;
+            }
+        }
+        self.draw();
+        set.wait(timeout.map(|t| t.saturating_sub(due)))
+    }
+
+    /// Draws the screen, or the console in its place.
+    fn draw(&mut self) {
+        let Some(curses) = &mut self.curses else {
+            return;
+        };
+        let list = &self.host.chardevs.list;
+        let consoles = self.host.chardevs.consoles();
+        let console = curses.shown.checked_sub(1).and_then(|n| consoles.get(n));
+        match console.and_then(|&n| list[n].port.console()) {
+            Some(console) => curses.draw_console(console),
+            None => {
+                let machine = self.host.machine.as_mut();
+                let screen = machine.and_then(|m| m.bus_mut().text_screen());
+                curses.draw_screen(&screen.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Carries keys to where they are meant for. True if any came.
+    fn keys(&mut self) -> bool {
+        let Some(curses) = &mut self.curses else {
+            return false;
+        };
+        let typed = curses.typed();
+        let any = !typed.is_empty();
+        for key in typed {
+            let consoles = self.host.chardevs.consoles();
+            let Some(curses) = &mut self.curses else {
+                break;
+            };
+            let (codes, bytes) = match key {
+                Key::Show(n) => {
+                    if n <= consoles.len() {
+                        curses.shown = n;
+                    }
+                    continue;
+                }
+                Key::Key { codes, bytes } => (codes, bytes),
+            };
+            match curses.shown.checked_sub(1).and_then(|n| consoles.get(n)) {
+                Some(&n) => self.hear(n, &bytes),
+                None if self.ctl.runs() => self.press(&codes),
+                None => {}
+            }
+        }
+        any
+    }
+
+    /// Presses keys of the machine's keyboard and lets them go.
+    fn press(&mut self, codes: &[u8]) {
+        let Some(machine) = &mut self.host.machine else {
+            return;
+        };
+        for &code in codes {
+            machine.host_input(HostInput::Key { code, down: true });
+        }
+        for &code in codes.iter().rev() {
+            machine.host_input(HostInput::Key { code, down: false });
+        }
+    }
+
+    /// What was typed at a device goes to its user.
+    fn hear(&mut self, n: usize, bytes: &[u8]) {
+        match self.host.chardevs.list.get(n).and_then(|e| e.user()) {
+            Some(User::Serial(port)) => {
+                if let Some(machine) = &mut self.host.machine {
+                    machine.serial_input(port, bytes);
+                }
+            }
+            Some(User::Monitor(id)) => self.ctl.input(id, bytes, &mut self.host),
+            None => {}
+        }
     }
 
     /// Whether a serial port has room for what may be typed.
@@ -360,15 +461,7 @@ impl Session {
                 Typed::Bytes(bytes) => bytes,
             };
             typed = true;
-            match entry.user() {
-                Some(User::Serial(port)) => {
-                    if let Some(machine) = &mut self.host.machine {
-                        machine.serial_input(port, &bytes);
-                    }
-                }
-                Some(User::Monitor(id)) => self.ctl.input(id, &bytes, &mut self.host),
-                None => {}
-            }
+            self.hear(n, &bytes);
         }
         Ok(typed)
     }

@@ -138,7 +138,7 @@ fn furnish_pc(
             warnings.push("-kernel starts without firmware: -bios is not used".into());
         }
         // Text on the screen from the start, where somebody may look at it.
-        if options.vga && options.display_none && !options.nographic {
+        if options.vga && (options.display_none || options.curses) && !options.nographic {
             config.vga_bios = firmware::own(options, vga_bios).ok();
         }
     }
@@ -149,11 +149,14 @@ fn furnish_pc(
     pc.virtio_disks = if there(7) { 2 } else { u8::from(there(6)) };
     if let Some(boot) = &options.boot {
         (pc.boot, pc.boot_menu) = (boot.order, boot.menu);
+        if let Some(ms) = boot.wait_ms {
+            pc.fw_cfg.file("etc/boot-menu-wait", ms.to_le_bytes());
+        }
     }
     pc.debug_exit = options.debug_exit;
     pc.vga = options.vga;
     // There is no window: who wants no display at all looks elsewhere.
-    pc.nographic = options.nographic || !options.display_none;
+    pc.nographic = options.nographic || !(options.display_none || options.curses);
     Ok(())
 }
 

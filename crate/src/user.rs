@@ -2,6 +2,8 @@
 //!
 //! The host of [`tinamou_linux`]: it knows the clocks, the terminal and the host's files, and waits when every process waits.
 
+mod gdb;
+
 use std::cell::{Cell, RefCell};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ use tinamou_linux::vfs::dev::{DevDir, Random};
 use tinamou_linux::vfs::host::{self, HostFile, HostNode};
 use tinamou_linux::vfs::mem::MemNode;
 use tinamou_linux::vfs::proc::{ProcNode, Procs};
+use tinamou_linux::vfs::sys::SysNode;
 use tinamou_linux::vfs::{Place, Tree};
 use tinamou_linux::{ClockSource, Config, Host, Kernel, World};
 
@@ -39,6 +42,8 @@ struct Options {
     hot: Option<u32>,
     stats: bool,
     max_insns: Option<u64>,
+    /// Where gdb's stub listens.
+    gdb: Option<String>,
     program: Vec<Vec<u8>>,
 }
 
@@ -58,8 +63,9 @@ usage: tinamou TARGET [options] program [arguments...]
   -icount             time is counted in instructions
   -interp             no compiled code
   -hot N              compile what has run N times, at once
-  -R bytes, -B addr, -g port, -p bytes, -plugin: accepted as QEMU has them; address space and page size are fixed
-The same from the environment: QEMU_LD_PREFIX, QEMU_SET_ENV, QEMU_UNSET_ENV, QEMU_ARGV0, QEMU_STACK_SIZE, QEMU_CPU, QEMU_STRACE, QEMU_UNAME.
+  -g port             wait there for gdb (a number, or the path of a unix socket)
+  -R bytes, -B addr, -p bytes, -plugin: accepted as QEMU has them; address space and page size are fixed
+The same from the environment: QEMU_LD_PREFIX, QEMU_SET_ENV, QEMU_UNSET_ENV, QEMU_ARGV0, QEMU_STACK_SIZE, QEMU_CPU, QEMU_STRACE, QEMU_UNAME, QEMU_GDB.
 ";
 
 /// The target a program name or first word stands for.
@@ -112,6 +118,7 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
         hot: None,
         stats: false,
         max_insns: None,
+        gdb: env("QEMU_GDB").map(text),
         program: Vec::new(),
     };
     let mut it = args.into_iter();
@@ -154,7 +161,8 @@ fn parse(target: &'static Target, args: Vec<Vec<u8>>) -> Result<Result<Options, 
             "hot" => o.hot = Some(size(&text(value()?))?.min(1 << 30) as u32),
             "x-stats" => o.stats = true,
             "x-max-insns" => o.max_insns = Some(size(&text(value()?))?),
-            "R" | "B" | "g" | "p" | "plugin" | "d" | "D" | "seed" => drop(value()?),
+            "g" => o.gdb = Some(text(value()?)),
+            "R" | "B" | "p" | "plugin" | "d" | "D" | "seed" => drop(value()?),
             "one-insn-per-tb" | "singlestep" => {}
             _ => return Err(format!("unknown option '-{name}'; -h lists them")),
         }
@@ -234,9 +242,9 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         HostNode::open_path(p).map_err(|e| format!("{}: {}", String::from_utf8_lossy(p), why(e)))
     };
     let root = Place::root(open(&root_path)?);
-    let (dev, proc) = match o.root {
-        Some(_) => (None, None),
-        None => (open(b"/dev").ok(), open(b"/proc").ok()),
+    let [dev, proc, sys] = match o.root {
+        Some(_) => [None, None, None],
+        None => [b"/dev", b"/proc" as &[u8], b"/sys"].map(|p| open(p).ok()),
     };
     let shm = MemNode::tree(16, &tree_now);
     let mut tree = Tree {
@@ -248,6 +256,7 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         .insert(b"dev".to_vec(), DevDir::new(&random, &procs, shm, dev));
     tree.mounts
         .insert(b"proc".to_vec(), ProcNode::root(&procs, proc));
+    tree.mounts.insert(b"sys".to_vec(), SysNode::root(sys));
     if let Some(p) = &o.prefix {
         tree.prefix = Some(Place::root(open(p)?));
     }
@@ -379,7 +388,7 @@ fn run(o: &Options) -> Result<u32, String> {
     host::catch(&forwarded);
     host::ignore_pipe();
     let counted = o.counted;
-    let status = kernel.run_to_end(|k, timeout, fds| {
+    let wait = |k: &mut Kernel, timeout: Option<u64>, fds: &[(i32, u32)]| {
         let ready = match timeout {
             // Counted time passes at once.
             Some(ns) if counted => {
@@ -406,7 +415,11 @@ fn run(o: &Options) -> Result<u32, String> {
             let sig = COMMON.get(n as usize - 1).copied().unwrap_or(Sig::Term);
             k.host_signal(sig);
         }
-    });
+    };
+    let status = match &o.gdb {
+        Some(place) => gdb::Gdb::open(place)?.run(&mut kernel, wait),
+        None => kernel.run_to_end(wait),
+    };
     if o.stats {
         eprintln!("{}", stats(&mut kernel, begin));
     }

@@ -16,7 +16,7 @@ fn board(out: &mut String, board: &Board, targets: &[&str]) {
     let _ = writeln!(
         out,
         "    <h2 id=\"{0}\"><code>{0}</code></h2>\n    <p>{1}: <code>{2}</code>. {3} serial ports, {4} drives, {5} network ports.</p>\n    \
-         <pre data-test=\"shell\" data-says=\"{0}\">tinamou system-{6} -M help</pre>",
+         <pre tabindex=\"0\" data-test=\"shell\" data-says=\"{0}\">tinamou system-{6} -M help</pre>",
         board.name,
         escape(board.what),
         targets.join("</code>, <code>"),
@@ -25,12 +25,15 @@ fn board(out: &mut String, board: &Board, targets: &[&str]) {
         board.nets,
         targets[0],
     );
-    out.push_str("    <table>\n      <tr><th>Device</th><th>What</th><th>Where</th><th>Interrupts</th></tr>\n");
+    out.push_str("    <table tabindex=\"0\">\n      <tr><th>Device</th><th>What</th><th>Where</th><th>Interrupts</th></tr>\n");
     for view in board.ram {
+        let most = match view.max_bytes >> 20 {
+            0 => format!("{} KiB", view.max_bytes >> 10),
+            mib => format!("{mib} MiB"),
+        };
         let _ = writeln!(
             out,
-            "      <tr><td>memory</td><td>up to {} MiB</td><td><code>{:#x}</code></td><td></td></tr>",
-            view.max_bytes >> 20,
+            "      <tr><td>memory</td><td>up to {most}</td><td><code>{:#x}</code></td><td></td></tr>",
             view.base
         );
     }
@@ -92,7 +95,7 @@ fn devices() {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n    \
          <meta name=\"color-scheme\" content=\"light dark\" />\n    <title>Tinamou: devices</title>\n    \
          <link rel=\"icon\" href=\"../icon.svg\" type=\"image/svg+xml\" />\n    <link rel=\"stylesheet\" href=\"docs.css\" />\n  </head>\n  <body>\n    \
-         <nav><a href=\"../\">Tinamou</a> · <a href=\"./\">Documentation</a></nav>\n    <h1>Devices</h1>\n    \
+         <nav><a href=\"../\">Tinamou</a> · <a href=\"./\">Documentation</a></nav>\n    <main>\n    <h1>Devices</h1>\n    \
          <p>What is on each board, from the tables that the boards are made of. PCI devices choose their addresses at run time; QMP's \
          <code>x-devices</code> and the monitor's <code>info mtree</code> say where they are.</p>\n",
     );
@@ -112,7 +115,7 @@ fn devices() {
             board(&mut out, this, &same);
         }
     }
-    out.push_str("  </body>\n</html>\n");
+    out.push_str("    </main>\n  </body>\n</html>\n");
     let path = format!("{}/../www/docs/devices.html", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &out).unwrap();

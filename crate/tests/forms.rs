@@ -1,78 +1,122 @@
-//! Floating-point and vector instruction forms of x86-64 in generated code: the program that recorded `crate/guest/x86/tests/golden` runs under the
-//! user mode, compiled after two runs of a form, and must say what the real CPU did. (The interpreter's turn is in `crate/guest/x86`.)
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+//! Instruction forms of x86 and random programs of them in both tiers: the program that recorded `crate/guest/x86/tests/golden` and
+//! `tests/user/golden/ARCH/forms.txt` on a real CPU (`tests/user/src/forms.c`) runs under the user mode and must say the same. Forms are compiled
+//! after two runs of each here; the interpreter's turn at single forms is in `crate/guest/x86`.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod common;
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/x86/tests/golden")
+use common::{Scratch, repository};
+use std::process::Command;
+
+/// Runs the program; what it says.
+fn said(arch: &str, options: &[&str], args: &[&str]) -> String {
+    let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+        .args([arch, "-cpu", "max"])
+        .args(options)
+        .arg(repository(&format!("tests/user/images/{arch}/forms")))
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{:?}", out.status);
+    String::from_utf8(out.stdout).unwrap()
 }
 
-/// Builds the program, static.
-fn program(name: &str) -> PathBuf {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let status = Command::new("cc")
-        .args(["-O1", "-w", "-static", "-fno-stack-protector", "-o"])
-        .arg(&out)
-        .arg(golden().join("insn.c"))
-        .status()
-        .unwrap();
-    assert!(status.success());
-    out
-}
-
-fn check(kind: &str) {
-    let text = std::fs::read_to_string(golden().join(format!("{kind}.txt"))).unwrap();
-    // x87 instructions are calls into Rust in both tiers.
-    let x87 = |l: &str| l.split('|').nth(3).is_some_and(|t| t.starts_with('f'));
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|l| !l.starts_with('#') && !x87(l))
-        .collect();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tinamou"))
-        .args(["x86_64", "-cpu", "max", "-hot", "2"])
-        .arg(program(&format!("insn-{kind}")))
-        .args(["64", "16"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut forms = String::new();
-    for line in &lines {
-        let (form, _) = line.rsplit_once('|').unwrap();
-        forms.push_str(form);
-        forms.push('\n');
-    }
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(forms.as_bytes()));
-    let out = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(out.status.success());
-    let said = String::from_utf8_lossy(&out.stdout);
-    let said: Vec<&str> = said.lines().collect();
-    let bad: Vec<String> = lines
+fn same(want: &[&str], got: &str, what: &str) {
+    let got: Vec<&str> = got.lines().collect();
+    assert_eq!(got.len(), want.len(), "{what}");
+    let bad: Vec<String> = want
         .iter()
-        .zip(&said)
+        .zip(&got)
         .filter(|(want, got)| want != got)
         .map(|(want, got)| format!("{want}\n  {got}"))
         .collect();
     assert!(
         bad.is_empty(),
-        "{} forms differ:\n{}",
+        "{what}: {} differ:\n{}",
         bad.len(),
         bad.join("\n")
     );
-    assert_eq!(said.len(), lines.len());
+}
+
+/// A file's forms, or some of them, compiled. All x87 instructions are among them.
+fn check(arch: &str, name: &str, every: usize) {
+    let text = std::fs::read_to_string(repository(&golden(name))).unwrap();
+    let x87 =
+        |l: &str| l.starts_with("f|") && l.split('|').nth(3).is_some_and(|t| t.starts_with('f'));
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .enumerate()
+        .filter(|(i, l)| i % every == 0 || x87(l))
+        .map(|(_, l)| l)
+        .collect();
+    let files = Scratch::new(name);
+    let list = files.file("forms", (lines.join("\n") + "\n").as_bytes());
+    same(&lines, &said(arch, &["-hot", "2"], &[&list, "16"]), name);
+}
+
+fn golden(name: &str) -> String {
+    format!("crate/guest/x86/tests/golden/{name}.txt")
+}
+
+/// Random programs.
+fn check_random(arch: &str) {
+    let path = format!("tests/user/golden/{arch}/forms.txt");
+    let text = std::fs::read_to_string(repository(&path)).unwrap();
+    for part in text.split("== ").skip(1) {
+        let mut lines = part.lines();
+        let head = lines.next().unwrap();
+        let [name, cases, programs] = head.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{head}");
+        };
+        let want: Vec<&str> = lines.collect();
+        let file = repository(&golden(name));
+        let args = ["-r", &file, cases, programs];
+        let options: &[&str] = match cases {
+            "16" => &["-interp"],
+            // Time is short: V8 compiles these as well (tests/web/programs.mjs).
+            _ if ["avx32", "ext32", "ext64"].contains(&name) => continue,
+            _ => &["-hot", "100"],
+        };
+        same(&want, &said(arch, options, &args), head);
+    }
 }
 
 #[test]
-fn floating_point_as_recorded() {
-    check("fp64");
+fn integers_32() {
+    check("i386", "insn32", 16);
 }
 
 #[test]
-fn avx_as_recorded() {
-    check("avx64");
+fn integers_64() {
+    check("x86_64", "insn64", 16);
+}
+
+#[test]
+fn floating_point_32() {
+    check("i386", "fp32", 16);
+}
+
+#[test]
+fn floating_point_64() {
+    check("x86_64", "fp64", 1);
+}
+
+#[test]
+fn avx_32() {
+    check("i386", "avx32", 16);
+}
+
+#[test]
+fn avx_64() {
+    check("x86_64", "avx64", 1);
+}
+
+#[test]
+fn random_programs_32() {
+    check_random("i386");
+}
+
+#[test]
+fn random_programs_64() {
+    check_random("x86_64");
 }

@@ -46,17 +46,46 @@ fn machine(arch: &str, accel: &str, socket: &str, more: &[&str]) -> Child {
     child
 }
 
-/// Ends a machine that runs.
+/// Ends a machine that runs, or a program that may have ended.
 fn end(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// A program of the user mode that waits at a socket.
+fn program(arch: &str, accel: &str, socket: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tinamou"));
+    command.args([arch, "-g", socket]);
+    if accel == "interp" {
+        command.arg("-interp");
+    } else {
+        command.args(["-hot", "1"]);
+    }
+    let mut child = command
+        .arg(repository(&format!("tests/gdb/images/user-{arch}.elf")))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It takes one client alone.
+    while !std::path::Path::new(socket).exists() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it never listened");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child
 }
 
 /// Plays a script and compares with the transcript of that name.
 fn play(arch: &str, accel: &str, symbols: &str, script: &str, transcript: &str) {
     let files = Scratch::new(&format!("gdb-{transcript}-{accel}"));
     let socket = files.path("socket");
-    let child = machine(arch, accel, &socket, &[]);
+    let child = if symbols.starts_with("user-") {
+        program(arch, accel, &socket)
+    } else {
+        machine(arch, accel, &socket, &[])
+    };
     let out = Command::new(repository("tests/gdb/play.sh"))
         .args([symbols, &socket, script])
         .output()
@@ -90,6 +119,18 @@ fn the_pc() {
         let name = format!("pc-{arch}");
         for accel in ["jit", "interp"] {
             play(arch, accel, &name, "tests/gdb/session-pc.gdb", &name);
+        }
+    }
+}
+
+#[test]
+fn programs_of_the_user_mode() {
+    for arch in ["mipsel", "mips", "i386", "x86_64"] {
+        let name = format!("user-{arch}");
+        for accel in ["jit", "interp"] {
+            play(arch, accel, &name, "tests/gdb/session-user.gdb", &name);
+            let watch = format!("watch-{arch}");
+            play(arch, accel, &name, "tests/gdb/session-watch.gdb", &watch);
         }
     }
 }

@@ -132,6 +132,16 @@ fn tracing_a_child() {
 }
 
 #[test]
+fn debug_registers_of_a_traced_child() {
+    check_on(&["i386", "x86_64"], "debug", &[], 0);
+}
+
+#[test]
+fn proc_tells_of_ipc_signals_and_limits() {
+    check_on(&["i386", "x86_64"], "proc", &[], 0);
+}
+
+#[test]
 fn counted_runs_are_the_same_every_time() {
     let insns = || {
         let out = run("mipsel", &["-icount", "-x-stats"], "threads", &[]);

@@ -1,7 +1,7 @@
 //! gdb's remote protocol on the machine of the page: bytes in, bytes out, as the command line's `-gdb` has them on a socket.
 
 use js_sys::Uint8Array;
-use tinamou_control::gdb::{Debuggee, Stub};
+use tinamou_control::gdb::{Debuggee, Stub, Target};
 use tinamou_control::{Cause, Controller, RunState};
 use tinamou_machine::{Machine as Board, SliceEnd};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -15,12 +15,18 @@ struct Debugged<'a> {
     host: &'a mut WebHost,
 }
 
-impl Debuggee for Debugged<'_> {
+impl Debugged<'_> {
     fn machine(&mut self) -> &mut Board {
         match &mut self.host.machine {
             Some(machine) => machine,
             None => unreachable!("a debugger is heard only where there is a machine"),
         }
+    }
+}
+
+impl Debuggee for Debugged<'_> {
+    fn target(&mut self) -> &mut dyn Target {
+        self.machine()
     }
 
     fn set_running(&mut self, running: bool) {

@@ -44,6 +44,8 @@ pub struct WebHost {
     config: Config,
     /// The state to begin with, if it is read while the machine runs.
     later: Option<Incoming>,
+    /// The machine's state has been asked for there.
+    asked: bool,
     /// Files by name: the page's, among them the images until the machine is made, and those that commands wrote.
     files: BTreeMap<String, Vec<u8>>,
     /// Names of files written since the page last asked.
@@ -93,8 +95,8 @@ impl WebHost {
         for name in drives.keys() {
             setup.put(name, name.as_str().into());
         }
-        if let Some(letters) = boot {
-            setup.put("boot", letters.into());
+        if let Some(boot) = boot {
+            setup.put("boot", boot.into());
         }
         if !config.append.is_empty() {
             setup.put("append", config.append.as_str().into());
@@ -114,6 +116,7 @@ impl WebHost {
             counted,
             config,
             later,
+            asked: false,
             files,
             written: Vec::new(),
             media: drives,
@@ -131,7 +134,8 @@ impl WebHost {
     /// Brings so many more bytes of the machine's state into memory, at most; returns how many are left.
     pub fn bring_memory(&mut self, most_bytes: u64) -> u64 {
         let left = self.machine.as_mut().map_or(0, |m| m.fetch(most_bytes));
-        if left == 0 {
+        // Commands may come before the state does (preconfig).
+        if left == 0 && self.asked {
             self.later = None;
         }
         left
@@ -190,11 +194,10 @@ impl WebHost {
         if let Some(seconds) = setup.number("rtc").or(present) {
             config.rtc_base = seconds;
         }
-        if let Some(letters) = setup.text("boot") {
-            let order = order(letters).ok_or_else(|| {
-                format!("boot order '{letters}': up to three of the letters a, c, d and n")
+        if let Some(boot) = setup.text("boot") {
+            (config.pc.boot, config.pc.boot_menu) = order(boot).ok_or_else(|| {
+                format!("boot order '{boot}': up to three of the letters a, c, d and n")
             })?;
-            config.pc.boot = order;
         }
         if config.target.arch == Arch::X86 {
             config.pc.vga = setup.get("vga") != Some(&json!(false));
@@ -363,6 +366,7 @@ impl Host for WebHost {
     fn state_source(&mut self, uri: &str) -> Option<Box<dyn StateSource>> {
         let later = self.later.as_ref()?;
         let this = file(uri).is_ok_and(|name| name == INCOMING);
+        self.asked |= this;
         this.then(|| later.source())
     }
 

@@ -42,7 +42,9 @@ export interface MachineOptions {
   virtio1?: DriveSource;
   /** What the board's network interface leads to: a network of its own without a way out (default), nothing, or frames that are carried by `takeFrames` and `netInput`. */
   net?: 'user' | 'none' | 'frames';
-  /** What the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD. */
+  /** The interface's address; without it all machines have QEMU's, 52:54:00:12:34:56. */
+  mac?: string;
+  /** What the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD; with `,menu=on` it offers a menu. */
   boot?: string;
   append?: string;
   icount?: number;

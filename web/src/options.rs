@@ -47,8 +47,15 @@ pub enum OptionError {
     )]
     Drive(&'static str),
     /// A boot order with other letters.
-    #[error("machine options: `boot` has up to three of the letters a, c, d and n, not `{0}`")]
+    #[error(
+        "machine options: `boot` has up to three of the letters a, c, d and n, and perhaps `,menu=on`, not `{0}`"
+    )]
     Boot(String),
+    /// An address that no interface can have.
+    #[error(
+        "machine options: `mac` is six pairs of hexadecimal digits with colons between, the first of them even, not `{0}`"
+    )]
+    Mac(String),
     /// Folders that cannot be shared.
     #[error("machine options: `shares`: {0}")]
     Shares(String),
@@ -72,6 +79,7 @@ struct Options {
     vga_bios: JsValue,
     boot: Option<String>,
     net: Option<JsNet>,
+    mac: Option<String>,
     append: Option<String>,
     icount: Option<u32>,
     accel: Option<JsAccel>,
@@ -103,7 +111,7 @@ pub struct Parsed {
     pub net: JsNet,
     /// What is in the drives, by the option that named it.
     pub drives: BTreeMap<String, Source>,
-    /// What the PC's firmware boots from, as letters.
+    /// What the PC's firmware boots from, as letters, and whether it shows its menu, as in `acd,menu=on`.
     pub boot: Option<String>,
     /// Folders to share.
     pub shares: Shares,
@@ -130,6 +138,7 @@ const KNOWN: &[&str] = &[
     "virtio1",
     "boot",
     "net",
+    "mac",
     "append",
     "icount",
     "accel",
@@ -242,6 +251,9 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     if let Some(append) = o.append {
         config.append = append;
     }
+    if let Some(text) = o.mac {
+        config.mac = address(&text).ok_or(OptionError::Mac(text))?;
+    }
     if let Some(shift) = o.icount {
         config.icount_shift = shift;
         config.counted = true;
@@ -268,8 +280,26 @@ pub fn parse(options: JsValue) -> Result<Parsed, OptionError> {
     })
 }
 
-/// The firmware's numbers for boot devices.
-pub fn order(letters: &str) -> Option<[u8; 3]> {
+/// An Ethernet address of one interface, from text.
+fn address(text: &str) -> Option<[u8; 6]> {
+    let mut bytes = [0; 6];
+    let mut pairs = text.split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next().filter(|p| p.len() == 2)?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    // A first byte that is odd is a group's.
+    (pairs.next().is_none() && bytes[0] & 1 == 0).then_some(bytes)
+}
+
+/// The firmware's numbers for boot devices, and whether it shows its menu.
+pub fn order(boot: &str) -> Option<([u8; 3], bool)> {
+    let (letters, menu) = match boot.split_once(",menu=") {
+        Some((letters, "on")) => (letters, true),
+        Some((letters, "off")) => (letters, false),
+        Some(_) => return None,
+        None => (boot, false),
+    };
     let mut order = [0; 3];
     if letters.len() > order.len() {
         return None;
@@ -283,7 +313,7 @@ pub fn order(letters: &str) -> Option<[u8; 3]> {
             _ => return None,
         };
     }
-    Some(order)
+    Some((order, menu))
 }
 
 fn image(name: &'static str, value: &JsValue) -> Result<Option<Vec<u8>>, OptionError> {

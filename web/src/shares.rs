@@ -146,6 +146,16 @@ impl Shares {
         Ok(read.ok().map(|_| data))
     }
 
+    fn remove(&mut self, tag: &str, path: &str) -> Result<bool, String> {
+        let path = checked(path)?;
+        match self.tree(tag)?.remove(path) {
+            Ok(()) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(Errno::ENOTEMPTY) => Err(format!("'{path}' is a folder with files in it")),
+            Err(_) => Err(format!("'{path}' cannot be removed")),
+        }
+    }
+
     /// The option `shares`: objects with a `tag` and `files`, each a buffer under its path.
     ///
     /// # Errors
@@ -238,5 +248,14 @@ impl Machine {
     pub fn read_shared(&mut self, tag: &str, path: &str) -> Result<Option<Uint8Array>, JsValue> {
         let data = self.host.shares.read(tag, path).map_err(failed)?;
         Ok(data.map(|bytes| Uint8Array::from(bytes.as_slice())))
+    }
+
+    /// Removes a file or an empty folder of a shared folder; tells whether it was there.
+    ///
+    /// # Errors
+    /// A JS `Error` with a sentence for the user.
+    #[wasm_bindgen(js_name = removeShared)]
+    pub fn remove_shared(&mut self, tag: &str, path: &str) -> Result<bool, JsValue> {
+        self.host.shares.remove(tag, path).map_err(failed)
     }
 }

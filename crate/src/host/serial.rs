@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroU16;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
@@ -18,6 +19,9 @@ use crate::options::chardev::{Chardev, Socket};
 const FULL: usize = 256 << 10;
 /// Tenths of a second that the last words may take.
 const FINISH_WAITS: u32 = 10;
+/// The size of a console, as QEMU's.
+const CONSOLE_ROWS: NonZeroU16 = NonZeroU16::new(24).unwrap();
+const CONSOLE_COLUMNS: NonZeroU16 = NonZeroU16::new(80).unwrap();
 /// Bytes kept for a pseudo-terminal that nobody may ever read.
 const PTY_KEPT: usize = 64 << 10;
 
@@ -72,6 +76,8 @@ pub struct Port {
     /// A unix socket: descriptors may come with bytes.
     passes: bool,
     passed: Option<OwnedFd>,
+    /// A console of the display, which shows what is written.
+    console: Option<Box<vt100::Parser>>,
     _raw: Option<Raw>,
     _slave: Option<OwnedFd>,
 }
@@ -85,6 +91,14 @@ impl Port {
         match dev {
             // A named device is another port's.
             Chardev::Null | Chardev::None | Chardev::Named(_) => Ok(Port::default()),
+            Chardev::Vc => {
+                let mut console = vt100::Parser::new(CONSOLE_ROWS, CONSOLE_COLUMNS, 0);
+                console.process(format!("\x1b[44m{label} console\x1b[0m\r\n").as_bytes());
+                Ok(Port {
+                    console: Some(Box::new(console)),
+                    ..Port::default()
+                })
+            }
             Chardev::Stdio { mux } => Port::stdio(*mux).map_err(|e| format!("stdio: {}", why(&e))),
             Chardev::File { path, append } => {
                 let file = File::options()
@@ -251,7 +265,12 @@ impl Port {
 
     /// Whether somebody may be at the other end.
     pub fn is_open(&self) -> bool {
-        self.output.is_some()
+        self.output.is_some() || self.console.is_some()
+    }
+
+    /// What a console of the display shows.
+    pub fn console(&self) -> Option<&vt100::Screen> {
+        self.console.as_deref().map(vt100::Parser::screen)
     }
 
     /// The descriptor that came with the bytes last read.
@@ -302,8 +321,24 @@ impl Port {
         }
     }
 
+    /// What came, without keys of the terminal's own.
+    pub fn read_bytes(&mut self) -> Vec<u8> {
+        let bytes = |typed| match typed {
+            Typed::Bytes(bytes) => Some(bytes),
+            _ => None,
+        };
+        self.read()
+            .into_iter()
+            .filter_map(bytes)
+            .flatten()
+            .collect()
+    }
+
     /// Sends bytes, or keeps them until there is room. Without anybody at the other end they are lost.
     pub fn write(&mut self, bytes: &[u8]) {
+        if let Some(console) = &mut self.console {
+            console.process(bytes);
+        }
         if self.output.is_none() {
             return;
         }

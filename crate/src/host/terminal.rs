@@ -55,6 +55,22 @@ impl Raw {
     }
 }
 
+/// Columns and rows of the terminal on stdout.
+pub fn size() -> (u16, u16) {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the ioctl fills the live structure, or leaves it as it is.
+    unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    match (size.ws_col, size.ws_row) {
+        (0, _) | (_, 0) => (80, 25),
+        size => size,
+    }
+}
+
 /// Puts the terminal back, if it was changed.
 pub fn restore() {
     let before = BEFORE.lock().unwrap_or_else(|e| e.into_inner()).take();

@@ -27,6 +27,11 @@ impl Set {
         });
     }
 
+    /// The descriptors, and the poll bits that are waited for.
+    pub fn descriptors(&self) -> Vec<(i32, u32)> {
+        self.0.iter().map(|p| (p.fd, p.events as u32)).collect()
+    }
+
     /// Waits until one of them is ready or the time is over (`None`: without end). True when one is ready; a signal counts as one.
     pub fn wait(&mut self, timeout: Option<Duration>) -> bool {
         let spec = timeout.map(|t| libc::timespec {

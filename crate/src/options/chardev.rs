@@ -35,6 +35,8 @@ pub enum Chardev {
         /// Who connects.
         socket: Socket,
     },
+    /// A console of `-display curses`.
+    Vc,
     /// A device that swallows everything.
     Null,
     /// Nothing connected.
@@ -76,6 +78,8 @@ pub fn parse(text: &str) -> Result<Chardev, String> {
         },
         "stdio" if rest.is_empty() => Ok(Chardev::Stdio { mux: false }),
         "pty" if rest.is_empty() => Ok(Chardev::Pty),
+        // Its size is always the same.
+        "vc" => Ok(Chardev::Vc),
         "null" if rest.is_empty() => Ok(Chardev::Null),
         "none" if rest.is_empty() => Ok(Chardev::None),
         "chardev" if !rest.is_empty() => Ok(Chardev::Named(rest.into())),
@@ -118,7 +122,7 @@ pub fn parse(text: &str) -> Result<Chardev, String> {
             }
         }
         _ => Err(format!(
-            "'{text}' is not a supported character device (stdio, mon:stdio, file:, pty, tcp:, unix:, null, none, chardev:ID)"
+            "'{text}' is not a supported character device (stdio, mon:stdio, file:, pty, tcp:, unix:, vc, null, none, chardev:ID)"
         )),
     }
 }

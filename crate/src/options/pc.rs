@@ -11,6 +11,8 @@ pub struct Boot {
     pub order: [u8; 3],
     /// The firmware shows its menu.
     pub menu: bool,
+    /// For so many milliseconds it waits for the key that shows it.
+    pub wait_ms: Option<u16>,
 }
 
 /// Reads `-boot`'s list.
@@ -21,12 +23,18 @@ pub fn boot(text: &str) -> Result<Boot, String> {
     let mut boot = Boot {
         order: [2, 1, 3],
         menu: false,
+        wait_ms: None,
     };
     for pair in keyval::parse(text, Some("order"))? {
         match pair.key.as_str() {
             // What is booted once is what is booted: the order does not come back with a reset.
             "order" | "once" => boot.order = order(&pair.value)?,
             "menu" => boot.menu = on_off(&pair)?,
+            "splash-time" => {
+                let ms = pair.value.parse();
+                let bad = || format!("splash-time '{}': 0 to 65535 milliseconds", pair.value);
+                boot.wait_ms = Some(ms.map_err(|_| bad())?);
+            }
             "strict" => {
                 on_off(&pair)?;
             }
@@ -129,7 +137,11 @@ mod tests {
         assert_eq!(of("d"), Ok(([3, 0, 0], false)));
         assert_eq!(of("order=adn,menu=on"), Ok(([1, 3, 4], true)));
         assert_eq!(of("once=d"), Ok(([3, 0, 0], false)));
-        for wrong in ["x", "acdn", "menu=perhaps", "frob=1"] {
+        assert_eq!(
+            boot("menu=on,splash-time=7000").unwrap().wait_ms,
+            Some(7000)
+        );
+        for wrong in ["splash-time=65536", "x", "acdn", "menu=perhaps", "frob=1"] {
             assert!(boot(wrong).is_err(), "{wrong}");
         }
     }

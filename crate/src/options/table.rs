@@ -160,7 +160,7 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &["boot"],
-        "[order=]acdn[,menu=on]",
+        "[order=]acdn[,menu=on][,splash-time=MS]",
         "PC: where to boot from: floppy, disk, CD, network",
         |p, v| {
             p.options.boot = Some(pc::boot(v)?);
@@ -209,11 +209,20 @@ pub(super) static TABLE: &[Opt] = &[
     ),
     opt(
         &["display"],
-        "none",
-        "no display and no serial port on this terminal",
+        "none|curses",
+        "none: no display and no serial port on this terminal; curses: the text of the screen, the monitor and the serial port here (Alt-1, Alt-2, Alt-3)",
         |p, v| {
-            only_none(p, v)?;
-            on(&mut p.options.display_none)
+            let (kind, rest) = v.split_once(',').unwrap_or((v, ""));
+            let o = &mut p.options;
+            // The last one holds, as with QEMU.
+            (o.display_none, o.curses) = match (kind, rest) {
+                ("none", "") => (true, false),
+                // A PC's screen has no other characters.
+                ("curses", "" | "charset=CP437") => (false, true),
+                ("curses", _) => return Err(format!("'{rest}' is not supported").into()),
+                _ => return Err("only 'none' and 'curses' are supported".to_owned().into()),
+            };
+            Ok(())
         },
     ),
     opt(

@@ -101,6 +101,8 @@ fn serial_ports() {
         (&["-display", "none", "-serial", "stdio"], vec![plain]),
         (&["-display", "none", "-nographic"], vec![mux.clone()]),
         (&["-nodefaults"], vec![]),
+        (&["-display", "curses"], vec![Chardev::Vc]),
+        (&["-display", "curses", "-nodefaults"], vec![]),
         (
             &["-serial", "null", "-serial", "mon:stdio"],
             vec![Chardev::Null, mux],
@@ -282,6 +284,16 @@ fn mistakes() {
         ),
         (&["-d", "frob"], "-d frob: unknown log item"),
         (&["-display", "gtk"], "-display gtk: only 'none'"),
+        (
+            &["-display", "curses,charset=UTF-8"],
+            "-display curses,charset=UTF-8: 'charset=UTF-8' is not",
+        ),
+        (
+            &["-display", "curses", "-serial", "stdio"],
+            "-display curses has this",
+        ),
+        (&["-nographic", "-display", "curses"], "-display curses has"),
+        (&["-serial", "vc"], "'vc' needs -display curses"),
         (
             &["-nic", "user,model=foo"],
             "-nic user,model=foo: Unsupported NIC model: foo",

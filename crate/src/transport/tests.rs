@@ -83,10 +83,11 @@ fn what_is_dropped_ends() {
     // The shell's child holds the pipe; both end with the way.
     let bell = Bell::new().unwrap();
     let mut name = [0; 8];
-    let (mut a, b) = UnixStream::pair().unwrap();
+    let (mut a, b) = std::io::pipe().unwrap();
     let fd = OwnedFd::from(b);
     let raw = std::os::fd::AsRawFd::as_raw_fd(&fd);
-    let command = format!("exec:(echo there >&{raw}; sleep 1000) & wait");
+    // By its path: a shell's own `>&` may know numbers below 10 alone.
+    let command = format!("exec:(echo there >/dev/fd/{raw}; sleep 1000) & wait");
     // SAFETY: fcntl on a live descriptor: the command is to have it too.
     unsafe {
         libc::fcntl(raw, libc::F_SETFD, 0);

@@ -1,10 +1,9 @@
 //! The dispatcher, registers, breakpoints.
 
-use tinamou_machine::Machine;
 use tinamou_machine::debug::{Watch, WatchKind};
 
 use super::packet::{cut, hex, number, numbers, unhex};
-use super::{Debuggee, Point, Stub};
+use super::{Debuggee, Point, Stub, Target};
 
 /// Something was wrong with the packet (EINVAL).
 pub(super) const INVALID: &str = "E22";
@@ -32,17 +31,17 @@ impl Stub {
                 self.report_reason();
             }
             b'g' => {
-                let text = registers(d.machine());
+                let text = registers(d.target());
                 self.reply(&text);
             }
             b'G' => {
-                let text = set_registers(d.machine(), rest);
+                let text = set_registers(d.target(), rest);
                 self.reply(text);
             }
             b'p' => {
                 let value = number(rest)
                     .and_then(|n| u32::try_from(n).ok())
-                    .and_then(|n| d.machine().register(n));
+                    .and_then(|n| d.target().register(n));
                 match value {
                     Some(value) => self.reply(&hex(&value)),
                     None => self.reply(FAULT),
@@ -53,7 +52,7 @@ impl Stub {
                 let n = number(n).and_then(|n| u32::try_from(n).ok());
                 let done = n
                     .zip(unhex(value))
-                    .is_some_and(|(n, value)| d.machine().set_register(n, &value));
+                    .is_some_and(|(n, value)| d.target().set_register(n, &value));
                 self.reply(if done { OK } else { INVALID });
             }
             b'm' => self.read_memory(d, rest),
@@ -69,15 +68,15 @@ impl Stub {
             }
             b'H' => {
                 let valid = rest.split_first().is_some_and(|(op, id)| {
-                    matches!(op, b'c' | b'g') && self.has_thread(d.machine(), id)
+                    matches!(op, b'c' | b'g') && self.has_thread(d.target(), id)
                 });
                 if valid {
-                    look_at(d.machine(), &rest[1..]);
+                    look_at(d.target(), &rest[1..]);
                 }
                 self.reply(if valid { OK } else { INVALID });
             }
             b'T' => {
-                let valid = self.has_thread(d.machine(), rest);
+                let valid = self.has_thread(d.target(), rest);
                 self.reply(if valid { OK } else { INVALID });
             }
             b'D' => {
@@ -95,7 +94,7 @@ impl Stub {
             }
             b'v' => self.v_packet(d, rest),
             b'c' | b'C' | b's' | b'S' => self.old_resume(d, letter, rest),
-            b'b' if d.machine().has_history() => self.back(d, rest),
+            b'b' if d.target().machine().is_some_and(|m| m.has_history()) => self.back(d, rest),
             b'q' | b'Q' => self.query(d, packet),
             _ => self.reply(""),
         }
@@ -106,6 +105,8 @@ impl Stub {
             self.reply("vCont;c;C;s;S");
         } else if let Some(actions) = rest.strip_prefix(b"Cont;") {
             self.resume(d, actions);
+        } else if let Some(rest) = rest.strip_prefix(b"File:") {
+            self.file(d, rest);
         } else if rest.starts_with(b"Kill;") {
             self.reply(OK);
             self.detach(d);
@@ -115,16 +116,17 @@ impl Stub {
         }
     }
 
-    /// Whether the id (`-1`, `0`, a number, or with `p` a process before it) names a vCPU.
-    pub(super) fn has_thread(&self, machine: &Machine, id: &[u8]) -> bool {
-        let vcpus = machine.vcpus() as u64;
+    /// Whether the id (`-1`, `0`, a number, or with `p` a process before it) names a thread.
+    pub(super) fn has_thread(&self, target: &mut dyn Target, id: &[u8]) -> bool {
         let (process, thread) = match id.strip_prefix(b"p") {
             Some(id) if id.contains(&b'.') => cut(id, b'.'),
             Some(process) => (process, &b"-1"[..]),
             None => (&b"1"[..], id),
         };
-        let is = |text: &[u8], most: u64| text == b"-1" || number(text).is_some_and(|n| n <= most);
-        is(process, 1) && is(thread, vcpus)
+        let all = |text: &[u8]| text == b"-1" || number(text) == Some(0);
+        let named = |n: u64| target.threads().iter().any(|&t| t as u64 == n);
+        (all(process) || number(process) == Some(1))
+            && (all(thread) || number(thread).is_some_and(named))
     }
 
     fn insert(&mut self, d: &mut dyn Debuggee, rest: &[u8]) -> &'static str {
@@ -140,8 +142,8 @@ impl Stub {
         }
         match watch(&point) {
             Some(watch) if watch.bytes == 0 => return INVALID,
-            Some(watch) => d.machine().set_watch(watch),
-            None => d.machine().set_breakpoint(point.va),
+            Some(watch) => d.target().set_watch(watch),
+            None => d.target().set_breakpoint(point.va),
         }
         self.points.push(point);
         OK
@@ -157,14 +159,12 @@ impl Stub {
         };
         self.points.remove(at);
         match watch(&point) {
-            Some(watch) => {
-                d.machine().clear_watch(watch);
-            }
+            Some(watch) => d.target().clear_watch(watch),
             None => {
                 // Another kind may stand at the same address.
                 let still = |p: &Point| p.va == point.va && watch(p).is_none();
                 if !self.points.iter().any(still) {
-                    d.machine().clear_breakpoint(point.va);
+                    d.target().clear_breakpoint(point.va);
                 }
             }
         }
@@ -173,21 +173,22 @@ impl Stub {
 
     pub(super) fn clear_points(&mut self, d: &mut dyn Debuggee) {
         self.points.clear();
-        d.machine().clear_debug();
+        d.target().clear_debug();
     }
 }
 
-/// The vCPU that a valid thread id names, if it is one.
-pub(super) fn vcpu(id: &[u8]) -> Option<usize> {
+/// The thread that a valid id names, if it is one.
+pub(super) fn named(id: &[u8]) -> Option<u32> {
     let (_, thread) = cut(id, b'.');
     let thread = if thread.is_empty() { id } else { thread };
-    Some(number(thread)?.checked_sub(1)? as usize)
+    let n = number(thread).and_then(|n| u32::try_from(n).ok())?;
+    (n != 0).then_some(n)
 }
 
-/// Looks at the vCPU that a valid thread id names; any will do if it names none.
-pub(super) fn look_at(machine: &mut Machine, id: &[u8]) {
-    if let Some(n) = vcpu(id) {
-        machine.look_at_cpu(n);
+/// Looks at the thread that a valid id names; any will do if it names none.
+pub(super) fn look_at(target: &mut dyn Target, id: &[u8]) {
+    if let Some(n) = named(id) {
+        target.look_at(n);
     }
 }
 
@@ -217,29 +218,29 @@ fn watch(point: &Point) -> Option<Watch> {
     })
 }
 
-fn registers(machine: &mut Machine) -> String {
-    let numbers = machine.debug_description().map(|d| d.numbers);
+fn registers(target: &mut dyn Target) -> String {
+    let numbers = target.description().map(|d| d.numbers);
     let values = numbers.unwrap_or_default().into_iter();
     values
-        .filter_map(|n| machine.register(n))
+        .filter_map(|n| target.register(n))
         .map(|value| hex(&value))
         .collect()
 }
 
-fn set_registers(machine: &mut Machine, text: &[u8]) -> &'static str {
+fn set_registers(target: &mut dyn Target, text: &[u8]) -> &'static str {
     let Some(data) = unhex(text) else {
         return INVALID;
     };
-    let numbers = machine.debug_description().map(|d| d.numbers);
+    let numbers = target.description().map(|d| d.numbers);
     let mut data = &data[..];
     for n in numbers.unwrap_or_default() {
-        let width = machine.register(n).map_or(0, |v| v.len());
+        let width = target.register(n).map_or(0, |v| v.len());
         let Some((value, rest)) = data.split_at_checked(width) else {
             break;
         };
         // Unchanged registers are left alone: writing some has effects.
-        if machine.register(n).as_deref() != Some(value) {
-            machine.set_register(n, value);
+        if target.register(n).as_deref() != Some(value) {
+            target.set_register(n, value);
         }
         data = rest;
     }

@@ -13,13 +13,7 @@ impl Stub {
             return self.reply(INVALID);
         }
         let mut data = vec![0; bytes as usize];
-        let machine = d.machine();
-        let done = if self.physical {
-            machine.read_physical(at, &mut data)
-        } else {
-            machine.read_virtual(at, &mut data)
-        };
-        if done {
+        if d.target().read(at, self.physical, &mut data) {
             self.reply(&hex(&data));
         } else {
             self.reply(FAULT);
@@ -40,12 +34,7 @@ impl Stub {
         if data.len() as u64 != bytes {
             return self.reply(INVALID);
         }
-        let machine = d.machine();
-        let done = if self.physical {
-            machine.write_physical(at, &data)
-        } else {
-            machine.write_virtual(at, &data)
-        };
+        let done = d.target().write(at, self.physical, &data);
         self.reply(if done { OK } else { FAULT });
     }
 }

@@ -2,19 +2,23 @@
 //!
 //! The stub knows no transport and never waits. Its owner feeds [`Stub::receive`] what a client sent, sends what
 //! [`Stub::take_output`] gives, runs the machine through [`Stub::run`] while [`Stub::is_running`], and tells it what came of that
-//! ([`Stub::ended`]). Threads are vCPUs. Replies, signals and the `qemu.` queries are those of QEMU 7.2 where it has them; beyond it there
+//! ([`Stub::ended`]). What is debugged is a [`Target`]: a machine, whose threads are its vCPUs, or a program of the user mode. Replies, signals and the `qemu.` queries are those of QEMU 7.2 where it has them; beyond it there
 //! are register descriptions, `p` and `P`, `X`, no-ack mode, and running backwards where the machine keeps a history.
 //!
 //! The crate gdbstub is not used: it answers packets that it does not know by itself, so that QEMU's `qqemu.` and `Qqemu.` queries
 //! could not be had, and it wants the registers' layout at compile time.
 //!
-//! Missing: non-stop mode, `vRun` and all that concerns processes, tracepoints, file transfer.
+//! For programs there are signals, `vFile` for reading, and `qXfer` of the auxiliary vector and the program's path.
+//!
+//! Missing: non-stop mode, `vRun`, following forks and exec, tracepoints, writing files.
 
 mod command;
+mod file;
 mod memory;
 mod packet;
 mod query;
 mod resume;
+mod target;
 
 #[cfg(test)]
 mod tests;
@@ -24,11 +28,12 @@ use tinamou_machine::{Machine, SliceEnd};
 use packet::{Event, Link};
 
 pub use packet::{PACKET_BYTES, unhex};
+pub use target::{FileStat, Process, Target};
 
 /// What is debugged, and what belongs to it besides the machine.
 pub trait Debuggee {
-    /// The machine.
-    fn machine(&mut self) -> &mut Machine;
+    /// What is debugged.
+    fn target(&mut self) -> &mut dyn Target;
     /// The vCPUs start or stop running because the client says so.
     fn set_running(&mut self, running: bool);
     /// `monitor LINE`: what the human monitor answers; `None` if there is none.
@@ -57,8 +62,8 @@ struct Point {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Reason {
     signal: u8,
-    /// The vCPU that stopped.
-    cpu: u32,
+    /// The thread that stopped.
+    thread: u32,
     /// `watch:ADDRESS;` and the like.
     detail: String,
 }
@@ -100,7 +105,7 @@ impl Default for Stub {
             points: Vec::new(),
             reason: Reason {
                 signal: SIGTRAP,
-                cpu: 0,
+                thread: 1,
                 detail: String::new(),
             },
         }
@@ -115,6 +120,7 @@ impl Stub {
             attached: true,
             ..Stub::default()
         };
+        self.reason.thread = d.target().threads().first().copied().unwrap_or(1);
         d.set_running(false);
     }
 
@@ -158,6 +164,32 @@ impl Stub {
         }
     }
 
+    /// The program ends by a signal, gdb's number.
+    pub fn killed(&mut self, signal: u8) {
+        if self.attached {
+            self.link.send(format!("X{signal:02x}").as_bytes());
+        }
+    }
+
+    /// The thread looked at is about to get a signal, gdb's number: the client says whether it does.
+    pub fn signalled(&mut self, d: &mut dyn Debuggee, signal: u8) {
+        if self.attached && self.exec != Exec::Stopped {
+            self.stop(d, signal, String::new());
+        }
+    }
+
+    /// A breakpoint, a watchpoint or a step's end has stopped it.
+    pub fn hit(&mut self, d: &mut dyn Debuggee) {
+        if self.exec != Exec::Stopped {
+            self.report_hit(d);
+        }
+    }
+
+    /// Whether the client wants one step of the thread looked at.
+    pub fn is_stepping(&self) -> bool {
+        self.exec == Exec::Stepping
+    }
+
     /// Bytes for the client since the last call.
     pub fn take_output(&mut self) -> Vec<u8> {
         self.link.take_output()
@@ -190,8 +222,8 @@ impl Stub {
 
     /// Hears how [`Stub::run`] ended.
     pub fn ended(&mut self, d: &mut dyn Debuggee, end: SliceEnd) {
-        if end == SliceEnd::Debug && self.exec != Exec::Stopped {
-            self.report_hit(d);
+        if end == SliceEnd::Debug {
+            self.hit(d);
         }
     }
 }

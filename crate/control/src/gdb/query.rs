@@ -1,6 +1,6 @@
 //! Queries: what the client may ask and set.
 
-use super::command::{INVALID, OK, vcpu};
+use super::command::{INVALID, OK, named};
 use super::packet::{PACKET_BYTES, cut, escape, hex, number, numbers, unhex};
 use super::{Debuggee, Stub, sstep};
 
@@ -18,12 +18,15 @@ impl Stub {
                     .split(|&b| b == b';')
                     .any(|word| word == b"multiprocess+");
                 let mut text = format!("PacketSize={PACKET_BYTES:x};vContSupported+");
-                if d.machine().debug_description().is_some() {
+                if d.target().description().is_some() {
                     text += ";qXfer:features:read+";
                 }
                 text += ";multiprocess+;QStartNoAckMode+";
-                if d.machine().has_history() {
+                if d.target().machine().is_some_and(|m| m.has_history()) {
                     text += ";ReverseStep+;ReverseContinue+";
+                }
+                if d.target().process().is_some() {
+                    text += ";qXfer:auxv:read+;qXfer:exec-file:read+";
                 }
                 self.reply(&text);
             }
@@ -32,26 +35,30 @@ impl Stub {
                 self.link.no_ack = true;
             }
             b"qC" => {
-                let text = format!("QC{}", self.thread(d.machine().cpu() as u32));
+                let text = format!("QC{}", self.thread(d.target().thread()));
                 self.reply(&text);
             }
-            b"qAttached" => self.reply("1"),
+            // What was there before the client stays when it goes.
+            b"qAttached" => {
+                let text = if d.target().process().is_some() {
+                    "0"
+                } else {
+                    "1"
+                };
+                self.reply(text);
+            }
             b"qfThreadInfo" => {
-                let all: Vec<String> = (0..d.machine().vcpus()).map(|n| self.thread(n)).collect();
+                let all = d.target().threads();
+                let all: Vec<String> = all.into_iter().map(|n| self.thread(n)).collect();
                 self.reply(&format!("m{}", all.join(",")));
             }
             b"qsThreadInfo" => self.reply("l"),
             b"qThreadExtraInfo" => {
-                if !self.has_thread(d.machine(), value) {
+                if !self.has_thread(d.target(), value) {
                     return self.reply(INVALID);
                 }
-                let n = vcpu(value).unwrap_or(0);
-                let what = if d.machine().is_cpu_halted(n) {
-                    "halted "
-                } else {
-                    "running"
-                };
-                self.reply(&hex(format!("CPU#{n} [{what}]").as_bytes()));
+                let text = d.target().thread_text(named(value).unwrap_or(1));
+                self.reply(&hex(text.as_bytes()));
             }
             b"qXfer" => self.transfer(d, value),
             b"qRcmd" => self.monitor(d, value),
@@ -93,9 +100,8 @@ impl Stub {
         }
     }
 
-    /// A vCPU's thread id.
-    pub(super) fn thread(&self, vcpu: u32) -> String {
-        let thread = vcpu + 1;
+    /// A thread's id.
+    pub(super) fn thread(&self, thread: u32) -> String {
         if self.multiprocess {
             format!("p01.{thread:02x}")
         } else {
@@ -103,22 +109,29 @@ impl Stub {
         }
     }
 
-    /// `qXfer:features:read:ANNEX:OFFSET,LENGTH`.
+    /// `qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH`.
     fn transfer(&mut self, d: &mut dyn Debuggee, rest: &[u8]) {
-        let Some(rest) = rest.strip_prefix(b"features:read:") else {
+        let (object, rest) = cut(rest, b':');
+        let Some(rest) = rest.strip_prefix(b"read:") else {
             return self.reply("");
         };
         let (annex, range) = cut(rest, b':');
         let Some([offset, bytes]) = numbers::<2>(range, b',') else {
             return self.reply(INVALID);
         };
-        let Some(description) = d.machine().debug_description() else {
+        let target = d.target();
+        let all = match object {
+            b"features" => target.description().map(|d| d.xml.as_bytes().to_vec()),
+            b"auxv" => target.process().map(|p| p.auxv()),
+            b"exec-file" => target.process().map(|p| p.path()),
+            _ => None,
+        };
+        let Some(all) = all else {
             return self.reply("");
         };
-        if annex != b"target.xml" {
+        if object == b"features" && annex != b"target.xml" {
             return self.reply("E00");
         }
-        let all = description.xml.as_bytes();
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(all.len());
         let most = usize::try_from(bytes)
             .unwrap_or(usize::MAX)

@@ -8,66 +8,75 @@ use super::packet::{cut, number};
 use super::{Debuggee, Exec, Reason, SIGTRAP, Stub, sstep};
 
 impl Stub {
-    /// `c [ADDRESS]`, `C SIGNAL[;ADDRESS]`, `s`, `S`. Signals mean nothing to a machine.
+    /// `c [ADDRESS]`, `C SIGNAL[;ADDRESS]`, `s`, `S`. Signals are for programs; they mean nothing to a machine.
     pub(super) fn old_resume(&mut self, d: &mut dyn Debuggee, letter: u8, rest: &[u8]) {
-        let address = match letter {
+        let (signal, address) = match letter {
             b'C' | b'S' => {
                 let (signal, address) = cut(rest, b';');
-                if number(signal).is_none() {
+                let Some(signal) = number(signal) else {
                     return self.reply(INVALID);
-                }
-                address
+                };
+                (signal as u8, address)
             }
-            _ => rest,
+            _ => (0, rest),
         };
         if !address.is_empty() {
             let Some(pc) = number(address) else {
                 return self.reply(INVALID);
             };
-            d.machine().set_pc(pc);
+            d.target().set_pc(pc);
         }
-        self.go(d, matches!(letter, b's' | b'S'));
+        self.go(d, matches!(letter, b's' | b'S'), signal);
     }
 
-    /// `vCont;ACTION[:THREAD]…`: the first action that fits a vCPU is its own.
+    /// `vCont;ACTION[:THREAD]…`: the first is taken, and its thread.
     pub(super) fn resume(&mut self, d: &mut dyn Debuggee, actions: &[u8]) {
         let mut chosen = None;
         for action in actions.split(|&b| b == b';') {
             let (action, thread) = cut(action, b':');
-            let step = match action {
-                b"c" => false,
-                b"s" => true,
-                [b'C', signal @ ..] if number(signal).is_some() => false,
-                [b'S', signal @ ..] if number(signal).is_some() => true,
-                _ => return self.reply(INVALID),
+            let (step, signal) = match action {
+                b"c" => (false, Some(0)),
+                b"s" => (true, Some(0)),
+                [b'C', signal @ ..] => (false, number(signal)),
+                [b'S', signal @ ..] => (true, number(signal)),
+                _ => (false, None),
             };
-            if !thread.is_empty() && !self.has_thread(d.machine(), thread) {
+            let Some(signal) = signal else {
+                return self.reply(INVALID);
+            };
+            if !thread.is_empty() && !self.has_thread(d.target(), thread) {
                 return self.reply(INVALID);
             }
-            chosen = chosen.or(Some((step, thread)));
+            chosen = chosen.or(Some((step, signal as u8, thread)));
         }
         match chosen {
-            Some((step, thread)) => {
-                look_at(d.machine(), thread);
-                self.go(d, step);
+            Some((step, signal, thread)) => {
+                look_at(d.target(), thread);
+                self.go(d, step, signal);
             }
             None => self.reply(INVALID),
         }
     }
 
-    fn go(&mut self, d: &mut dyn Debuggee, step: bool) {
+    fn go(&mut self, d: &mut dyn Debuggee, step: bool, signal: u8) {
         self.exec = if step { Exec::Stepping } else { Exec::Running };
-        if !step {
-            d.machine().look_at_turn();
+        let target = d.target();
+        if let Some(p) = target.process() {
+            p.go_on_with(signal);
         }
-        d.machine().take_hit();
-        d.machine().step_off();
+        if !step {
+            target.look_at_turn();
+        }
+        target.take_hit();
+        target.step_off();
         d.set_running(true);
     }
 
     /// `bs` and `bc`: backwards at once, since nothing but the past is run.
     pub(super) fn back(&mut self, d: &mut dyn Debuggee, how: &[u8]) {
-        let machine = d.machine();
+        let Some(machine) = d.target().machine() else {
+            return self.reply("");
+        };
         let end = match how {
             b"s" => machine.step_back(),
             b"c" => machine.run_back(),
@@ -89,10 +98,10 @@ impl Stub {
     /// The machine stands still from now on, and the client is told.
     pub(super) fn stop(&mut self, d: &mut dyn Debuggee, signal: u8, detail: String) {
         self.exec = Exec::Stopped;
-        let cpu = d.machine().cpu() as u32;
+        let thread = d.target().thread();
         self.reason = Reason {
             signal,
-            cpu,
+            thread,
             detail,
         };
         d.set_running(false);
@@ -102,10 +111,10 @@ impl Stub {
     /// A slice ended at a breakpoint, a watchpoint or a step's end.
     pub(super) fn report_hit(&mut self, d: &mut dyn Debuggee) {
         let digits = d
-            .machine()
+            .target()
             .register(0)
             .map_or(8, |register| 2 * register.len());
-        let detail = match d.machine().take_hit() {
+        let detail = match d.target().take_hit() {
             Some(Hit::Watch { watch, .. }) => {
                 let kind = match watch.kind {
                     WatchKind::Write => "watch",
@@ -122,10 +131,10 @@ impl Stub {
     pub(super) fn report_reason(&mut self) {
         let Reason {
             signal,
-            cpu,
+            thread,
             detail,
         } = &self.reason;
-        let thread = self.thread(*cpu);
+        let thread = self.thread(*thread);
         let text = format!("T{signal:02x}thread:{thread};{detail}");
         self.reply(&text);
     }

@@ -6,7 +6,7 @@ use tinamou_jit::engine::wasmtime::WasmtimeEngine;
 use tinamou_machine::{Accel, Config, Machine, SliceEnd};
 
 use super::packet::{escape, hex};
-use super::{Debuggee, Stub};
+use super::{Debuggee, Stub, Target};
 
 /// More than any test needs between two stops.
 const MAX_SLICES: u32 = 1000;
@@ -52,7 +52,7 @@ struct Bench {
 }
 
 impl Debuggee for Bench {
-    fn machine(&mut self) -> &mut Machine {
+    fn target(&mut self) -> &mut dyn Target {
         &mut self.machine
     }
     fn set_running(&mut self, running: bool) {

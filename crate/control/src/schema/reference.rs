@@ -67,12 +67,13 @@ pub fn page() -> String {
   <body>
     <nav><a href="../">Tinamou</a> · <a href="./">Documentation</a></nav>
     <!-- Made from crate/control/src/commands.rs by its tests: BLESS=1 cargo test -p tinamou-control -->
+    <main>
     <h1>QMP and the monitor</h1>
     <p>The machine protocol is QEMU 7.2's: framing, negotiation, ids, error classes and sentences, events. <code>-qmp DEV</code> gives a
       monitor that speaks it, <code>-monitor DEV</code> one for people; <code>Ctrl-a c</code> in the terminal goes from the guest to the
       monitor and back. <code>--preconfig</code> waits before the machine is made, <code>-S</code> before it runs.</p>
     <h2>Commands</h2>
-    <table>
+    <table tabindex="0">
       <tr><th>Command</th><th>What</th><th>Arguments</th><th>Reply</th></tr>
 "#,
     );
@@ -96,7 +97,7 @@ pub fn page() -> String {
             c.ret.map_or_else(String::new, type_name),
         );
     }
-    out += "    </table>\n    <h2>Events</h2>\n    <table>\n      <tr><th>Event</th><th>When</th><th>Data</th></tr>\n";
+    out += "    </table>\n    <h2>Events</h2>\n    <table tabindex=\"0\">\n      <tr><th>Event</th><th>When</th><th>Data</th></tr>\n";
     for e in EVENTS {
         let _ = writeln!(
             out,
@@ -106,7 +107,7 @@ pub fn page() -> String {
             members(e.data.members)
         );
     }
-    out += "    </table>\n    <h2>The monitor's commands</h2>\n    <table>\n";
+    out += "    </table>\n    <h2>The monitor's commands</h2>\n    <table tabindex=\"0\">\n";
     let lines = commands::human().map(|c| ("", c));
     let infos = hmp::infos().map(|c| ("info ", c));
     for (prefix, c) in lines.chain(infos) {
@@ -126,6 +127,6 @@ pub fn page() -> String {
         .map(|name| format!("<code>{name}</code>"))
         .collect();
     out += &absent.join(", ");
-    out += "</p>\n  </body>\n</html>\n";
+    out += "</p>\n    </main>\n  </body>\n</html>\n";
     out
 }

@@ -7,6 +7,7 @@
 /**
  * The other end of the network cable. Frames are Ethernet frames without checksum.
  * @typedef {object} NetBackend
+ * @property {string} [mac] the address that the guest's interface has there, unless the machine is given another
  * @property {(frame: Uint8Array<ArrayBuffer>) => void} send the guest sends a frame
  * @property {((frame: Uint8Array) => void) | null} [onframe] set by the machine: called with a frame, it gives it to the guest
  * @property {() => void} [close] the machine is gone
@@ -121,8 +122,11 @@ export function attachConsole(serial, backend, signal, failed) {
  */
 export function lan(name) {
   const channel = new BroadcastChannel(`tinamou-lan-${name}`);
+  // Two of one address would not hear each other.
+  const [a, b, c] = Array.from(crypto.getRandomValues(new Uint8Array(3)), (n) => n.toString(16).padStart(2, '0'));
   /** @type {NetBackend} */
   const net = {
+    mac: `52:54:00:${a}:${b}:${c}`,
     send: (frame) => channel.postMessage(frame),
     onframe: null,
     close: () => channel.close(),
@@ -148,7 +152,9 @@ export async function remoteDisk(url, { pieceBytes = 256 << 10, pieces = 256, si
     const [from, to] = [n * pieceBytes, Math.min((n + 1) * pieceBytes, size)];
     const reply = await fetch(url, { headers: { range: `bytes=${from}-${to - 1}` } });
     if (reply.status !== 206 && !(reply.ok && pieceBytes >= size)) throw new Error(`'${url}' gives no ranges (${reply.status})`);
-    return new Uint8Array(await reply.arrayBuffer());
+    const data = new Uint8Array(await reply.arrayBuffer());
+    if (data.length !== to - from) throw new Error(`'${url}' gave ${data.length} bytes, not ${to - from}`);
+    return data;
   };
   /** @param {number} n */
   const piece = (n) => {

@@ -15,7 +15,7 @@ const BOARDS = /** @type {Record<string, string>} */ ({ malta: 'MIPS Malta', pc:
  * @typedef {object} Choices
  * @property {(plan: Plan) => void} start
  * @property {(plan: Plan) => void} setup
- * @property {(target: string, files: Plan['files'], bytes: number) => void} likely a card is pointed at
+ * @property {(plan: Plan, bytes: number) => void} likely a card is pointed at
  * @property {(files: File[], shared: boolean) => void} take files were dropped onto the page
  * @property {() => { use: string, share: boolean }} drop what dropped files are used for, and whether there is a shared folder
  */
@@ -37,7 +37,7 @@ function card(guest, guests, { start, setup, likely }) {
   const actions = make('div', { className: 'actions' }, run, ...(both ? [screen] : []), options);
   const known = make('div', { className: 'known' }, facts, make('span', { className: 'weight', title: 'To load' }, bytes(size)));
   const whole = make('li', { className: 'card', 'data-guest': id }, heading, make('p', { className: 'about' }, about ?? ''), known, actions);
-  for (const sign of ['pointerenter', 'focusin']) whole.addEventListener(sign, () => likely(plan.target, plan.files, size));
+  for (const sign of ['pointerenter', 'focusin']) whole.addEventListener(sign, () => likely(plan, size));
   return whole;
 }
 

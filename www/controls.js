@@ -9,7 +9,7 @@ const button = (/** @type {string} */ id) => element(id, HTMLButtonElement);
 const buttons = {
   run: button('run'), step: button('step'), reset: button('reset'), power: button('power'), quit: button('quit'), again: button('again'),
   snapshot: button('snapshot'), paste: button('paste'), cad: button('cad'), keys: button('keys'), mouse: button('mouse'), shot: button('shot'),
-  full: button('full'), edit: button('edit'), sound: button('sound'),
+  full: button('full'), edit: button('edit'), sound: button('sound'), copy: button('copy'), find: button('find-open'), speak: button('speak'),
 };
 const more = element('more', HTMLDetailsElement);
 
@@ -23,13 +23,14 @@ const more = element('more', HTMLDetailsElement);
  * @property {() => void} again
  * @property {() => void} edit
  * @property {() => void} snapshot
+ * @property {() => void} find
  * @property {ReturnType<typeof import('./screens.js').makeScreens>} screens
  * @property {ReturnType<typeof import('./display.js').makeDisplay>} display
  * @property {(on: boolean) => Promise<void>} sound
  */
 
 /** @param {Wires} wires */
-export function makeControls({ machine, state, title, strike, step, again, edit, snapshot, screens, display, sound }) {
+export function makeControls({ machine, state, title, strike, step, again, edit, snapshot, find, screens, display, sound }) {
   /** @param {string} command */
   async function press(command) {
     try {
@@ -70,6 +71,22 @@ export function makeControls({ machine, state, title, strike, step, again, edit,
     } catch {
       announce('The browser plays no sound.');
     }
+  });
+  buttons.copy.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(screens.console?.selection() || screens.text());
+      announce('Copied');
+    } catch {
+      announce('The browser does not let a page copy.');
+    }
+    screens.focus();
+  });
+  buttons.find.addEventListener('click', find);
+  buttons.speak.setAttribute('aria-pressed', String(screens.spoken));
+  buttons.speak.addEventListener('click', () => {
+    screens.spoken = !screens.spoken;
+    buttons.speak.setAttribute('aria-pressed', String(screens.spoken));
+    screens.focus();
   });
   buttons.cad.addEventListener('click', () => strike(chord('ControlLeft', 'AltLeft', 'Delete')));
   buttons.keys.addEventListener('click', () => {

@@ -152,8 +152,10 @@ export class TinamouMachineElement extends HTMLElement {
   }
 
   #furnish() {
-    const sheet = document.createElement('style');
-    sheet.textContent = CSS;
+    // Not a <style>, which a strict policy of the page's would forbid.
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+    this.#shadow.adoptedStyleSheets.push(sheet);
     const link = (/** @type {URL} */ { href }) => Object.assign(document.createElement('link'), { rel: 'stylesheet', href });
     const bar = this.#part('div', 'bar');
     const run = /** @type {HTMLButtonElement} */ (this.#part('button', 'button', 'Pause'));
@@ -173,7 +175,7 @@ export class TinamouMachineElement extends HTMLElement {
     message.hidden = true;
     // Written out: bundlers look for these very words.
     const sheets = [new URL('./vendor/xterm.css', import.meta.url), new URL('./lab-view/lab-view.css', import.meta.url)];
-    this.#shadow.append(...sheets.map(link), sheet, bar, frame, message);
+    this.#shadow.append(...sheets.map(link), bar, frame, message);
   }
 
   #state = 'off';
@@ -247,6 +249,9 @@ export class TinamouMachineElement extends HTMLElement {
       if (Array.isArray(options.steps)) options = ofLab(options);
       for (const name of IMAGES) if (typeof options[name] === 'string') options[name] = new URL(options[name], url);
       for (const [name, disk] of Object.entries(options.disks ?? {})) if (typeof disk === 'string') options.disks[name] = new URL(disk, url);
+      for (const { files = {} } of options.shares ?? []) {
+        for (const [path, file] of Object.entries(files)) if (typeof file === 'string') files[path] = new URL(file, url);
+      }
     }
     for (const name of TEXTS) if (this.hasAttribute(name)) options[name] = this.getAttribute(name);
     for (const name of IMAGES) if (this.hasAttribute(name)) options[name] = new URL(this.getAttribute(name) ?? '', this.baseURI);

@@ -4,10 +4,12 @@
  * so that a guest's memory goes when its worker does. What the buttons do to it, they do by QMP.
  */
 
+import { lan as sharedNetwork, netPort } from './backends.js';
 import { makeChooser, onScreen, planForFiles, withFirmware } from './chooser.js';
 import { makeControls } from './controls.js';
 import { makeDisplay } from './display.js';
 import { element, make } from './dom.js';
+import { makeFind } from './find.js';
 import { fetchSource, loadGuests } from './guests.js';
 import { SEQUENCES, chord, typing } from './keys.js';
 import { makeLog } from './log.js';
@@ -18,8 +20,7 @@ import { announce, clearError, clearSilence, showError, showSilence, troubled } 
 import { TARGETS, bootConfig, cardsIn, changed, isPc, planOf, query } from './plan.js';
 import { makeQmpConsole } from './qmp-console.js';
 import { makeScreenKeys } from './screen-keys.js';
-import { makeScreens } from './screens.js';
-import { makeSetup } from './setup-form.js';
+import { bringConsoles, makeScreens } from './screens.js';
 import { makeSharePane } from './share-pane.js';
 import { makeSnapshots } from './snapshots.js';
 import { driveImages, explained, fetchAll, prepare, sharedFiles, takeWorker } from './start.js';
@@ -104,8 +105,13 @@ const screens = makeScreens({
     }
     machine?.input(port, data).catch(showError);
   },
-  changed: () => watch(),
+  changed: () => {
+    watch();
+    find.changed();
+  },
+  find: () => find.open(),
 });
+const find = makeFind(() => screens.console);
 const display = makeDisplay(screens.displayFrame, {
   key: (stroke) => machine?.client.call('key', stroke).catch(showError),
   mouse: (move) => machine?.client.call('mouse', move).catch(showError),
@@ -145,7 +151,12 @@ function watch() {
   machine?.client.call('watch', { display: !hidden && screens.current === 'display', background: hidden, errors: log.open, sound: speaker.on && !hidden }).catch(() => {});
 }
 
+/** Aborted when the machine is gone. */
+let cables = new AbortController();
+
 function endMachine() {
+  cables.abort();
+  cables = new AbortController();
   machine?.end();
   machine = null;
   leaveTools();
@@ -189,7 +200,14 @@ async function start(wanted, { text } = {}) {
     images = driveImages(contents);
     screens.wait('Making the machine');
     const { config, drives, before } = bootConfig(wanted, contents, await sharedFiles(wanted));
+    /** @type {Transferable[]} */
     const transfer = Object.values(contents).filter((c) => c instanceof ArrayBuffer);
+    if (wanted.lan) {
+      const network = sharedNetwork(wanted.lan);
+      config.net = netPort(network, cables.signal);
+      config.mac = network.mac;
+      transfer.push(config.net);
+    }
     await fresh.boot(config, transfer);
     for (const drive of drives) await fresh.client.call('putDrive', drive);
     for (const command of before) await fresh.send(command);
@@ -214,6 +232,7 @@ function newMachine(target) {
   const made = new Machine(worker);
   worker.onerror = (ev) => {
     if (machine !== made) return;
+    starts++;
     endMachine();
     showState('failed');
     showFailure(`The machine’s worker failed: ${ev.message || 'it could not be loaded'}`);
@@ -228,6 +247,7 @@ function newMachine(target) {
     showStats(stats);
   });
   made.client.on('stopped', ({ reason, message }) => {
+    starts++;
     endMachine();
     showState(reason === 'failed' ? 'failed' : 'off');
     if (reason === 'failed') showFailure(`The emulator failed, which is a bug of ours: ${message}`);
@@ -258,7 +278,7 @@ async function takeSnapshot() {
     const shows = screens.current === 'display' ? 'display' : 'serial';
     await store.put(
       { id: crypto.randomUUID(), title: plan.title, note: plan.guest ?? '', at: Date.now(), bytes: data.length, target: plan.target, shows, drives,
-        shared, networks: cardsIn(plan.options).flatMap(({ netdev }) => netdev ?? []), text: screens.text(), picture: shows === 'display' ? thumbnail() : '' },
+        shared, networks: cardsIn(plan.options).flatMap(({ netdev }) => netdev ?? []), lan: plan.lan, text: screens.text(), picture: shows === 'display' ? thumbnail() : '' },
       new Blob([data]),
     );
     announce('The snapshot was taken.');
@@ -282,10 +302,10 @@ function thumbnail() {
 }
 
 /** @param {import('./store.js').Saved} saved @param {Blob} data */
-function resume({ title, target, shows, text, drives = {}, shared, networks = [] }, data) {
+function resume({ title, target, shows, text, drives = {}, shared, networks = [], lan }, data) {
   const files = Object.fromEntries(Object.entries({ ...drives, incoming: data }).map(([name, blob]) => [name, { name: name === 'incoming' ? 'snapshot' : name, blob }]));
   const share = shared && Object.entries(shared).map(([name, blob]) => ({ name, blob }));
-  return start({ title, target, options: {}, files, share, networks, shows }, { text });
+  return start({ title, target, options: {}, files, share, networks, lan, shows }, { text });
 }
 
 const snapshots = makeSnapshots({
@@ -338,6 +358,7 @@ const controls = makeControls({
     openTool('snapshots');
     snapshots.take();
   },
+  find: () => find.open(),
   screens,
   display,
   sound: async (on) => {
@@ -352,12 +373,18 @@ document.addEventListener('visibilitychange', () => {
 
 // ---- from view to view ----
 
-const setup = makeSetup(guests, {
-  run: go,
-  back: () => history.back(),
-  state: (s) => showState(s),
-  error: showError,
-});
+/** The form, which comes when it is wanted. @type {Promise<ReturnType<typeof import('./setup-form.js').makeSetup>> | null} */
+let form = null;
+const setup = {
+  /** @param {Plan} of */
+  async open(of) {
+    const mine = starts;
+    form ??= import('./setup-form.js').then(({ makeSetup }) => makeSetup(guests, { run: go, back: () => history.back(), state: (s) => showState(s), error: showError }));
+    const there = await form;
+    if (mine === starts) await there.open(of);
+  },
+  close: () => form?.then((there) => there.close()),
+};
 
 /** Starts a plan, whose address then stands in the address bar. @param {Plan} wanted */
 function go(wanted) {
@@ -389,6 +416,12 @@ async function dropped(files, shared) {
 function dropPlaces() {
   if (!machine || state === 'preconfig') return { use: 'Drop the files to use them in a machine', share: false };
   return { use: 'Drop the files here for the machine’s drives', share: isPc(plan?.target ?? '') };
+}
+
+/** What a start needs comes before the click. @param {Plan} of @param {number} bytes of its files */
+function likely({ target, files, shows }, bytes) {
+  prepare(target, files, bytes);
+  if (shows !== 'display') bringConsoles().catch(() => {});
 }
 
 /** Shows what the address says. */
@@ -433,7 +466,7 @@ element('home', HTMLAnchorElement).addEventListener('click', (ev) => {
 
 try {
   guests.push(...(await loadGuests()));
-  makeChooser(guests, { start: go, setup: choose, likely: prepare, take: dropped, drop: dropPlaces });
+  makeChooser(guests, { start: go, setup: choose, likely, take: dropped, drop: dropPlaces });
   await follow();
 } catch (e) {
   showState('failed');

@@ -19,6 +19,7 @@
  * @property {Record<string, Source>} files by option; `vgaBios`, `fda`, `fdb` and `incoming` beside QMP's, and cards' disks by their nodes' names
  * @property {Source[]} [share] files in the folder that is shared with the guest, if there is one
  * @property {string[]} [networks] networks of a saved machine's cards, by their ids
+ * @property {string} [lan] what the board's network interface leads to: a network of this name, of machines in this browser's tabs; its own without one
  * @property {string} [boot] order of the PC's firmware
  * @property {boolean} [paused] `-S`
  * @property {'display' | 'serial'} [shows]
@@ -42,6 +43,8 @@ const BY_QMP = ['nic', 'smp', 'vga', 'rtc', 'devices'];
 
 /** Names of nodes that are cards' disks. */
 const CARD_DISK = /^card\d+$/;
+/** A network's name. */
+export const LAN_NAME = /^[\w.-]{1,40}$/;
 /** The folder that guest and page share. */
 export const SHARE = 'share';
 /** What `device_add` is told of its card. @type {Card} */
@@ -111,7 +114,7 @@ function cardsOf(text) {
 }
 
 /** The same machine on a command line. @param {Plan} plan */
-export function commandLine({ target, options, files, share, boot, paused, shows }) {
+export function commandLine({ target, options, files, share, lan, boot, paused, shows }) {
   const words = ['tinamou', `system-${target}`];
   const { machine, cpu, m, smp, nic, vga, rtc, accel, icount, append } = options;
   if (machine) words.push('-M', String(machine));
@@ -122,6 +125,7 @@ export function commandLine({ target, options, files, share, boot, paused, shows
   if (icount !== undefined) words.push('-icount', `shift=${icount}`);
   if (rtc !== undefined) words.push('-rtc', `base=${new Date(Number(rtc) * 1000).toISOString().slice(0, 19)}`);
   if (nic === false) words.push('-net', 'none');
+  else if (lan) words.push('-nic', 'socket,connect=localhost:1234');
   if (vga === false) words.push('-vga', 'none');
   for (const card of cardsIn(options)) {
     const { drive, netdev } = card;
@@ -149,7 +153,7 @@ export function commandLine({ target, options, files, share, boot, paused, shows
  * @param {Plan} plan
  * @param {Plan} [from] the guest's
  */
-export function query({ guest, target, options, files, share, boot, paused, shows }, from) {
+export function query({ guest, target, options, files, share, lan, boot, paused, shows }, from) {
   const q = new URLSearchParams();
   if (guest) q.set('guest', guest);
   else q.set('target', target);
@@ -163,6 +167,7 @@ export function query({ guest, target, options, files, share, boot, paused, show
   if (boot && boot !== from?.boot) q.set('boot', boot);
   if (shows && shows !== (from?.shows ?? (files.kernel ? 'serial' : 'display'))) q.set('shows', shows);
   if (share) q.set('share', '');
+  if (lan) q.set('lan', lan);
   if (paused) q.set('paused', '');
   return q.toString().replace(/=(?=&|$)/g, '');
 }
@@ -187,6 +192,8 @@ export function changed(plan, q) {
   const shows = q.get('shows');
   if (shows === 'display' || shows === 'serial') made.shows = shows;
   if (q.has('share')) made.share = [];
+  const lan = q.get('lan');
+  if (lan && LAN_NAME.test(lan)) made.lan = lan;
   return made;
 }
 

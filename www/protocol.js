@@ -22,11 +22,12 @@
  * @property {Blob | ArrayBuffer | RemoteDisk} [hdd]
  * @property {'user' | 'none' | MessagePort} [net] what the network interface leads to: a network of its own without a way out (default), nothing,
  * or a port (transferred) that carries frames as `Uint8Array`s both ways
+ * @property {string} [mac] the interface's Ethernet address, QEMU's if left out
  * @property {Blob | ArrayBuffer | RemoteDisk} [fda] floppy
  * @property {Blob | ArrayBuffer | RemoteDisk} [fdb]
  * @property {Blob | ArrayBuffer | RemoteDisk} [virtio0] virtio disk of a PC
  * @property {Blob | ArrayBuffer | RemoteDisk} [virtio1]
- * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD
+ * @property {string} [boot] what the PC's firmware boots from, in order: `a` floppy, `c` disk, `d` CD; with `,menu=on` it offers a menu
  * @property {string} [append] kernel command line
  * @property {number} [icount] virtual nanoseconds per instruction, as a power of two; runs become deterministic
  * @property {'jit' | 'interp'} [accel]
@@ -90,6 +91,7 @@
  * of `virtio-9p-pci` with its name as `fsdev` plugs a card for it
  * @property {{ in: { tag: string }, out: SharedFile[] }} listShared the files in a shared folder
  * @property {{ in: { tag: string, path: string }, out: Uint8Array<ArrayBuffer> | null }} readShared one of them; null if it is not there
+ * @property {{ in: { tag: string, path: string }, out: boolean }} removeShared removes one of them; whether it was there
  * @property {{ in: { port: MessagePort }, out: void }} gdb a client of gdb's remote protocol has come to this port (transferred); the machine stops
  * @property {{ in: { source: string, bigEndian: boolean }, out: { elf: Uint8Array<ArrayBuffer>, lines: Uint32Array } }} assemble a program for
  * MIPS; `lines` has addresses and lines in turn

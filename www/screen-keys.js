@@ -3,7 +3,7 @@
 
 import { make } from './dom.js';
 
-/** Keys in their order: code, label, and a name for those who cannot see the label. @type {[string, string, string][]} */
+/** Keys in their order: code, label, and its whole name. @type {[string, string, string][]} */
 const KEYS = [
   ['Escape', 'Esc', 'Escape'], ['Tab', 'Tab', 'Tab'], ['ControlLeft', 'Ctrl', 'Control'], ['AltLeft', 'Alt', 'Alt'],
   ['ArrowLeft', '←', 'Left'], ['ArrowUp', '↑', 'Up'], ['ArrowDown', '↓', 'Down'], ['ArrowRight', '→', 'Right'],
@@ -31,7 +31,9 @@ export function makeScreenKeys(frame, press, keyboard) {
   };
   frame.append(make('button', { type: 'button', textContent: '⌨', 'aria-label': 'Keyboard', onclick: keyboard }));
   for (const [code, label, name] of KEYS) {
-    const button = make('button', { type: 'button', textContent: label, 'aria-label': name });
+    const button = make('button', { type: 'button', textContent: label, title: name });
+    // An arrow says nothing to who hears it.
+    if (code.startsWith('Arrow')) button.setAttribute('aria-label', name);
     // The console keeps the focus, and a phone its keyboard.
     button.addEventListener('pointerdown', (ev) => ev.preventDefault());
     button.addEventListener('click', () => {

@@ -28,7 +28,7 @@ const HEADERS = {
   'cache-control': 'no-cache',
   'content-security-policy':
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'cross-origin-opener-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
@@ -80,13 +80,15 @@ function partOf(range, size) {
  * @param {number} [options.port] 0 (default) for any free one
  * @param {Record<string, string>} [options.mounts] further folders by path prefix, such as `/tests/`
  * @param {(url: string, body: string) => void} [options.posted] what to do with POST requests; none are accepted without it
+ * @param {(request: http.IncomingMessage, response: http.ServerResponse) => boolean} [options.first] asked first: whether it has answered
  * @returns {Promise<{ url: string, close: () => void }>}
  */
-export function startServer({ port = 0, mounts = {}, posted } = {}) {
+export function startServer({ port = 0, mounts = {}, posted, first } = {}) {
   const all = { '/': WWW, ...mounts };
   const server = http.createServer((request, response) => {
     const answer = (/** @type {number} */ status, /** @type {http.OutgoingHttpHeaders} */ more = {}) =>
       response.writeHead(status, { ...HEADERS, ...more });
+    if (first?.(request, response)) return;
     if (request.method === 'POST' && posted) {
       const chunks = /** @type {Buffer[]} */ ([]);
       request.on('data', (chunk) => chunks.push(chunk));

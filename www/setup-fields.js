@@ -70,7 +70,8 @@ export function cardList(described, cards, files, changed, complain) {
     const { drive } = card;
     if (drive) {
       const input = make('input', { type: 'file', hidden: true });
-      const pick = make('button', { id, type: 'button', textContent: files()[drive]?.name ?? 'Choose…', 'aria-label': `Image of ${title}` });
+      const pick = make('button', { id, type: 'button', textContent: files()[drive]?.name ?? 'Choose…' });
+      pick.setAttribute('aria-label', `${pick.textContent}: image of ${title}`);
       pick.classList.toggle('chosen', drive in files());
       pick.addEventListener('click', () => input.click());
       input.addEventListener('change', () => {
@@ -82,7 +83,7 @@ export function cardList(described, cards, files, changed, complain) {
       return [make('div', { className: 'property' }, make('label', { htmlFor: id }, 'Image'), pick, input)];
     }
     if (!NETWORKS.includes(card.driver)) return [];
-    const select = make('select', { id }, new Option('no cable', ''), new Option('a network of its own', 'user'));
+    const select = make('select', { id }, new Option('no cable', ''), new Option('its own network', 'user'));
     select.value = card.netdev ? 'user' : '';
     select.addEventListener('change', () => change(n, 'netdev', select.value && freeName(cards, 'netdev', 'net')));
     return [make('div', { className: 'property' }, make('label', { htmlFor: id }, 'Leads to'), select)];

@@ -8,12 +8,16 @@ import { onScreen, onSerial, withFirmware } from './chooser.js';
 import { element, make, sentence } from './dom.js';
 import { Machine } from './machine.js';
 import { cardList, dateInput } from './setup-fields.js';
-import { TARGETS, cardsIn, commandLine, isPc, planOf, query, size, sizeText } from './plan.js';
+import { LAN_NAME, TARGETS, cardsIn, commandLine, isPc, planOf, query, size, sizeText } from './plan.js';
 
 /** @typedef {import('./plan.js').Plan} Plan */
 /** @typedef {{ name: string, kind: string, description: string, value?: any, default?: any, choices?: string[] }} Option */
 
-/** What a PC's page knows beside QMP's options. @type {Option[]} */
+/** What a page knows beside QMP's options. @type {Option[]} */
+const OF_ALL = [
+  { name: 'lan', kind: 'lan', description: 'Machines in this browser’s tabs that name the same network are on one cable; without a name it is a network of its own, with DHCP.' },
+];
+/** What a PC's page knows besides. @type {Option[]} */
 const OF_PCS = [
   { name: 'shows', kind: 'console', description: 'Where the kernel talks: its console on the command line follows.' },
   { name: 'vgaBios', kind: 'file', description: 'firmware of the graphics card' },
@@ -21,7 +25,7 @@ const OF_PCS = [
 ];
 
 const GROUPS = /** @type {[string, string[]][]} */ ([
-  ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic', 'vga', 'devices']],
+  ['Machine', ['machine', 'cpu', 'm', 'smp', 'nic', 'lan', 'vga', 'devices']],
   ['Software', ['kernel', 'initrd', 'append', 'shows', 'dtb', 'bios', 'vgaBios']],
   ['Drives', ['hda', 'hdb', 'cdrom', 'hdd', 'fda', 'fdb', 'virtio0', 'virtio1', 'share', 'boot']],
   ['Execution', ['accel', 'icount', 'rtc']],
@@ -31,9 +35,9 @@ const NAMES = /** @type {Record<string, string>} */ ({ m: 'Memory', smp: 'CPUs',
   accel: 'Engine', icount: 'Counted time', bios: 'Firmware', dtb: 'Device tree', initrd: 'Initial RAM disk', cdrom: 'CD', machine: 'Board',
   cpu: 'CPU model', kernel: 'Kernel', hda: 'Disk 0', hdb: 'Disk 1', hdd: 'Disk 3', fda: 'Floppy 0', fdb: 'Floppy 1', incoming: 'Snapshot', vgaBios: 'Display firmware',
   virtio0: 'virtio disk 0', virtio1: 'virtio disk 1', boot: 'Boot order', vga: 'Graphics card', rtc: 'Date at start (UTC)', devices: 'PCI cards',
-  shows: 'Console', share: 'Shared folder' });
+  shows: 'Console', share: 'Shared folder', lan: 'Network' });
 /** Options whose descriptions say more than their names. */
-const TELLING = ['accel', 'icount', 'bios', 'dtb', 'boot', 'shows', 'share'];
+const TELLING = ['accel', 'icount', 'bios', 'dtb', 'boot', 'shows', 'share', 'lan'];
 
 /**
  * @param {import('./guests.js').Guest[]} guests
@@ -116,6 +120,17 @@ export function makeSetup(guests, page) {
         showLine();
       });
       control = [select];
+    } else if (kind === 'lan') {
+      const input = make('input', { ...described, type: 'text', value: plan.lan ?? '', placeholder: 'its own', spellcheck: false });
+      input.addEventListener('change', () => {
+        const typed = input.value.trim();
+        const right = !typed || LAN_NAME.test(typed);
+        note.textContent = right ? '' : 'A name has letters, digits and -._ alone.';
+        if (right && typed) plan.lan = typed;
+        else delete plan.lan;
+        showLine();
+      });
+      control = [input];
     } else if (kind === 'share') {
       control = sharePicker(described);
     } else if (name === 'rtc') {
@@ -153,7 +168,7 @@ export function makeSetup(guests, page) {
   function sharePicker(described) {
     const input = make('input', { type: 'file', multiple: true, hidden: true });
     const pick = make('button', { ...described, type: 'button' });
-    const clear = make('button', { type: 'button', className: 'quiet', textContent: 'None', 'aria-label': 'No shared folder' });
+    const clear = make('button', { type: 'button', className: 'quiet', textContent: 'None', 'aria-label': 'None: no shared folder' });
     /** @param {import('./plan.js').Source[] | undefined} files */
     const put = (files) => {
       if (files) plan.share = files;
@@ -180,7 +195,7 @@ export function makeSetup(guests, page) {
   function filePicker(name, described) {
     const input = make('input', { type: 'file', hidden: true });
     const pick = make('button', { ...described, type: 'button' });
-    const clear = make('button', { type: 'button', className: 'quiet', textContent: 'None', 'aria-label': `No ${NAMES[name] ?? name}` });
+    const clear = make('button', { type: 'button', className: 'quiet', textContent: 'None', 'aria-label': `None: no ${NAMES[name] ?? name}` });
     const show = () => {
       pick.textContent = plan.files[name]?.name ?? 'Choose…';
       pick.classList.toggle('chosen', name in plan.files);
@@ -217,7 +232,7 @@ export function makeSetup(guests, page) {
       const options = await fresh.qmp('x-machine-options');
       if (mine !== opened) return;
       page.state('preconfig');
-      const all = isPc(plan.target) ? [...options, ...OF_PCS] : options;
+      const all = [...options, ...OF_ALL, ...(isPc(plan.target) ? OF_PCS : [])];
       const left = new Map(all.map((o) => [o.name, o]));
       const groups = GROUPS.map(([title, names]) => {
         const own = names.flatMap((n) => left.get(n) ?? []);

@@ -34,7 +34,9 @@ export function makeSharePane(plan) {
   /** @param {SharedFile} file */
   function row({ path, bytes: size }) {
     const take = make('button', { type: 'button', textContent: 'Download', 'aria-label': `Download ${path}`, onclick: () => work(() => save(path)) });
-    return make('li', { className: 'drive', 'data-file': path }, make('div', {}, make('strong', {}, path), make('p', { className: 'facts' }, bytes(size))), take);
+    const remove = make('button', { type: 'button', textContent: 'Delete', 'aria-label': `Delete ${path}`, onclick: () => work(() => drop(path)) });
+    const actions = make('div', { className: 'actions' }, take, remove);
+    return make('li', { className: 'drive', 'data-file': path }, make('div', {}, make('strong', {}, path), make('p', { className: 'facts' }, bytes(size))), actions);
   }
 
   /** @param {string} path */
@@ -42,6 +44,11 @@ export function makeSharePane(plan) {
     const data = machine && (await share(machine).read(path));
     if (!data) throw new Error(`${path} is no longer there.`);
     download(path.split('/').at(-1) ?? path, new Blob([data]));
+  }
+
+  /** @param {string} path */
+  async function drop(path) {
+    if (machine && !(await share(machine).remove(path))) throw new Error(`${path} is no longer there.`);
   }
 
   async function look() {

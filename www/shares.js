@@ -53,4 +53,9 @@ export class Share {
     const files = await contents({ [path]: source }, signal);
     await this.#call('putShared', { tag: this.tag, files });
   }
+
+  /** Removes a file. @param {string} path @returns {Promise<boolean>} whether it was there */
+  remove(path) {
+    return this.#call('removeShared', { tag: this.tag, path });
+  }
 }

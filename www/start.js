@@ -29,6 +29,10 @@ export function prepare(target, files = {}, bytes = Infinity) {
   spare?.worker.terminate();
   const worker = newWorker();
   spare = { bundle, worker };
+  // One that breaks before anybody has it is not given to anybody: the next one says why.
+  worker.onerror = () => {
+    if (spare?.worker === worker) spare = null;
+  };
   new Client(worker).call('load', { target, warm: true }).catch(() => {});
 }
 

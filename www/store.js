@@ -14,6 +14,7 @@
  * @property {'display' | 'serial'} shows
  * @property {Record<string, Blob>} [shared] what was in the shared folder, by path
  * @property {string[]} [networks] networks of cards, by their ids
+ * @property {string | undefined} [lan] the network's name that its interface leads to
  * @property {Record<string, Blob>} [drives] what was in the drives, by option; a snapshot has what was written to them since
  */
 

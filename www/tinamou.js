@@ -11,6 +11,7 @@
 
 import { ConfigError, EmulatorError, GoneError, ImageError, LabError, TinamouError } from './errors.js';
 import { attachConsole, blockPort, isBlockBackend, lan, netPort, remoteDisk } from './backends.js';
+import { forgetChanges } from './keep.js';
 import { CallError, Client } from './protocol.js';
 import { Machine, QmpError, QmpEvent } from './machine.js';
 import { SerialPort } from './serial.js';
@@ -45,6 +46,7 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpEr
  * @property {Record<string, Source | BlockBackend | Promise<Source | BlockBackend>>} [disks] what is in the drives, by their names on the command line:
  * `hda`, `cdrom`, …
  * @property {'user' | 'none' | NetBackend} [net] what the network interface leads to: a network of its own without a way out, nothing, or an object
+ * @property {string} [mac] the interface's address: that of `net`, or QEMU's 52:54:00:12:34:56
  * @property {import('./shares.js').ShareOption[]} [shares] folders that the guest mounts by 9P: their mount tags, and what is in them by path
  * @property {(ConsoleBackend | undefined)[]} [consoles] what the serial ports lead to, besides `serial`
  * @property {number} [icount] count time in instructions, of 2 to the power of this nanoseconds each: runs are the same everywhere
@@ -58,9 +60,13 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpEr
 /**
  * A Linux program to run.
  * @typedef {object} ExecOptions
- * @property {'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'mipsn32el' | 'mipsn32'} [arch] `mipsel` if left out
+ * @property {'i386' | 'x86_64' | 'mipsel' | 'mips' | 'mips64el' | 'mips64' | 'mipsn32el' | 'mipsn32'} [arch] `mipsel` if left out
  * @property {Record<string, Source | Promise<Source>>} [files] files by path; all can be executed
  * @property {Source | Promise<Source>} [tar] a tar archive, unpacked before
+ * @property {URL | import('./trees.js').TreeSource} [tree] a ZIP archive, a tar archive that is not compressed, or a folder's handle: its index is read
+ *   first, a file when a program opens it; an address is read by HTTP ranges, where its server knows them
+ * @property {string} [keep] files that programs change are kept in this browser below this name (OPFS), a second or so after each change, and are there for
+ *   the next program with the same name, `tree`, `tar` and `files`; two at once with one name do not see each other, and the last to write wins
  * @property {Record<string, string>} [env]
  * @property {string | Uint8Array} [stdin] what it reads; nothing if left out
  * @property {WritableStream<Uint8Array>} [stdout] gets what it writes as it comes
@@ -76,6 +82,7 @@ export { ConfigError, EmulatorError, GoneError, ImageError, LabError, lan, QmpEr
  * @property {number | null} signal that ended it
  * @property {string} stdout what it wrote (empty if a stream got it)
  * @property {string} stderr
+ * @property {string[]} log what the kernel has to say: system calls it does not know, files of the tree that could not be had
  */
 
 /** @type {{ machine: () => Worker, program: () => Worker }} */
@@ -358,8 +365,10 @@ async function configure(options, gone) {
     }),
   ]);
   if (shares) config.shares = await shareOptions(shares, signal);
-  if (typeof net === 'object') transfer.push((config.net = netPort(net, gone)));
-  else if (net !== undefined) config.net = net;
+  if (typeof net === 'object') {
+    config.mac ??= net.mac;
+    transfer.push((config.net = netPort(net, gone)));
+  } else if (net !== undefined) config.net = net;
   return { config, transfer };
 }
 
@@ -383,9 +392,12 @@ async function create(options = {}) {
   return machine;
 }
 
+/** What is to blame for a program that does not run. */
+const BLAME = { config: ConfigError, image: ImageError, emulator: EmulatorError };
+
 /** @param {string[]} argv @param {ExecOptions} [options] @returns {Promise<ExecResult>} */
 async function exec(argv, options = {}) {
-  const { arch = 'mipsel', files = {}, tar, env = {}, stdin = '', stdout, stderr, accel, signal } = options;
+  const { arch = 'mipsel', files = {}, tar, tree, keep, env = {}, stdin = '', stdout, stderr, accel, signal } = options;
   signal?.throwIfAborted();
   if (!Array.isArray(argv) || !argv.length) throw new ConfigError('a program needs its path and arguments');
   /** @type {Record<string, Uint8Array>} */
@@ -397,6 +409,9 @@ async function exec(argv, options = {}) {
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     files: content,
     ...(tar === undefined ? {} : { tar: await bytesOf(tar, { signal, name: 'tar' }) }),
+    // An address is relative to the page, not to the worker.
+    ...(tree === undefined ? {} : { tree: typeof tree === 'string' || tree instanceof URL ? new URL(tree, globalThis.document?.baseURI).href : tree }),
+    ...(keep === undefined ? {} : { keep }),
     ...(accel ? { accel } : {}),
     stdin: typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin,
   };
@@ -405,7 +420,7 @@ async function exec(argv, options = {}) {
   const undo = [() => worker.terminate()];
   const outputs = [stdout, stderr].map((stream) => ({ text: '', decoder: new TextDecoder(), writer: stream?.getWriter() }));
   try {
-    const { status } = await new Promise((resolve, reject) => {
+    const { status, log } = await new Promise((resolve, reject) => {
       if (signal) {
         const abort = () => reject(signal.reason);
         signal.addEventListener('abort', abort, { once: true });
@@ -418,13 +433,13 @@ async function exec(argv, options = {}) {
           if (output?.writer) output.writer.write(data.data).catch(() => {});
           else if (output) output.text += output.decoder.decode(data.data, { stream: true });
         } else if (data.kind === 'exit') resolve(data);
-        else reject(new (data.failed ? EmulatorError : ConfigError)(data.message));
+        else reject(new BLAME[/** @type {keyof typeof BLAME} */ (data.blame)](data.message));
       };
       worker.postMessage(config);
     });
     const ended = status & 0x7f;
     const [out, err] = outputs.map(({ text }) => text);
-    return { status: ended ? 128 + ended : (status >> 8) & 0xff, signal: ended || null, stdout: out ?? '', stderr: err ?? '' };
+    return { status: ended ? 128 + ended : (status >> 8) & 0xff, signal: ended || null, stdout: out ?? '', stderr: err ?? '', log };
   } finally {
     for (const step of undo) step();
     for (const { writer } of outputs) writer?.releaseLock();
@@ -486,6 +501,6 @@ async function checkLab(lab, files, { signal } = {}) {
   return borrow((client) => client.call('checkLab', { json, files: content }), signal);
 }
 
-/** Machines and programs. */
-export const Tinamou = { create, exec, assemble, checkLab };
+/** Machines and programs. `forget` throws away what `exec` kept below a name. */
+export const Tinamou = { create, exec, forget: forgetChanges, assemble, checkLab };
 export default Tinamou;

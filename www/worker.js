@@ -228,6 +228,9 @@ const emit = serve(/** @type {any} */ (self), {
   readShared({ tag, path }) {
     return /** @type {Uint8Array<ArrayBuffer> | undefined} */ (present().readShared(tag, path)) ?? null;
   },
+  removeShared({ tag, path }) {
+    return present().removeShared(tag, path);
+  },
   stats() {
     return figures();
   },

@@ -45,22 +45,27 @@ function place(session, label, value, go) {
 /**
  * Something in the place of which one can type.
  * @param {HTMLElement} cell
+ * @param {string} label
  * @param {string} text
  * @param {(text: string) => Promise<void>} done
  */
-function edit(cell, text, done) {
-  const input = el('input', { type: 'text', value: text, class: 'edit', 'aria-label': cell.getAttribute('aria-label') ?? 'new value' });
+function edit(cell, label, text, done) {
+  const input = el('input', { type: 'text', value: text, class: 'edit', 'aria-label': label });
   const old = [...cell.childNodes];
   let over = false;
   const end = async (/** @type {boolean} */ keep) => {
     if (over) return;
     over = true;
     cell.replaceChildren(...old);
-    cell.focus();
+    (cell.querySelector('button') ?? cell).focus();
     if (keep && input.value !== text) await done(input.value);
   };
   input.addEventListener('keydown', (ev) => {
-    if (ev.key === 'Enter') end(true);
+    if (ev.key === 'Enter') {
+      // The button that gets the focus is not to be pressed by it.
+      ev.preventDefault();
+      end(true);
+    }
     if (ev.key === 'Escape') end(false);
     ev.stopPropagation();
   });
@@ -88,11 +93,11 @@ export function registers(session) {
       groups.set(group, frame);
       element.append(frame);
     }
-    const cell = el('dd', { tabindex: '0', role: 'button', 'aria-label': `${alias ?? name}, change` });
+    const cell = el('dd');
     const change = () => {
       const now = session.registers.find((r) => r.name === name);
       if (number === undefined || !now) return;
-      edit(cell, now.value, async (text) => {
+      edit(cell, `new value of ${alias ?? name}`, now.value, async (text) => {
         try {
           await session.setRegister(now, session.resolve(text));
         } catch (e) {
@@ -100,8 +105,7 @@ export function registers(session) {
         }
       });
     };
-    cell.addEventListener('click', change);
-    cell.addEventListener('keydown', (ev) => ev.key === 'Enter' && ev.target === cell && change());
+    cell.append(el('button', { type: 'button', 'data-register': alias ?? name, onclick: change }));
     // A long value has a line of its own.
     const wide = (alias ?? name).length + register.value.replace('0x', '').length > ROW_CHARS;
     frame.querySelector('dl')?.append(el('div', wide ? { class: 'wide' } : {}, el('dt', { title: alias ? name : '' }, alias ?? name), cell));
@@ -113,14 +117,19 @@ export function registers(session) {
     element,
     draw() {
       for (const register of session.registers) {
-        const { name, value } = register;
+        const { name, alias, value } = register;
         const cell = cells.get(name) ?? make(register);
-        if (cell.querySelector('input')) continue;
+        const shown = cell.querySelector('button');
+        // A value is being typed.
+        if (!shown) continue;
         const text = value.slice(2);
-        if (cell.textContent !== text) cell.textContent = text;
+        if (shown.textContent !== text) {
+          shown.textContent = text;
+          shown.setAttribute('aria-label', `${alias ?? name} ${text}`);
+        }
         const before = session.before.get(name);
-        cell.classList.toggle('changed', before !== undefined && before !== value);
-        cell.title = `${BigInt(value)}${before !== undefined && before !== value ? `, was ${before}` : ''} ${session.symbols.text(BigInt(value))}`.trim();
+        shown.classList.toggle('changed', before !== undefined && before !== value);
+        shown.title = `${BigInt(value)}${before !== undefined && before !== value ? `, was ${before}` : ''} ${session.symbols.text(BigInt(value))}`.trim();
       }
     },
   };
@@ -193,7 +202,12 @@ export function code(session) {
       return name && name.offset === 0n ? [el('li', { class: 'label' }, `${name.name}:`), row] : [row];
     });
     list.replaceChildren(...rows.flat());
-    if (at === null) list.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+    const frame = list.closest('.pane');
+    const here = at === null ? list.querySelector('[aria-current]')?.getBoundingClientRect() : null;
+    if (!here || !frame) return;
+    // This pane alone: what is around it stays where the reader has it.
+    const { top, bottom } = frame.getBoundingClientRect();
+    frame.scrollTop += Math.max(0, here.bottom - bottom) - Math.max(0, top - here.top);
   }
 
   return { element, draw, goto: (text) => ((at = text), (input.value = text), draw()) };
@@ -224,8 +238,18 @@ export function memory(session) {
     el('button', { type: 'button', 'aria-label': 'After', onclick: move(page) }, '▸'),
     el('label', {}, box, ' physical'),
   );
-  const table = el('table', { class: 'memory', 'aria-label': 'Memory' });
+  const table = el('table', { class: 'memory', role: 'grid', 'aria-label': 'Memory' });
   const element = el('div', {}, form, el('div', { class: 'scroll' }, table));
+  /** Bytes that can be changed. One has the keyboard, arrows go to the others. @type {Map<bigint, HTMLElement>} */
+  const places = new Map();
+  let cursor = -1n;
+  table.addEventListener('keydown', (ev) => {
+    const by = /** @type {Record<string, bigint>} */ ({ ArrowRight: 1n, ArrowLeft: -1n, ArrowDown: BigInt(ROW_BYTES), ArrowUp: BigInt(-ROW_BYTES) })[ev.key];
+    const to = by && places.get(cursor + by);
+    if (!by || !to) return;
+    ev.preventDefault();
+    to.focus();
+  });
 
   function base() {
     try {
@@ -237,7 +261,7 @@ export function memory(session) {
 
   /** @param {bigint} where @param {HTMLElement} cell */
   const change = (where, cell) =>
-    edit(cell, cell.textContent ?? '', async (text) => {
+    edit(cell, `byte at ${session.address(where)}`, cell.textContent ?? '', async (text) => {
       try {
         if (!/^([0-9a-f]{2})+$/i.test(text)) throw new Error('bytes are written as pairs of hexadecimal digits');
         await session.write(where, bytesOfHex(text), physical);
@@ -257,6 +281,10 @@ export function memory(session) {
     if (bytes.length < size && nextPage < size) later = await session.read(from + BigInt(nextPage), size - nextPage, physical);
     if (session.icount !== beforeAt) [before, beforeAt] = [now, session.icount];
     now = new Map();
+    // What is being typed stays, and who has the keyboard keeps it.
+    if (table.querySelector('input')) return;
+    const held = table.matches(':focus-within');
+    places.clear();
     const rows = Array.from({ length: MEMORY_ROWS }, (_, row) => {
       const start = from + BigInt(row * ROW_BYTES);
       let ascii = '';
@@ -271,17 +299,25 @@ export function memory(session) {
         /** @type {HTMLElement} */
         const cell = el('td', {
           ...(old !== undefined && old !== byte ? { class: 'changed' } : {}),
-          tabindex: '0',
-          'aria-label': `byte at ${session.address(where)}`,
+          tabindex: '-1',
+          onfocus: () => {
+            places.get(cursor)?.setAttribute('tabindex', '-1');
+            cursor = where;
+            cell.setAttribute('tabindex', '0');
+          },
+          'data-address': session.address(where),
           onclick: () => change(where, cell),
           onkeydown: (ev) => ev.key === 'Enter' && ev.target === cell && change(where, cell),
         }, byte.toString(16).padStart(2, '0'));
+        places.set(where, cell);
         return cell;
       });
       return el('tr', {}, el('th', { scope: 'row', title: session.symbols.text(start) }, session.address(start)), ...cells, el('td', { class: 'ascii' }, ascii));
     });
-    // What is being typed stays.
-    if (!table.querySelector('input')) table.replaceChildren(el('tbody', {}, ...rows));
+    table.replaceChildren(el('tbody', {}, ...rows));
+    const current = places.get(cursor) ?? [...places.values()][0];
+    current?.setAttribute('tabindex', '0');
+    if (held) current?.focus();
   }
 
   return { element, draw, goto: (text) => ((at = text), (input.value = text), draw()) };
@@ -292,7 +328,7 @@ export function stack(session, show) {
   const frames = el('ol', { class: 'frames', 'aria-label': 'Calls' });
   const words = el('table', { class: 'words', 'aria-label': 'Stack' });
   return {
-    element: el('div', {}, el('h4', {}, 'Calls'), frames, el('h4', {}, 'Stack'), el('div', { class: 'scroll' }, words)),
+    element: el('div', {}, el('h2', {}, 'Calls'), frames, el('h2', {}, 'Stack'), el('div', { class: 'scroll' }, words)),
     async draw() {
       const calls = await backtrace(session);
       frames.replaceChildren(
@@ -403,7 +439,7 @@ export function devices(session) {
       for (const { name, what, ranges, state } of await session.machine.qmp('x-devices')) {
         let entry = known.get(name);
         if (!entry) {
-          const pre = el('pre', { class: 'text' });
+          const pre = el('pre', { class: 'text', tabindex: '0', 'aria-label': `State of ${name}` });
           const where = el('p', { class: 'ranges' }, ranges.map(({ first, last }) => `${first.slice(2)}–${last.slice(2)}`).join('  ') || 'not in the address space');
           entry = { state: pre, frame: el('details', {}, el('summary', {}, el('b', {}, name), ` ${what}`), where, pre) };
           known.set(name, entry);
@@ -432,7 +468,7 @@ export function block(session) {
   const ir = el('pre', { class: 'text', tabindex: '0', 'aria-label': 'IR' });
   const wasm = el('pre', { class: 'text', tabindex: '0', 'aria-label': 'WebAssembly' });
   const figures = el('p', { class: 'figures' });
-  const column = (/** @type {string} */ title, /** @type {HTMLElement} */ pre) => el('div', {}, el('h4', {}, title), pre);
+  const column = (/** @type {string} */ title, /** @type {HTMLElement} */ pre) => el('div', {}, el('h2', {}, title), pre);
   return {
     element: el('div', {}, form, figures, el('div', { class: 'forms' }, column('Guest', guest), column('IR', ir), column('WebAssembly', wasm))),
     draw,

@@ -2,7 +2,7 @@
 // @ts-check
 /**
  * Builds what the page loads: `pkg/` (the emulator, by wasm-pack, then wasm-opt, a bundle for each family of guests, each in two parts),
- * `vendor/` (xterm.js) and `guests/`. A second run without changes is cheap. `TINAMOU_NAMES=1` keeps function names, for profiles, and
+ * `vendor/` (xterm.js), `built/` (the pages' modules, small) and `guests/`. A second run without changes is cheap. `TINAMOU_NAMES=1` keeps function names, for profiles, and
  * each bundle in one part; arguments name the bundles to build.
  */
 
@@ -14,6 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 
+import { bundle as bundlePages } from './bundle.mjs';
 import { coldIn } from './cold.mjs';
 import { writeFiles } from './files.mjs';
 import { buildGuests } from './guests.mjs';
@@ -109,6 +110,7 @@ function divide(bundle) {
 }
 
 copyVendor();
+await bundlePages();
 const guests = buildGuests();
 const kib = (/** @type {number} */ n) => `${(n / 1024).toFixed(0)} KiB`;
 console.log(`www: guests: ${guests.join(', ') || 'none'}`);

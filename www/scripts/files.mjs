@@ -12,6 +12,11 @@ const KINDS = /\.(css|html|js|mjs|json|svg|wasm|elf|md|s)$/;
 const ELSEWHERE = /^(node_modules|scripts)\/|^(serve\.mjs|sw\.js|files\.json|package(-lock)?\.json|jsconfig\.json|.*-node\.js|node-.*\.js)$/;
 /** Larger guests come when somebody starts them. */
 const MOST_GUEST_BYTES = 512 << 10;
+/**
+ * Modules that pages load as parts of `built/`, and what embeds the package: the browser keeps them when somebody loads them. The bindings in `pkg/`
+ * load `rest.js` itself.
+ */
+const SOURCES = /^((?!rest\.js$)[\w-]+\.js|(lab-view|labs)\/[\w-]+\.js|vendor\/.*\.mjs|examples\/.*)$/;
 /** Few visitors run Linux programs without a machine. */
 const RARE = /^pkg\/user\//;
 
@@ -20,7 +25,7 @@ export function siteFiles() {
   const all = fs.readdirSync(WWW, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const names = all.map((entry) => path.relative(WWW, path.join(entry.parentPath ?? entry.path, entry.name)).split(path.sep).join('/'));
   return names
-    .filter((name) => KINDS.test(name) && !ELSEWHERE.test(name) && !RARE.test(name) && !name.endsWith('.d.mts'))
+    .filter((name) => KINDS.test(name) && !ELSEWHERE.test(name) && !RARE.test(name) && !SOURCES.test(name) && !name.endsWith('.d.mts'))
     .filter((name) => !name.startsWith('guests/') || fs.statSync(path.join(WWW, name)).size <= MOST_GUEST_BYTES)
     .sort();
 }

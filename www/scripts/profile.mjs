@@ -90,8 +90,8 @@ export function profile(whole, ran, seemsCold) {
 
 /**
  * @param {string} bundle
- * @returns {{ idle: Set<string>, busy: Set<string>, fits: () => { known: number, all: number }, pieces: (name: string, code: import('./code.mjs').Code) => ((n: number) => boolean) | null }} functions that did not run,
- * that ran although they seem cold; how many of those that ran in part were found so far; of another which pieces did, null if that is not known
+ * @returns {{ idle: Set<string>, busy: Set<string>, fits: () => { known: number, all: number, changed: number }, pieces: (name: string, code: import('./code.mjs').Code) => ((n: number) => boolean) | null }} functions that did not run,
+ * that ran although they seem cold; how many of those that ran in part were found so far, and bytes of those that are no longer as they were, which stay whole; of another which pieces did, null if that is not known
  */
 export function readProfile(bundle) {
   const file = profileFile(bundle);
@@ -110,14 +110,22 @@ export function readProfile(bundle) {
   }
   /** @type {Set<string>} */
   const known = new Set();
+  const nameIn = (/** @type {string} */ key) => key.slice(0, key.indexOf('\t'));
+  /** Bytes of those that the record does not have, by the same keys. @type {Map<string, number>} */
+  const others = new Map();
+  const changed = () => {
+    const lost = new Set([...partly.keys()].filter((key) => !known.has(key)).map(nameIn));
+    return [...others].reduce((sum, [key, size]) => sum + (lost.has(nameIn(key)) ? size : 0), 0);
+  };
   return {
     idle,
     busy,
-    fits: () => ({ known: known.size, all: partly.size }),
+    fits: () => ({ known: known.size, all: partly.size, changed: changed() }),
     pieces: (name, code) => {
       const key = `${nameOf(name)}\t${sumOf(code)}`;
       const found = partly.get(key);
       if (found !== undefined) known.add(key);
+      else others.set(key, code.body.length);
       return found === undefined ? null : bits(found);
     },
   };

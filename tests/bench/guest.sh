@@ -19,7 +19,7 @@ packages="libc6 libgcc-s1 libstdc++6 zlib1g gzip xz-utils liblzma5 p7zip sqlite3
   coreutils python3.11-minimal libpython3.11-minimal"
 # Of the packages: what the programs open.
 files=(bin/gzip bin/true usr/bin/xz usr/bin/sqlite3 usr/bin/openssl usr/bin/python3.11 usr/lib/p7zip usr/lib/python3.11
-  'lib/ld*' 'lib64/ld*' 'lib/*/ld*' '*/lib'{c,m,dl,pthread}.so.6 '*/libdl.so.2' '*/libpthread.so.0' '*/libgcc_s.so*' '*/libstdc++.so.6*' '*/libz.so*'
+  'lib/ld*' 'lib64/ld*' 'lib/*/ld*' '*/lib'{c,m,dl,pthread}.so.6 '*/libdl.so.2' '*/libpthread.so.0' '*/libgcc_s.so*' '*/libatomic.so*' '*/libstdc++.so.6*' '*/libz.so*'
   '*/liblzma.so*' '*/libsqlite3.so*' '*/libreadline.so*' '*/libtinfo.so*' '*/libexpat.so*' '*/libssl.so*' '*/libcrypto.so*')
 
 compiler() { # ARCH
@@ -27,7 +27,9 @@ compiler() { # ARCH
 }
 
 userland() { # ARCH
-  local arch=$1 root=$out/$1/bench x=$out/$1/bench-x p name cc
+  local arch=$1 root=$out/$1/bench x=$out/$1/bench-x p name cc packages=$packages
+  # Its openssl wants one more.
+  [ "$arch" != mipsel ] || packages+=" libatomic1"
   cc=$(compiler "$arch")
   command -v "$cc" >/dev/null || die "$arch needs $cc: ./build.sh guests"
   if [ "$(cat "$root/.done" 2>/dev/null)" = "$packages ${files[*]}" ] && [ -z "$(find "$here/work" "$here/guest.sh" -newer "$root/.done")" ]; then return 0; fi

@@ -67,6 +67,14 @@ def filled(words, places):
     return [re.sub(r"\{(\w+)\}", lambda m: places[m[1]], w) for w in words]
 
 
+def resolved(root, path):
+    """Where a link leads inside a tree whose root is there."""
+    while os.path.islink(path):
+        to = os.readlink(path)
+        path = root + to if to.startswith("/") else os.path.join(os.path.dirname(path), to)
+    return path
+
+
 class Native:
     """A process a run."""
 
@@ -121,9 +129,9 @@ class Page:
         """What the program opens, where there is no tree."""
         if row.argv[0] == "{root}/bin/true":
             top = os.path.join(GUESTS_DIR, GUESTS[self.guest], "bench")
-            libraries = [os.path.join(d, f) for d, _, names in os.walk(top) for f in names if re.match(r"(ld[-.].*|libc)\.so", f)]
+            libraries = [os.path.join(d, f) for d, _, names in os.walk(top) for f in names if re.match(r"(ld.*|libc)\.so", f)]
             found = {"/bin/true": f"{top}/bin/true", **{name[len(top) :]: name for name in libraries}}
-            return {name: os.path.relpath(os.path.realpath(path), TOP) for name, path in found.items()}
+            return {name: os.path.relpath(resolved(top, path), TOP) for name, path in found.items()}
         return {a: self.sources[a] for a in argv if a in self.sources}
 
     def run(self, row):

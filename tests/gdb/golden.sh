@@ -38,3 +38,21 @@ for arch in i386 x86_64; do
   record pc-$arch pc-$arch tests/gdb/session-pc.gdb qemu-system-$arch -M pc -m 64 -kernel tests/gdb/images/pc-$arch.elf \
     -net none -vga none -display none -serial null -monitor none -no-reboot -S
 done
+# Programs: QEMU waits at the socket, which it makes itself. It has no watchpoints for them: those are
+# recorded with ours, and read before they are kept.
+for arch in mipsel mips i386 x86_64; do
+  {
+    echo "# qemu-$arch-static -g SOCKET tests/gdb/images/user-$arch.elf"
+    rm -f "$dir/socket"
+    "qemu-$arch-static" -g "$dir/socket" tests/gdb/images/user-$arch.elf >/dev/null 2>&1 &
+    while [ ! -S "$dir/socket" ]; do sleep 0.1; done
+    tests/gdb/play.sh user-$arch "$dir/socket" tests/gdb/session-user.gdb
+  } >"tests/gdb/golden/user-$arch.txt"
+  {
+    echo "# tinamou $arch -g SOCKET tests/gdb/images/user-$arch.elf"
+    rm -f "$dir/socket"
+    "$ours/tinamou" $arch -g "$dir/socket" tests/gdb/images/user-$arch.elf >/dev/null 2>&1 &
+    while [ ! -S "$dir/socket" ]; do sleep 0.1; done
+    tests/gdb/play.sh user-$arch "$dir/socket" tests/gdb/session-watch.gdb
+  } >"tests/gdb/golden/watch-$arch.txt"
+done

@@ -21,7 +21,7 @@
 #   media/memtest{32,64}.bin               memtest86+
 #   media/sector.img                       a boot sector of our own (media/sector.S)
 #   media/fat.img                          a FAT disk with SYSLINUX and the i386 guest, made where x86-64 programs run
-#   rootfs/{disk.raw,initrd.gz}            a Debian system (amd64) with python3, perl, gcc and sqlite3, and what mounts it
+#   rootfs{,-i386}/{disk.raw,initrd.gz}    a Debian system (amd64, i386) with python3, perl, gcc and sqlite3, and what mounts it
 #   installer{,-i386}/{linux,initrd.gz,gtk.gz} Debian's installer (amd64, i386; kernel, text, graphics)
 #   uboot/malta.bin                        big-endian U-Boot
 #   uboot/{maltael,malta64el}.bin          U-Boot, words swapped as QEMU's -bios wants them
@@ -223,17 +223,17 @@ seabios() {
 }
 
 # A system out of packages, unpacked and set up by hand as debootstrap's first stage does: nothing of theirs runs here.
-rootfs() {
-  local dir=$out/rootfs root=$out/rootfs/root initrd=$out/rootfs/initrd d=$apt/amd64 file pkgs
+rootfs() { # ARCH FOLDER; the kernel is the guest's of that architecture
+  local arch=$1 dir=$out/$2 root=$out/$2/root initrd=$out/$2/initrd d=$apt/$1 file pkgs
   need mke2fs e2fsprogs
   pkgs="base-files base-passwd bash coreutils dash debianutils diffutils findutils grep gzip hostname libc-bin login mount sed sysvinit-core
     sysv-rc util-linux mawk ncurses-base procps python3 perl gcc libc6-dev sqlite3 apt dpkg e2fsprogs"
   if [ -n "${FRESH:-}" ] || [ ! -s "$dir/disk.raw" ] || [ "$here/rootfs/setup.sh" -nt "$dir/disk.raw" ]; then
-    lists amd64
+    lists "$arch"
     rm -rf "$root"
     mkdir -p "$root" "$d/cache/archives/partial"
     # shellcheck disable=SC2086
-    apt_for amd64 apt-get -q -y -d --no-install-recommends install $pkgs >"$dir/download.log" 2>&1 ||
+    apt_for "$arch" apt-get -q -y -d --no-install-recommends install $pkgs >"$dir/download.log" 2>&1 ||
       die "cannot download the system's packages: $(tail -1 "$dir/download.log")"
     for file in "$d"/cache/archives/*.deb; do dpkg-deb -x "$file" "$root"; done
     "$here/rootfs/setup.sh" "$root"
@@ -242,14 +242,13 @@ rootfs() {
     mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=0 -O ^has_journal -L debian -d "$root" "$dir/disk.new"
     mv "$dir/disk.new" "$dir/disk.raw"
     rm -rf "$root"
-    echo "guests: rootfs/disk.raw $(stat -c %s "$dir/disk.raw") bytes"
+    echo "guests: $2/disk.raw $(stat -c %s "$dir/disk.raw") bytes"
   fi
-  kernel amd64 amd64
-  file=$(deb amd64 "linux-image-$(cat "$out/amd64/release")")
+  file=$(deb "$arch" "linux-image-$(cat "$out/$arch/release")")
   if [ ! -s "$dir/initrd.gz" ] || [ -n "$(find "$file" "$here/rootfs" "$here/fetch.sh" -newer "$dir/initrd.gz" 2>/dev/null)" ]; then
     rm -rf "$initrd"
     mkdir -p "$initrd"/{bin,dev,proc,sys,mnt,modules}
-    dpkg-deb --fsys-tarfile "$(deb amd64 busybox-static)" | tar -xO ./bin/busybox >"$initrd/bin/busybox"
+    dpkg-deb --fsys-tarfile "$(deb "$arch" busybox-static)" | tar -xO ./bin/busybox >"$initrd/bin/busybox"
     ln -s busybox "$initrd/bin/sh"
     cp "$here/rootfs/init" "$initrd/init"
     dpkg-deb --fsys-tarfile "$file" | tar -x -C "$initrd/modules" --wildcards --transform='s,.*/,,' \
@@ -258,7 +257,7 @@ rootfs() {
     (cd "$initrd" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0 | gzip -9n) >"$dir/initrd.gz.new"
     mv "$dir/initrd.gz.new" "$dir/initrd.gz"
     rm -rf "$initrd"
-    echo "guests: rootfs/initrd.gz $(stat -c %s "$dir/initrd.gz") bytes"
+    echo "guests: $2/initrd.gz $(stat -c %s "$dir/initrd.gz") bytes"
   fi
 }
 
@@ -314,7 +313,10 @@ for what in "$@"; do
     seabios) seabios ;;
     media) media ;;
     uboot-be) uboot_be ;;
-    rootfs) rootfs ;;
+    rootfs)
+      kernel amd64 amd64; rootfs amd64 rootfs
+      kernel i386 686; rootfs i386 rootfs-i386
+      ;;
     installer) installer amd64 installer; installer i386 installer-i386 ;;
     *) die "unknown guest '$what' (mipsel, mips64el, i386, i386-pae, amd64, uboot, uboot-be, seabios, media, rootfs, installer)" ;;
   esac

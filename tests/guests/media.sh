@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a PC's firmware starts, from build/guests (fetch.sh seabios media): our boot sector from floppy and disk, GRUB's rescue CD and
+# What a PC's firmware starts, from build/guests (fetch.sh seabios media): its own menu, our boot sector from floppy and disk, GRUB's rescue CD and
 # floppy, SYSLINUX with Linux from a FAT disk, and memtest86+ (without firmware) through a whole pass.
 #
 #   tests/guests/media.sh [NAME...]           on our program: TINAMOU, or the build of `cargo build -p tinamou`
@@ -12,15 +12,20 @@ cd "$here/../.."
 m=build/guests/media
 program=${TINAMOU:-${CARGO_TARGET_DIR:-target}/debug/tinamou} qemu=
 if [ "${1:-}" = --qemu ]; then qemu=1; shift; fi
-[ $# -gt 0 ] || set -- sector-floppy sector-disk grub-cd grub-floppy fat isapc memtest64
+[ $# -gt 0 ] || set -- menu sector-floppy sector-disk grub-cd grub-floppy fat isapc memtest64
 export KEY_TIME=${KEY_TIME:-0.05} TIMEOUT=${TIMEOUT:-300}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0
 
 for name in "$@"; do
-  target=system-i386 ram=64 file= args=() board=pc
+  # Idle time passes at once, but in the menu, which waits for a key.
+  target=system-i386 ram=64 file= args=() board=pc idle=(-icount shift=4,sleep=off)
   case $name in
+    menu)
+      steps=menu file=sector.img idle=() args=(-boot order=ac,menu=on,splash-time=30000
+        -snapshot -drive "file=$m/sector.img,if=floppy,format=raw" -drive "file=$m/fat.img,format=raw")
+      ;;
     sector-floppy) steps=sector file=sector.img args=(-drive "file=$m/sector.img,if=floppy,format=raw,readonly=on" -boot a) ;;
     sector-disk) steps=sector file=sector.img args=(-snapshot -drive "file=$m/sector.img,format=raw" -boot c) ;;
     grub-cd) steps=grub file=grub-cd.iso args=(-cdrom $m/grub-cd.iso -boot d) ;;
@@ -33,7 +38,7 @@ for name in "$@"; do
     *) echo "media.sh: no medium '$name'" >&2; exit 2 ;;
   esac
   [ -s "$m/$file" ] || continue
-  cmd=("$program" "$target" -nographic -L build/guests/seabios -icount shift=4,sleep=off)
+  cmd=("$program" "$target" -nographic -L build/guests/seabios "${idle[@]}")
   [ -z "$qemu" ] || cmd=("qemu-$target" -display none -serial stdio -monitor none -machine graphics=off -vga none)
   if python3 "$here/drive.py" "$here/media/$steps.steps" -- "${cmd[@]}" -M $board -m $ram -no-reboot -net none "${args[@]}" >"$log"; then
     echo "ok $name"

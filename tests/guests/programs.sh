@@ -5,9 +5,10 @@
 # TINAMOU names another program. The last line is `N passed, N failed`.
 #
 #   tests/guests/programs.sh [ARCH...]        (no argument: those that were fetched of mipsel, mips64el, i386, amd64)
-#   tests/guests/programs.sh --applications [ARCH...]
+#   tests/guests/programs.sh --applications [ARCH | ARCH/NAME | ARCH/NAME:PART,PART...]...
 #                                             large ones, of `userland.sh ARCH/applications`: python's own tests, git, gcc, make, stress-ng, openssl,
-#                                             sqlite3, packers, QEMU's user mode and this program itself inside. Some ten minutes each
+#                                             sqlite3, packers, QEMU's user mode and this program itself inside. Some ten minutes each;
+#                                             python and stress have parts (python:re,json)
 #   tests/guests/programs.sh --quick          fetches, and runs what takes a minute or two
 #   tests/guests/programs.sh --golden         records {programs,applications}/*.txt, as root on x86-64, with amd64's under Linux itself
 set -uo pipefail
@@ -79,6 +80,31 @@ result() {
   fi
 }
 
+# application ARCH ROOT NAME [PARTS]: one of applications/, or parts of it: those of its golden text.
+application() {
+  local arch=$1 root=$2 name=$3 text=$here/applications/$3.txt parts=() begun=$SECONDS options=()
+  [ "$name" != qemu ] || [ -e "$root/usr/bin/qemu-mipsel-static" ] || return 0
+  IFS=, read -ra parts <<<"${4:-}"
+  # One of the tests of re must end within 0.1 seconds: counted ones, whatever else this computer does.
+  [ "$name" != python ] || options=(-icount)
+  if [ "$name" = inside ]; then
+    [ "$arch" = amd64 ] || return 0
+    cp "$program" "$root/tmp/tinamou"
+  fi
+  result "$arch/$name${4:+:$4}" <(pieces "$text" "${parts[@]}") \
+    env -i "${environment[@]}" timeout "${TIMEOUT:-3600}" "$program" "${arch/amd64/x86_64}" "${options[@]}" -root "$root" /bin/bash -c "$(cat "$here/applications/$name.bash")" bash "${parts[@]}"
+  echo "        $((SECONDS - begun)) s"
+  rm -f "$root/tmp/tinamou"
+}
+
+# pieces TEXT [PART...]: the parts of a golden text that begin with `== PART`, in their order; no part, all of it.
+pieces() {
+  local text=$1 part
+  shift
+  [ $# -gt 0 ] || cat "$text"
+  for part in "$@"; do awk -v part="== $part" '/^== / { on = $0 == part } on' "$text"; done
+}
+
 # play ARCH ROOT SCRIPT...
 play() {
   local arch=$1 root=$2 script text
@@ -86,7 +112,6 @@ play() {
   for script in "$@"; do
     case $script in
       *.go | *.rs) compile "$script" "$arch" "$root" || continue ;;
-      */qemu.bash) [ -e "$root/usr/bin/qemu-mipsel-static" ] || continue ;;
     esac
     # What i386 computes with the x87 has a file of its own.
     text=${script%.*}.$arch.txt
@@ -95,15 +120,6 @@ play() {
     result "$arch/$(basename "${script%.*}")" "$text" \
       env -i "${environment[@]}" timeout "${TIMEOUT:-240}" "$program" "${arch/amd64/x86_64}" -root "$root" $(words "$script") "$(cat "$script")"
   done
-}
-
-# The program itself inside itself, as it runs outside.
-inside() {
-  local root=$guests/amd64/applications words=(mipsel /opt/busybox sh -c 'echo $((6 * 7)); uname -m; seq 1 300 | md5sum')
-  cp "$program" "$root/tmp/tinamou"
-  result amd64/inside <("$program" "${words[0]}" -root "$root" "${words[@]:1}" 2>/dev/null) \
-    env -i "${environment[@]}" timeout "${TIMEOUT:-240}" "$program" x86_64 -root "$root" /tmp/tinamou "${words[@]}"
-  rm "$root/tmp/tinamou"
 }
 
 # archive ARCH NAME FILES...: for the page, below build/guests/tar.
@@ -115,16 +131,25 @@ archive() {
   tar -C "$root" -cf "$to.new" "$@" && mv "$to.new" "$to"
 }
 
+# tree ARCH KIND: an archive of all of a userland, below build/guests/tree: the page fetches from it what is opened.
+tree() {
+  local to=$guests/tree/$1-$2.zip root=$guests/$1/$2
+  [ ! "$to" -nt "$root/.done" ] || return 0
+  mkdir -p "$guests/tree"
+  python3 "$here/tree.py" "$root" "$to"
+}
+
 scripts=("$here"/programs/*.{sh,bash,pl,py,go,rs})
 case ${1:-} in
   --golden)
     golden "$guests/amd64/userland" "${scripts[@]}"
-    [ ! -e "$guests/amd64/applications" ] || golden "$guests/amd64/applications" "$here"/applications/*.bash
+    [ ! -e "$guests/amd64/applications" ] || golden "$guests/amd64/applications" "$here"/applications/{data,gcc,git,openssl,python,qemu,stress}.bash
     exit
     ;;
   --quick)
     "$here/userland.sh" go mipsel i386 amd64 || { echo 'programs.sh: no programs from Debian: left out'; exit 0; }
     for arch in mipsel i386 amd64; do archive $arch busybox bin/busybox; done
+    tree amd64 userland
     archive mipsel python bin/bash usr/bin/python3.11 usr/lib/python3.11 usr/lib/mipsel-linux-gnu lib
     play mipsel "$guests/mipsel/userland" "$here"/programs/{busybox.sh,bash.bash,goroutines.go}
     play i386 "$guests/i386/userland" "$here"/programs/{coreutils.bash,perl.pl,python.py}
@@ -133,11 +158,11 @@ case ${1:-} in
   --applications)
     shift
     [ $# -gt 0 ] || set -- mipsel mips64el i386 amd64
-    for arch in "$@"; do
+    for chosen in "$@"; do
+      IFS=/: read -r arch name parts <<<"$chosen"
       root=$guests/$arch/applications
       [ -e "$root/.done" ] || continue
-      TIMEOUT=${TIMEOUT:-3600} play "$arch" "$root" "$here"/applications/*.bash
-      [ "$arch" != amd64 ] || inside
+      for script in "$here"/applications/${name:-*}.bash; do application "$arch" "$root" "$(basename "$script" .bash)" "$parts"; done
     done
     ;;
   *)

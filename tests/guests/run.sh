@@ -47,7 +47,7 @@ if [ -e $g/amd64/initrd-cards.gz ] && [ -e $disks/disk.raw ]; then
 fi
 # Linux on the screen and the keyboard, beside QEMU's picture.
 if [ -e $g/i386/initrd.gz ] && [ -e $g/seabios/vgabios-stdvga.bin ]; then
-  if "$here/screen.py" "$program" system-i386 -M pc -m 128 -net none -L $g/seabios -kernel $g/i386/vmlinux -initrd $g/i386/initrd.gz -append console=tty0; then
+  if "$here/screen.py" i386 "$program" system-i386 -M pc -m 128 -net none -L $g/seabios -kernel $g/i386/vmlinux -initrd $g/i386/initrd.gz -append console=tty0; then
     passed=$((passed + 1))
   else
     echo "FAIL screen" && failed=$((failed + 1))

@@ -49,6 +49,15 @@ applications() { # ARCH
   echo "guests: $arch/applications $(du -sm "$root" | cut -f1) MiB"
 }
 
+# sqlite_tests ARCH: python's own tests of sqlite3, which Debian leaves out of python3.11's: those of PyPy's 3.9, as the package test.sqlite39.
+sqlite_tests() {
+  local to=$out/$1/applications/usr/lib/python3.11/test/sqlite39
+  [ ! -e "$to/__init__.py" ] || return 0
+  mkdir -p "$to"
+  dpkg-deb --fsys-tarfile "$(deb "$1" pypy3-lib-testsuite)" | tar -x -C "$to" --strip-components=6 ./usr/lib/pypy3.9/sqlite3/test
+  touch "$to/__init__.py"
+}
+
 compiler() {
   local root=$out/go arch p
   [ ! -e "$root/.done" ] || return 0
@@ -68,7 +77,10 @@ compiler() {
 for what in "$@"; do
   case $what in
     go) compiler ;;
-    */applications) applications "${what%/*}" ;;
+    */applications)
+      applications "${what%/*}"
+      sqlite_tests "${what%/*}"
+      ;;
     *) userland "$what" ;;
   esac
 done

@@ -4,6 +4,7 @@
 # code 7 is SIGFPE with FPE_INTDIV and the instruction's address (linux/arch/mips/kernel/traps.c, do_trap_or_bp).
 # `terminals` is the same on MIPS as on i386, recorded there, but for the number of EMSGSIZE.
 # For i386 and x86_64 on the Linux of an x86-64 computer itself (recorded with 6.18): it runs both. (QEMU 7.2's i386 dies in `signals`.)
+# `forms` needs a CPU with AVX2, FMA, SHA and SSE4A.
 set -euo pipefail
 cd "$(dirname "$0")"
 for arch in ${*:-i386 x86_64 mipsel mips mips64el mipsn32el mipsn32}; do
@@ -11,8 +12,8 @@ for arch in ${*:-i386 x86_64 mipsel mips mips64el mipsn32el mipsn32}; do
   run=() names="start memory signals threads ipc terminals"
   case $arch in
     mips*) run=("qemu-$arch-static") ;;
-    i386) names="$names x86 ptrace avx" ;;
-    x86_64) names="$names x86 ptrace avx int80" ;;
+    i386) names="$names x86 ptrace debug proc avx" ;;
+    x86_64) names="$names x86 ptrace debug proc avx int80" ;;
   esac
   case $arch in mips*) names=${names% terminals} ;; esac
   for name in $names; do
@@ -23,7 +24,18 @@ for arch in ${*:-i386 x86_64 mipsel mips mips64el mipsn32el mipsn32}; do
     "${run[@]}" "images/$arch/$name" "$dir" >"golden/$arch/$name.txt"
   done
   rm -rf "$dir"
-  [ ${#run[@]} = 0 ] && continue
+  if [ ${#run[@]} = 0 ]; then
+    # Random programs of instruction forms: many, and few that run until they are compiled.
+    bits=$([ $arch = i386 ] && echo 32 || echo 64)
+    for kind in insn fp avx ext; do
+      for size in "16 60" "800 16"; do
+        echo "== $kind$bits $size"
+        # shellcheck disable=SC2086
+        "images/$arch/forms" -r "../../crate/guest/x86/tests/golden/$kind$bits.txt" $size
+      done
+    done >"golden/$arch/forms.txt"
+    continue
+  fi
   sed 's/ -90$/ -97/' golden/i386/terminals.txt >"golden/$arch/terminals.txt"
   # QEMU has no ptrace: as on i386, with the numbers of signals, alone and in statuses of wait.
   perl -pe 'BEGIN { %n = (19, 23, 10, 16, 17, 18, 18, 25) }

@@ -53,6 +53,9 @@ export class FirefoxPage {
     await this.#send('session.new', { capabilities: {} });
     const { contexts } = await this.#send('browsingContext.getTree', {});
     this.#context = contexts[0].context;
+    // What the pages' policies refuse, told before a page's own scripts run.
+    const tell = `() => addEventListener('securitypolicyviolation', (ev) => sessionStorage.setItem('refused', (sessionStorage.getItem('refused') ?? '') + ev.effectiveDirective + ' ' + ev.blockedURI + '; '))`;
+    await this.#send('script.addPreloadScript', { functionDeclaration: tell });
     await this.#send('browsingContext.setViewport', { context: this.#context, viewport: { width: 1200, height: 800 } });
   }
 
@@ -78,6 +81,11 @@ export class FirefoxPage {
     });
     if (exceptionDetails) throw new Error(exceptionDetails.text);
     return result.value;
+  }
+
+  /** What the policy of this site's pages has refused so far. */
+  refused() {
+    return this.evaluate(`sessionStorage.getItem('refused') ?? ''`);
   }
 
   /** Waits until an expression is true. @param {string} expression */

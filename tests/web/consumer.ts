@@ -18,9 +18,10 @@ export async function use(element: TinamouMachineElement): Promise<number> {
   const saved: Blob = await machine.snapshot();
   const gdb: Gdb = await machine.debug();
   const report: LabReport = await Tinamou.checkLab('{}', { 'start.elf': saved });
-  const done = await Tinamou.exec(['/bin/true'], { files: {} });
+  const done = await Tinamou.exec(['/bin/true'], { files: {}, tree: new URL('tree.zip', 'https://example.org/'), keep: 'notes' });
+  await Tinamou.forget('notes');
   const inside = await element.ready;
   await inside.qmp('cont');
   if (!(wrong instanceof ConfigError)) gdb.detach();
-  return done.status + match.length + report.steps.length + Number(running);
+  return done.status + done.log.length + match.length + report.steps.length + Number(running);
 }

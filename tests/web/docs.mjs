@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { startServer } from '../../www/serve.mjs';
+import { zip } from './archives.mjs';
 import { test } from './report.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -84,6 +85,8 @@ export async function docsNodeTests({ Tinamou }) {
 /** Those that need one. @param {import('../../www/node_modules/playwright-core/index.js').Browser} browser */
 export async function docsBrowserTests(browser) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tinamou-docs-'));
+  const program = fs.readFileSync(path.join(ROOT, 'tests/user/images/mipsel/tree'));
+  fs.writeFileSync(path.join(folder, 'programs.zip'), zip([{ path: 'bin/files', data: program, packed: true }, { path: 'tmp/' }]));
   const server = await startServer({ mounts: { '/example/': folder } });
   for (const { page: file, n, kind, says, code } of examples(['module', 'page'])) {
     await test(`docs: ${file} ${n}`, async () => {
@@ -91,7 +94,11 @@ export async function docsBrowserTests(browser) {
       try {
         const head = '<!doctype html><meta charset="utf-8" /><title>example</title><link rel="icon" href="/icon.svg" />';
         const script = '<script type="module" src="example.js"></script>';
-        fs.writeFileSync(path.join(folder, 'index.html'), `${head}${kind === 'page' ? code : script}`);
+        // The server's policy knows no inline styles.
+        const [, style = ''] = /<style>(.*?)<\/style>/s.exec(code) ?? [];
+        fs.writeFileSync(path.join(folder, 'example.css'), style);
+        const linked = code.replace(/<style>.*?<\/style>/s, '<link rel="stylesheet" href="example.css" />');
+        fs.writeFileSync(path.join(folder, 'index.html'), `${head}${kind === 'page' ? linked : script}`);
         fs.writeFileSync(path.join(folder, 'example.js'), code.replaceAll("'tinamou'", "'/tinamou.js'"));
         const page = await context.newPage();
         let said = '';

@@ -55,7 +55,7 @@ export async function firefoxEmbedTests() {
         await press('.lab-view .bar button', 'Step');
         await says(`_start+0x${n}`);
       }
-      await page.until(`document.querySelector('[aria-label="t0, change"]').classList.contains('changed')`);
+      await page.until(`document.querySelector('[data-register=t0]').classList.contains('changed')`);
       await press('[role=tab]', 'Points');
       await fill('.lab-view [role=tabpanel]:not([hidden]) input', 'refill');
       await press('.lab-view [role=tabpanel]:not([hidden]) button', 'Set');

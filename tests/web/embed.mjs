@@ -107,6 +107,21 @@ export async function embedTests(browser) {
     });
     if (!/^ConfigError: .*CPU model/.test(said)) throw new Error(said);
   });
+  await onPage('embed: an element whose file gives a shared folder', `${server.url}examples/plain/`, async (page) => {
+    const options = { arch: 'mipsel', kernel: '../../guests/lab.lab-mipsel.elf', memory: 32, shares: [{ tag: 'box', files: { 'in/style.css': '../../docs/docs.css' } }] };
+    await page.route('**/shared.json', (route) => route.fulfill({ json: options }));
+    const found = await page.evaluate(async () => {
+      const element = /** @type {any} */ (document.createElement('tinamou-machine'));
+      element.setAttribute('src', 'shared.json');
+      document.body.prepend(element);
+      element.scrollIntoView();
+      const box = (await element.ready).share('box');
+      const before = (await box.list()).map((/** @type {any} */ f) => f.path);
+      const text = new TextDecoder().decode(await box.read('in/style.css'));
+      return [before.join(), text === (await (await fetch('../../docs/docs.css')).text()), await box.remove('in/style.css'), await box.remove('in/style.css'), (await box.list()).length].join(' ');
+    });
+    same(found, 'in/style.css true true false 0');
+  });
   const folder = installPackage();
   await test('embed: the packed package has types', () => {
     fs.copyFileSync(fileURLToPath(new URL('consumer.ts', import.meta.url)), path.join(folder, 'consumer.ts'));
@@ -171,12 +186,13 @@ export async function embedTests(browser) {
       await page.getByRole('button', { name: 'Step', exact: true }).click();
       await says(`_start+0x${n}`);
     }
-    await page.waitForFunction(() => document.querySelector('[aria-label="t0, change"]')?.classList.contains('changed'));
-    same((await page.getByRole('button', { name: 't0, change' }).textContent()) ?? '', '80800000');
-    await page.getByRole('button', { name: 's7, change' }).click();
+    await page.waitForFunction(() => document.querySelector('[data-register=t0]')?.classList.contains('changed'));
+    same((await page.getByRole('button', { name: /^t0 / }).textContent()) ?? '', '80800000');
+    await page.locator('[data-register=s7]').click();
     await page.keyboard.type('0x1234');
     await page.keyboard.press('Enter');
-    await page.waitForFunction(() => document.querySelector('[aria-label="s7, change"]')?.textContent === '00001234');
+    await page.waitForFunction(() => document.querySelector('[data-register=s7]')?.textContent === '00001234');
+    same(await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? 'nothing'), 's7 00001234');
     // A breakpoint by symbol.
     await page.getByRole('tab', { name: 'Points' }).click();
     const points = page.getByRole('tabpanel', { name: 'Points' });
@@ -211,7 +227,10 @@ export async function embedTests(browser) {
     await page.getByRole('textbox', { name: 'Address of memory' }).fill('0x80300000');
     await page.keyboard.press('Enter');
     await reads(page, '.memory', '2222222233333333');
-    await page.locator('[aria-label="byte at 80300000"]').click();
+    // Arrow keys go from byte to byte.
+    await page.locator('[data-address="80300010"]').focus();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
     await page.keyboard.type('4a4b');
     await page.keyboard.press('Enter');
     await reads(page, '.memory', '4a4b222233333333');
@@ -273,10 +292,10 @@ export async function embedTests(browser) {
     await reads(page, '.lab-view .state', '1 instructions');
     await view.getByRole('button', { name: 'Step back' }).click();
     await reads(page, '.lab-view .state', '0 instructions');
-    await view.getByRole('button', { name: 'eax, change' }).click();
+    await view.locator('[data-register=eax]').click();
     await page.keyboard.type('0x1234');
     await page.keyboard.press('Enter');
-    await page.waitForFunction(() => document.querySelector('[aria-label="eax, change"]')?.textContent === '00001234');
+    await page.waitForFunction(() => document.querySelector('[data-register=eax]')?.textContent === '00001234');
     await view.getByRole('tab', { name: 'Block' }).click();
     await reads(page, '[aria-label=WebAssembly]', '(func');
   });

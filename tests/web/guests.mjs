@@ -43,7 +43,7 @@ const lab = (text) =>
     .trimEnd();
 
 /** Linux: the scripted part, without the kernel's own lines and a virtual CPU's name. @param {string} release */
-const linux = (release) => (/** @type {string} */ text) => {
+export const linux = (release) => (/** @type {string} */ text) => {
   const clean = text.replaceAll('\r', '');
   const from = clean.indexOf('GUEST-BOOT-OK');
   const to = clean.indexOf('GUEST-POWEROFF');

@@ -26,7 +26,7 @@ const STYLE = `
 `;
 
 /** A list of guests that does not depend on what was fetched. */
-const GUESTS = { guests: [
+export const GUESTS = { guests: [
   { id: 'lab', title: 'Lab', note: 'MIPS32', about: 'A small monitor on the bare machine.', target: 'mipsel', machine: 'malta', cpu: '24Kf', ramMib: 32, bytes: 40_000, files: {} },
   { id: 'teach', title: 'Teaching kernel', note: 'i386', about: 'Paging, faults, tasks: says what it tries.', target: 'i386', machine: 'pc', cpu: 'qemu32', ramMib: 32, bytes: 50_000, files: {} },
   { id: 'linux', title: 'Linux', note: 'i386', about: 'A kernel with a shell on the first serial port.', target: 'i386', machine: 'pc', ramMib: 256, bytes: 9_000_000, files: {} },

@@ -18,6 +18,13 @@ export async function firefoxPageTests() {
   const state = (/** @type {string} */ word) => page.until(`document.getElementById('state').textContent === ${JSON.stringify(word)}`);
   /** A key before the console has the focus goes nowhere. */
   const hasKeys = () => page.until(`document.getElementById('console').contains(document.activeElement)`);
+  /** What the stand-in answers in the QMP console, which is open. @param {string} command */
+  const asked = async (command) => {
+    await page.evaluate(`void document.getElementById('qmp-log').replaceChildren()`);
+    await page.evaluate(`void (document.getElementById('qmp-input').value = ${JSON.stringify(command)}, document.getElementById('qmp-form').requestSubmit())`);
+    await page.until(`document.querySelector('#qmp-log')?.lastElementChild?.className === 'reply'`);
+    return page.evaluate(`document.querySelector('#qmp-log .reply').textContent`);
+  };
   /** @param {string} name @param {() => Promise<void>} body */
   const onPage = (name, body) => test(`firefox page: ${name}`, body);
   try {
@@ -70,6 +77,74 @@ export async function firefoxPageTests() {
       await page.type('a');
       await red(45);
     });
+    await onPage('the display: full screen, mouse, Ctrl+Alt+Del, a phone’s keyboard', async () => {
+      const menu = async (/** @type {string} */ id) => {
+        await page.click('#more summary');
+        await page.click(`#${id}`);
+      };
+      await page.goto(`${server.url}?guest=seabios`);
+      await state('running');
+      // Headless Firefox has no window to fill and no pointer: what the page asks for is told.
+      await page.evaluate(`void (window.asked = [],
+        Element.prototype.requestFullscreen = async function () { asked.push('full ' + this.id); },
+        Element.prototype.requestPointerLock = async function () { asked.push('lock ' + this.tagName); })`);
+      await menu('full');
+      await menu('mouse');
+      same(await page.evaluate('asked.join()'), 'full stage,lock CANVAS');
+      await menu('cad');
+      await menu('keys');
+      await page.until(`!document.getElementById('screen-keys').hidden`);
+      await page.click('#screen-keys [aria-label=Keyboard]');
+      await page.until(`document.activeElement.id === 'soft-keyboard'`);
+      await page.type('b');
+      await page.click('#tool-qmp');
+      const said = await asked('fake-felt');
+      if (!/1d\+ 38\+ d3\+ d3- 38- 1d- 30\+ 30-/.test(said)) throw new Error(said);
+    });
+    await onPage('console: find, paste, text to copy; the log', async () => {
+      await page.goto(`${server.url}?guest=lab`);
+      await shows('lab>');
+      await page.click('#more summary');
+      await page.click('#paste');
+      await page.evaluate(`void (document.getElementById('paste-text').value = 'needle\\n')`);
+      await page.click('#paste-send');
+      await shows('you typed: needle');
+      await page.click('#more summary');
+      await page.click('#find-open');
+      await page.until(`document.activeElement.id === 'find-text'`);
+      await page.type('needle');
+      await page.until(`document.querySelector('.xterm-selection div')`);
+      await page.type('s');
+      await page.until(`document.getElementById('find-note').textContent === 'not there'`);
+      await page.click('#find-close');
+      await page.click('#tool-log');
+      await page.until(`document.getElementById('log-lines').textContent.includes('a write to nowhere')`);
+    });
+    await onPage('a hidden page leaves the machine less time', async () => {
+      await page.goto(`${server.url}?guest=lab`);
+      await shows('lab>');
+      await hasKeys();
+      await page.type('busy\n');
+      await shows('you typed: busy');
+      await page.click('#tool-qmp');
+      const hidden = (/** @type {boolean} */ now) =>
+        page.evaluate(`void (Object.defineProperty(document, 'hidden', { value: ${now}, configurable: true }), document.dispatchEvent(new Event('visibilitychange')))`);
+      /** Waits until the pauses between the machine's turns are such. @param {(ms: number) => boolean} wanted */
+      const rests = async (wanted) => {
+        for (let tries = 0; tries < 100; tries++) if (wanted(Number(JSON.parse(await asked('fake-rests'))))) return;
+        throw new Error('its pauses are others');
+      };
+      await rests((ms) => ms < 25);
+      await hidden(true);
+      await rests((ms) => ms >= 25);
+      await hidden(false);
+      await rests((ms) => ms < 25);
+    });
+    await onPage('too much memory is explained', async () => {
+      await page.goto(`${server.url}?guest=lab&m=8G`);
+      await page.until(`/A browser gives a tab 2 to 4 GiB/.test(document.getElementById('alert').textContent)`);
+      await page.until(`/asks for 8192 MiB/.test(document.getElementById('alert').textContent)`);
+    });
     await onPage('drives: a dropped file becomes a CD, eject', async () => {
       await page.goto(`${server.url}?guest=lab`);
       await shows('lab>');
@@ -93,6 +168,8 @@ export async function firefoxPageTests() {
       })()`);
       await page.until(`document.querySelector('[data-file="a.txt"]')?.textContent.includes('11 B')`);
       await page.until(`document.querySelector('[data-file="from/guest.txt"]')`);
+      await page.click('[aria-label="Delete a.txt"]');
+      await page.until(`!document.querySelector('[data-file="a.txt"]')`);
     });
     await onPage('a failure is told', async () => {
       await page.goto(`${server.url}?guest=lab`);
@@ -101,12 +178,28 @@ export async function firefoxPageTests() {
       await page.type('fail\n');
       await page.until(`document.getElementById('alert').textContent.includes('told to fail')`);
     });
+    await onPage('the policy: nothing of the page is refused, inline styles and scripts are', async () => {
+      same(await page.refused(), '');
+      await page.evaluate(`void (document.body.append(Object.assign(document.createElement('style'), { textContent: 'body { color: red }' })),
+        document.body.setAttribute('style', 'color: red'), document.body.append(Object.assign(document.createElement('script'), { textContent: '1' })))`);
+      await page.until(`['style-src-elem inline', 'style-src-attr inline', 'script-src-elem inline'].every((word) => sessionStorage.getItem('refused')?.includes(word))`);
+    });
     await onPage('a real guest', async () => {
       await page.goto(`${real.url}?guest=lab`);
       await shows('lab>');
       await hasKeys();
       await page.type('info\n');
       await shows('little-endian');
+    });
+    await onPage('without its server, after a first visit', async () => {
+      const first = await startServer();
+      await page.goto(first.url);
+      await page.evaluate(`navigator.serviceWorker.ready.then(() => '')`);
+      first.close();
+      await page.goto(`${first.url}?guest=lab-be`);
+      await shows('lab>');
+      await page.click('#home');
+      await page.until(`document.querySelector('[data-guest=lab]')`);
     });
   } finally {
     await page.close();

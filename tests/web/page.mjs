@@ -38,16 +38,22 @@ export async function pageTests(browser, only = '') {
    * A case on a fresh page; complaints of the browser and requests elsewhere fail it.
    * @param {string} name
    * @param {(page: Page) => Promise<void>} body
-   * @param {import('../../www/node_modules/playwright-core/index.js').BrowserContextOptions & { at?: string }} [options] `at`: the address's query; a machine runs there
+   * @param {import('../../www/node_modules/playwright-core/index.js').BrowserContextOptions & { at?: string, refuses?: boolean }} [options] `at`: the address's query; a
+   * machine runs there; `refuses`: the browser will complain
    */
-  const onPage = (name, body, { at = '?guest=lab', ...options } = {}) =>
+  const onPage = (name, body, { at = '?guest=lab', refuses = false, ...options } = {}) =>
     !name.includes(only) ? undefined : test(`page: ${name}`, async () => {
       const context = await browser.newContext({ serviceWorkers: 'block', ...options });
       try {
         const page = await context.newPage();
         /** @type {string[]} */
         const complaints = [];
-        page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
+        await page.addInitScript(() => {
+          const all = /** @type {string[]} */ (/** @type {any} */ (window).refused = []);
+          // The server's policy and the page's own refuse the same.
+          addEventListener('securitypolicyviolation', (ev) => all.includes(ev.effectiveDirective) || all.push(ev.effectiveDirective));
+        });
+        page.on('console', (m) => m.type() === 'error' && !refuses && complaints.push(m.text()));
         page.on('pageerror', (e) => complaints.push(e.message));
         page.on('request', (r) => r.url().startsWith(server.url) || complaints.push(`asked for ${r.url()}`));
         await page.goto(server.url + at);
@@ -90,6 +96,12 @@ export async function pageTests(browser, only = '') {
       await page.locator('#setup-m-note').getByText('does not accept').waitFor();
       await memory.fill('64M');
       await page.getByLabel('Kernel command line').fill("it's one two");
+      await page.getByLabel('Network', { exact: true }).fill('a b');
+      await page.getByLabel('Network', { exact: true }).blur();
+      await page.locator('#setup-lan-note').getByText('letters, digits').waitFor();
+      await page.getByLabel('Network', { exact: true }).fill('class');
+      await page.getByLabel('Network', { exact: true }).blur();
+      await page.locator('#setup-line').getByText('-nic socket,connect=localhost:1234').waitFor();
       await page.getByLabel('Network interface').uncheck();
       await page.getByLabel('Counted time').fill('4');
       await page.getByLabel('Counted time').blur();
@@ -97,7 +109,7 @@ export async function pageTests(browser, only = '') {
       same(await line.innerText(), "tinamou system-mipsel -M malta -cpu 4Kc -m 64 -icount shift=4 -net none -kernel lab-mipsel.elf -append 'it'\\''s one two' -nographic");
       await page.getByRole('button', { name: 'Create, paused' }).click();
       await reads(page, 'state', 'prelaunch');
-      same(new URL(page.url()).search, '?guest=lab&cpu=4Kc&m=64&append=it%27s+one+two&nic=false&icount=4&paused');
+      same(new URL(page.url()).search, '?guest=lab&cpu=4Kc&m=64&append=it%27s+one+two&nic=false&icount=4&lan=class&paused');
       await page.getByRole('button', { name: 'Run' }).click();
       await shows(page, "it's one two");
       await shows(page, '{"nic":false}');
@@ -154,7 +166,7 @@ export async function pageTests(browser, only = '') {
       await page.getByLabel('Date at start (UTC)').fill('2001-02-03T04:05:06');
       await page.getByLabel('Date at start (UTC)').blur();
       await page.locator('#setup-virtio0').locator('~ input').setInputFiles({ name: 'disk.img', mimeType: '', buffer: Buffer.alloc(512) });
-      const line = '-rtc base=2001-02-03T04:05:06 -vga none -device virtio-rng-pci -bios bios-256k.bin -drive file=disk.img,if=virtio -boot dc';
+      const line = '-rtc base=2001-02-03T04:05:06 -vga none -device virtio-rng-pci -bios bios.bin -drive file=disk.img,if=virtio -boot dc';
       await says(line);
       await page.getByRole('button', { name: 'Create, paused' }).click();
       await reads(page, 'state', 'prelaunch');
@@ -163,7 +175,7 @@ export async function pageTests(browser, only = '') {
       await page.getByRole('button', { name: 'Run' }).click();
       await shows(page, '{"devices":[{"driver":"virtio-rng-pci"}],"vga":false,"rtc":981173106}');
       await page.goto(`${server.url}?guest=seabios&devices=virtio-rng-pci&vga=false&rtc=981173106&boot=dc&setup`);
-      await says('-rtc base=2001-02-03T04:05:06 -vga none -device virtio-rng-pci -bios bios-256k.bin -boot dc');
+      await says('-rtc base=2001-02-03T04:05:06 -vga none -device virtio-rng-pci -bios bios.bin -boot dc');
       same(await page.getByLabel('Date at start (UTC)').inputValue(), '2001-02-03T04:05:06');
     },
     { at: '?guest=seabios&setup' },
@@ -207,6 +219,9 @@ export async function pageTests(browser, only = '') {
       same(fs.readFileSync(await (await coming).path(), 'utf8'), 'of the guest');
       await page.locator('#share-files').setInputFiles([{ name: 'b.txt', mimeType: '', buffer: Buffer.from('more') }]);
       await page.locator('[data-file="b.txt"]').waitFor();
+      await page.getByRole('button', { name: 'Delete b.txt' }).click();
+      await page.locator('[data-file="b.txt"]').waitFor({ state: 'detached' });
+      await page.locator('[data-file="a.txt"]').waitFor();
       // Another machine has no such files.
       await page.getByRole('button', { name: 'Restart' }).click();
       await page.waitForFunction(() => !document.querySelector('[data-file]'));
@@ -289,6 +304,86 @@ export async function pageTests(browser, only = '') {
     await shows(page, 'you typed: big');
     await page.evaluate(() => document.exitFullscreen());
     await page.waitForFunction(() => !document.fullscreenElement);
+  });
+  await onPage('the console: find, copy, links', async (page) => {
+    await page.evaluate(() => {
+      const told = /** @type {string[]} */ (/** @type {any} */ (window).told = []);
+      navigator.clipboard.writeText = async (text) => void told.push(text);
+      window.open = /** @type {any} */ (() => ({ opener: null, location: { set href(/** @type {string} */ url) { told.push(url); } } }));
+    });
+    const told = () => page.evaluate(() => /** @type {any} */ (window).told.pop());
+    const more = async (/** @type {string} */ name) => {
+      await page.locator('#more summary').click();
+      await page.getByRole('button', { name }).click();
+    };
+    await page.keyboard.type('needle one\rneedle two\rhttp://localhost/there\r');
+    await shows(page, 'you typed: http://localhost/there');
+    await more('Copy text');
+    await page.locator('#announce').getByText('Copied').waitFor({ state: 'attached' });
+    if (!/you typed: needle two\n/.test(await told())) throw new Error('the whole console is not copied');
+    // By a key of the console, and by the menu.
+    await page.keyboard.press('Control+Shift+F');
+    const field = page.getByRole('searchbox', { name: 'Find' });
+    await field.fill('needle');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Escape');
+    await field.waitFor({ state: 'hidden' });
+    await page.waitForFunction(() => document.getElementById('console')?.contains(document.activeElement));
+    await more('Copy text');
+    same(await page.waitForFunction(() => /** @type {any} */ (window).told.pop()).then((h) => h.jsonValue()), 'needle');
+    await more('Find…');
+    await field.fill('haystack');
+    await page.locator('#find-note').getByText('not there').waitFor();
+    await page.getByRole('button', { name: 'The one before' }).click();
+    await page.getByRole('search').getByRole('button', { name: 'Close' }).click();
+    await field.waitFor({ state: 'hidden' });
+    // What looks like an address can be clicked.
+    const link = await page.waitForFunction(() => {
+      const row = [...document.querySelectorAll('.xterm-rows > div')].find((r) => r.textContent?.includes('typed:') && r.textContent.includes('http://localhost/there'));
+      const span = row?.lastElementChild?.getBoundingClientRect() ?? row?.getBoundingClientRect();
+      return span && { right: span.right, y: span.top + span.height / 2 };
+    }).then((h) => h.jsonValue());
+    await page.mouse.move((link?.right ?? 0) - 40, (link?.y ?? 0) - 60);
+    await page.mouse.move((link?.right ?? 0) - 20, link?.y ?? 0, { steps: 4 });
+    await page.waitForSelector('.xterm-cursor-pointer');
+    await page.mouse.down();
+    await page.mouse.up();
+    same(await page.waitForFunction(() => /** @type {any} */ (window).told.pop()).then((h) => h.jsonValue()), 'http://localhost/there');
+  });
+  await onPage('the policy: nothing of the page is refused, inline styles and scripts are', async (page) => {
+    const refused = () => page.evaluate(() => /** @type {any} */ (window).refused.join());
+    same(await refused(), '');
+    // Colours that are in no style sheet.
+    await page.keyboard.press('Escape');
+    await page.keyboard.type('[38;2;200;30;40mred');
+    await page.waitForFunction(() => [...document.querySelectorAll('.xterm-rows span')].some((s) => getComputedStyle(s).color === 'rgb(200, 30, 40)'));
+    same(await refused(), '');
+    await page.evaluate(() => {
+      document.body.append(Object.assign(document.createElement('style'), { textContent: 'body { color: red }' }));
+      document.body.setAttribute('style', 'color: red');
+      document.body.append(Object.assign(document.createElement('script'), { textContent: 'document.title = "it ran"' }));
+    });
+    await page.waitForFunction(() => /** @type {any} */ (window).refused.length === 3);
+    same(await refused(), 'style-src-elem,style-src-attr,script-src-elem');
+  }, { refuses: true });
+  await onPage('the console is told to a screen reader, if that is wanted', async (page) => {
+    const more = async () => {
+      await page.locator('#more summary').click();
+      await page.getByRole('button', { name: 'Read aloud' }).click();
+    };
+    const heard = (/** @type {string} */ text) =>
+      page.waitForFunction((t) => (document.querySelector('.xterm-accessibility .live-region')?.textContent ?? '').replaceAll('\u00a0', ' ').includes(t), text);
+    same(String(await page.locator('.xterm-accessibility').count()), '0');
+    await more();
+    await page.waitForFunction(() => document.querySelector('.xterm-accessibility-tree')?.textContent?.includes('fake machine'));
+    await page.keyboard.type('hello\r');
+    await heard('you typed: hello');
+    // It is remembered.
+    await page.reload();
+    await ready(page);
+    await page.locator('.xterm-accessibility').waitFor({ state: 'attached' });
+    await more();
+    await page.locator('.xterm-accessibility').waitFor({ state: 'detached' });
   });
   await onPage('the status line', async (page) => {
     await reads(page, 'state', 'running');
@@ -373,19 +468,75 @@ export async function pageTests(browser, only = '') {
     const key = (/** @type {string} */ name) => page.locator('#screen-keys').getByRole('button', { name, exact: true });
     await page.keyboard.type('x');
     await key('Tab').click();
-    await key('Control').click();
+    await key('Ctrl').click();
     await page.keyboard.type('a');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => /you typed: x\s*/.test(document.querySelector('.xterm-rows')?.textContent ?? ''));
   });
-  const felt = async (/** @type {Page} */ page) => {
+  /** What the stand-in answers. @param {Page} page @param {string} command */
+  const asked = async (page, command) => {
     const open = page.locator('#tool-qmp');
     if ((await open.getAttribute('aria-expanded')) !== 'true') await open.click();
-    await page.locator('#qmp-input').fill('fake-felt');
+    await page.evaluate(() => document.getElementById('qmp-log')?.replaceChildren());
+    await page.locator('#qmp-input').fill(command);
     await page.locator('#qmp-input').press('Enter');
     await page.waitForFunction(() => document.querySelector('#qmp-log')?.lastElementChild?.className === 'reply');
     return page.locator('#qmp-log .reply').last().innerText();
   };
+  const felt = (/** @type {Page} */ page) => asked(page, 'fake-felt');
+  await onPage(
+    'a network by name: two tabs hear each other, a third one with another name does not',
+    async (page) => {
+      /** A tab whose machine is on a network. @param {Page} tab @param {string} name */
+      const join = async (tab, name) => {
+        await tab.goto(`${server.url}?guest=lab&setup`);
+        const network = tab.getByLabel('Network', { exact: true });
+        await network.fill(name);
+        await network.press('Tab');
+        await tab.getByRole('button', { name: 'Create and run' }).click();
+        await ready(tab);
+        return tab;
+      };
+      const one = await join(page, 'class');
+      const two = await join(await page.context().newPage(), 'class');
+      const other = await join(await page.context().newPage(), 'other');
+      const last = await join(await page.context().newPage(), 'other');
+      await one.bringToFront();
+      await one.keyboard.type('frame first\r');
+      await shows(two, 'says first');
+      await last.bringToFront();
+      await last.keyboard.type('frame second\r');
+      await shows(other, 'says second');
+      await two.bringToFront();
+      await two.keyboard.type('frame third\r');
+      await shows(one, 'says third');
+      const heard = (/** @type {Page} */ tab) => tab.evaluate(() => [...document.querySelectorAll('.xterm-rows > div')].flatMap((row) => /heard: (\S+) says (\w+)/.exec((row.textContent ?? '').replaceAll('\u00a0', ' '))?.slice(1).join(' ') ?? []));
+      const all = (await Promise.all([one, two, other, last].map(heard))).flat();
+      same(all.map((said) => said.split(' ')[1]).join(), 'third,first,second');
+      // Addresses of Ethernet, each another.
+      if (new Set(all.map((said) => said.split(' ')[0])).size !== 3 || !all.every((said) => /^52:54:00(:[0-9a-f]{2}){3} /.test(said))) throw new Error(all.join());
+    },
+    { at: '' },
+  );
+  await onPage('a hidden page leaves the machine less time', async (page) => {
+    const hidden = (/** @type {boolean} */ now) =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, 'hidden', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, now);
+    /** Waits until the pauses between the machine's turns are such. @param {(ms: number) => boolean} wanted */
+    const rests = async (wanted) => {
+      for (let tries = 0; tries < 100; tries++) if (wanted(Number(JSON.parse(await asked(page, 'fake-rests'))))) return;
+      throw new Error('its pauses are others');
+    };
+    await page.keyboard.type('busy\r');
+    await shows(page, 'you typed: busy');
+    await rests((ms) => ms < 25);
+    await hidden(true);
+    await rests((ms) => ms >= 25);
+    await hidden(false);
+    await rests((ms) => ms < 25);
+  });
   await onPage(
     'the display: drawn when it changes, keyboard, mouse, Ctrl+Alt+Del',
     async (page) => {
@@ -437,7 +588,7 @@ export async function pageTests(browser, only = '') {
       // What a phone's keyboard sends is text, not keys.
       await page.keyboard.insertText('aB');
       await page.keyboard.press('Enter');
-      await keys.getByRole('button', { name: 'Control' }).tap();
+      await keys.getByRole('button', { name: 'Ctrl' }).tap();
       await keys.getByRole('button', { name: 'F1', exact: true }).tap();
       same(await felt(page), '1e+ 1e- 2a+ 30+ 30- 2a- 1c+ 1c- 1d+ 3b+ 3b- 1d-');
     },
@@ -575,6 +726,30 @@ export async function pageTests(browser, only = '') {
     await reads(page, 'state', 'running');
     await page.locator('#alert').waitFor({ state: 'hidden' });
   });
+  await onPage(
+    'a worker that breaks is told',
+    async (page) => {
+      await page.evaluate(() => {
+        const { Worker } = window;
+        /** @type {any} */ (window).kept = Worker;
+        window.Worker = class extends Worker {
+          /** @param {string | URL} url @param {WorkerOptions} [options] */
+          constructor(url, options) {
+            // What needs a document breaks in a worker.
+            super(new URL('page.js', url), options);
+          }
+        };
+      });
+      await page.locator('[data-guest=lab]').getByRole('button', { name: 'Start' }).click();
+      await page.getByRole('alert').getByText('The machine’s worker failed').waitFor();
+      await reads(page, 'state', 'failed');
+      await page.evaluate(() => void (window.Worker = /** @type {any} */ (window).kept));
+      await page.getByRole('button', { name: 'Restart' }).click();
+      await shows(page, 'lab>');
+      await page.locator('#alert').waitFor({ state: 'hidden' });
+    },
+    { at: '' },
+  );
   await onPage('too much memory is explained', async (page) => {
     await page.goto(`${server.url}?guest=lab&m=8G`);
     await page.getByRole('alert').getByText('A browser gives a tab 2 to 4 GiB').waitFor();
@@ -590,18 +765,26 @@ export async function pageTests(browser, only = '') {
     await page.getByRole('alert').getByText('no guest “none”').waitFor();
     await page.locator('[data-guest=lab]').waitFor();
   });
-  await onPage(
-    'without a network, after a first visit',
-    async (page) => {
-      await page.evaluate(async () => void (await navigator.serviceWorker.ready));
-      await page.context().setOffline(true);
-      await page.goto(`${server.url}?guest=lab-be`);
-      await shows(page, 'lab>');
-      await page.getByRole('link', { name: 'Tinamou, all machines' }).click();
-      await page.locator('[data-guest=lab]').waitFor();
-    },
-    { serviceWorkers: 'allow' },
-  );
+  // A page that is told to be offline does not tell its service worker: the server goes.
+  if ('without its server, after a first visit'.includes(only)) {
+    await test('page: without its server, after a first visit', async () => {
+      const context = await browser.newContext({ serviceWorkers: 'allow' });
+      const page = await context.newPage();
+      const first = await startServer({ mounts: { '/pkg/mips/': FAKE, '/pkg/x86/': FAKE } });
+      try {
+        await page.goto(first.url);
+        await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+        first.close();
+        await page.goto(`${first.url}?guest=lab-be`);
+        await shows(page, 'lab>');
+        await page.getByRole('link', { name: 'Tinamou, all machines' }).click();
+        await page.locator('[data-guest=lab]').waitFor();
+      } finally {
+        await context.close();
+        first.close();
+      }
+    });
+  }
   for (const [name, at] of [['chooser', ''], ['machine', '?guest=lab'], ['display', '?guest=seabios'], ['options', '?guest=lab&setup']]) {
     await test(`page: no sideways scrolling at phone width: ${name}`, async () => {
       const context = await browser.newContext({ viewport: { width: 360, height: 640 } });

@@ -71,6 +71,36 @@ export async function programTests(Program, load) {
   return results;
 }
 
+/**
+ * Random programs of instruction forms beside what a real CPU did (tests/user/golden/ARCH/forms.txt): many short ones interpreted, and those
+ * compiled that run long enough.
+ * @param {any} Program
+ * @param {(path: string) => Promise<Uint8Array>} load a file, from the root
+ * @returns {Promise<{ name: string, error?: string }[]>}
+ */
+export async function formTests(Program, load) {
+  const results = [];
+  for (const target of ['i386', 'x86_64']) {
+    const golden = new TextDecoder().decode(await load(`tests/user/golden/${target}/forms.txt`));
+    const program = await load(`tests/user/images/${target}/forms`);
+    for (const part of golden.split('== ').slice(1)) {
+      const at = part.indexOf('\n');
+      const [name = '', cases = '', programs = ''] = part.slice(0, at).split(' ');
+      const accel = cases === '16' ? 'interp' : 'jit';
+      const title = `${target}/forms ${name}, ${accel}`;
+      try {
+        const files = { 'bin/forms': program, forms: await load(`crate/guest/x86/tests/golden/${name}.txt`) };
+        const argv = ['/bin/forms', '-r', '/forms', cases, programs];
+        same(runProgram(Program, { target, cpu: 'max', argv, files, accel }).out, part.slice(at + 1));
+        results.push({ name: title });
+      } catch (e) {
+        results.push({ name: title, error: e instanceof Error ? e.message : String(e) });
+      }
+    }
+  }
+  return results;
+}
+
 /** Scripts of tests/guests/programs for Debian's programs: `tests/guests/programs.sh --quick` makes the archives. */
 const debian = [
   { target: 'mipsel', words: ['/bin/busybox', 'sh', '-c'], script: 'busybox.sh' },

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { accessTests } from './access.mjs';
 import { launchChromium } from './browser.mjs';
 import { displayTests } from './display.mjs';
 import { golden, sessions } from './guests.mjs';
@@ -36,6 +37,7 @@ async function report(path) {
 
 try {
   await pageTests(browser);
+  await accessTests(browser);
 
   await test('chromium: the page boots the lab guest and runs what is typed', async () => {
     const context = await browser.newContext();

@@ -10,7 +10,7 @@ import { Drive } from './drive.js';
 import { golden, sessions, steps } from './guests.mjs';
 import { driveMachine } from './machine.js';
 import { Machine, make, Program } from './node.mjs';
-import { debianTests, programTests } from './programs.mjs';
+import { debianTests, formTests, programTests } from './programs.mjs';
 import { bindingTests } from './qmp.mjs';
 import { close, same, take, test } from './report.mjs';
 import { soundTests } from './sound.mjs';
@@ -99,6 +99,8 @@ await refuses({ target: 'mips', kernal: null }, 'no `kernal`');
 await refuses({ target: 'mips', kernel: 'vmlinux' }, '`kernel` must be');
 await refuses({ target: 'mips', cpu: 'Z80' }, 'CPU model');
 await refuses({ target: 'mips', machine: 'pc' }, 'machine type');
+await refuses({ target: 'mips', mac: '53:54:00:12:34:56' }, '`mac` is six pairs');
+await refuses({ target: 'mips', mac: '52:54:00:12:34' }, '`mac` is six pairs');
 await refuses({ target: 'mips', kernel: new Uint8Array([1, 2, 3]) }, '');
 
 // The larger guests run in run-same.mjs.
@@ -134,6 +136,7 @@ await take(
   await programTests(Program, async (path) => new Uint8Array(fs.readFileSync(`${ROOT}/tests/user/${path}`))),
   'node: program ',
 );
+await take(await formTests(Program, async (path) => new Uint8Array(fs.readFileSync(`${ROOT}/${path}`))), 'node: program ');
 await take(
   await debianTests(Program, async (path) => (fs.existsSync(`${ROOT}/${path}`) ? new Uint8Array(fs.readFileSync(`${ROOT}/${path}`)) : undefined)),
   'node: program ',

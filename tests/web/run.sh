@@ -32,6 +32,8 @@ if node build-suite.mjs; then
   suite package node run-package.mjs
   suite backends node run-backends.mjs
   suite chromium node run-chromium.mjs
+  suite trees node run-trees.mjs
+  suite applications node applications.mjs --quick
   suite embed node run-embed.mjs
   suite firefox node run-firefox.mjs
   suite same node run-same.mjs

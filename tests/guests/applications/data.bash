@@ -10,6 +10,6 @@ for p in gzip bzip2 xz 'xz -9e'; do
   $p -kf numbers && ls numbers.* | head -1 && ${p%% *} -dc numbers.* | cmp - numbers && ${p%% *} -t numbers.* && wc -c <"$(ls numbers.*)"
   rm -f numbers.*
 done
-tar -cJf all.tar.xz -C /usr/lib/python3.11 json re && tar -tJf all.tar.xz | sort | head -5 && tar -xJf all.tar.xz && diff -r json /usr/lib/python3.11/json && echo same
+tar --exclude=__pycache__ -cJf all.tar.xz -C /usr/lib/python3.11 json re && tar -tJf all.tar.xz | sort | head -5 && tar -xJf all.tar.xz && diff -r -x __pycache__ json /usr/lib/python3.11/json && echo same
 perl -e 'my %h; $h{$_ % 977} += $_ for 1..100000; my $s = 0; $s ^= $h{$_} * $_ for keys %h; print "$s\n"'; gawk 'BEGIN { for (i = 0; i < 50000; i++) a[i % 331] += sin(i); for (k in a) s += a[k]; printf "%.9f\n", s }'
 find /usr/lib/python3.11/json /usr/include/linux -name 's*' | sort | head -5 | xargs -n1 basename

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use tinamou_ir::f80::{self, F80, From, What};
 use tinamou_ir::guest::Lasting;
 use tinamou_ir::ops::{ALL, Effect, Op, Sig};
 use tinamou_ir::region::Region;
@@ -110,13 +111,16 @@ fn finite(bits: u64, exponent: u64) -> u64 {
 /// Slots of each type.
 const PER_TYPE: u64 = 5;
 
-/// The slots of random cases: five of each type.
+/// The slots of random cases: five of each type, then the cells of `f80`.
 pub fn slots() -> SlotTable {
     let mut table = SlotTable::default();
     for ty in TYPES {
         for i in 0..PER_TYPE {
             table.push(format!("{ty}_{i}"), ty);
         }
+    }
+    for i in 0..f80::CELLS {
+        table.push(format!("cell_{i}"), Type::V128);
     }
     table
 }
@@ -440,6 +444,7 @@ impl<'a> Gen<'a> {
             match self.rng.below(10) {
                 0 => self.call(),
                 1 => self.pure(),
+                2 => self.f80(),
                 _ => {
                     let ty = *self.rng.pick(&TYPES);
                     let (slot, v) = (self.slot(ty), self.val(ty));
@@ -450,6 +455,69 @@ impl<'a> Gen<'a> {
         if self.rng.one_in(8) {
             let (c, pc) = (self.rarely(), self.target());
             self.b.exit_if(c, pc);
+        }
+    }
+
+    /// Something on 80-bit registers: two numbers are pushed, usually near each other, and something is done with them.
+    fn f80(&mut self) {
+        let do_it = |g: &mut Self, what, from, i, pops: u8, args: &[Val]| {
+            let slot = (TYPES.len() as u64 * PER_TYPE) as u16;
+            let op = F80 {
+                what,
+                from,
+                i,
+                pops,
+                slot,
+            };
+            let v = g.b.f80(op, args);
+            g.keep(v)
+        };
+        for i in [6, 7] {
+            do_it(self, What::Free, From::Reg, i, 0, &[]);
+        }
+        let exponent = *self
+            .rng
+            .pick(&[f80::BIAS, f80::BIAS, f80::BIAS + 900, 70, 0x7f80]);
+        for _ in 0..2 {
+            let m = match self.rng.below(5) {
+                0 => 1 << 63,
+                1 => u64::MAX << self.rng.below(40),
+                2 => self.rng.next(),
+                _ => self.rng.next() | 1 << 63,
+            };
+            let near = *self.rng.pick(&[2, 5, 70, 200]);
+            let (e, sign) = (exponent + self.rng.below(near) as u32, self.rng.below(2));
+            let e = e | (sign as u32) << 15;
+            let args = [self.b.i64(m), self.b.i32(e)];
+            do_it(self, What::Push, From::F80, 0, 0, &args);
+        }
+        for _ in 0..3 {
+            let what = *self.rng.pick(What::ALL);
+            let from = *self.rng.pick(match what {
+                What::Push => From::ALL,
+                What::Narrow => &[From::F32, From::F64, From::F80],
+                _ => &[From::Reg, From::Top, From::F32, From::F64, From::Int],
+            });
+            let v = match from {
+                From::F32 => {
+                    let v = self.rng.value(Type::F32);
+                    self.b.i64(v)
+                }
+                From::F64 => {
+                    let v = self.val(Type::F64);
+                    self.b.bits64(v)
+                }
+                _ => self.val(Type::I64),
+            };
+            let e = self.b.i32(exponent);
+            let (i, pops) = (self.rng.below(3) as u8, *self.rng.pick(&[0, 0, 0, 0, 1, 2]));
+            do_it(self, what, from, i, pops, &[v, e]);
+        }
+        let what = [What::Significand, What::Tag, What::Status, What::Scratch];
+        for what in what {
+            let v = do_it(self, what, From::Reg, 0, 0, &[]);
+            let slot = self.slot(self.b.ty(v));
+            self.b.set(slot, v);
         }
     }
 

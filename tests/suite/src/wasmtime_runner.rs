@@ -244,9 +244,12 @@ impl Runner for WasmtimeRunner {
             jump_cache,
             cells,
         } = &mut self.worlds[(case.va_type() == Type::I64) as usize];
+        let has = engine.features();
         let features = Features {
             tail_calls: self.shape != Shape::RunLoop,
-            ..engine.features()
+            // Natively as in browsers, too.
+            wide_multiply: has.wide_multiply && self.shape != Shape::Entries,
+            ..has
         };
         let env = Env {
             slots: &case.slots,

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * A stand-in for the emulator, of the same shape, for tests of page, worker and protocol alone: it echoes what is typed, line by
- * line, counts instructions, and misbehaves on request (`fail`, `off`). Of QMP it knows a handful of commands.
+ * line, counts instructions, and misbehaves on request (`busy`, `fail`, `off`). Of QMP it knows a handful of commands.
  */
 
 export default async function init() {}
@@ -33,8 +33,10 @@ export class Machine {
   /** Keys and mouse. @type {string[]} */
   #felt = [];
 
+  #mac = '';
+
   /**
-   * @param {{ target?: string, kernel?: ArrayBuffer, bios?: ArrayBuffer, paused?: boolean, preconfig?: boolean, incoming?: ArrayBuffer,
+   * @param {{ mac?: string, target?: string, kernel?: ArrayBuffer, bios?: ArrayBuffer, paused?: boolean, preconfig?: boolean, incoming?: ArrayBuffer,
    *   ramMib?: number, append?: string }} options
    */
   constructor(options) {
@@ -43,6 +45,7 @@ export class Machine {
     if (options.incoming) this.#out = new TextEncoder().encode('resumed\r\nlab> ');
     if (options.append) this.#send(`${options.append}\r\n`);
     this.#paused = !!options.paused;
+    this.#mac = options.mac ?? 'nobody';
     if (options.preconfig) this.status = 'preconfig';
     else if (options.paused) this.status = 'prelaunch';
   }
@@ -106,6 +109,23 @@ export class Machine {
   /** @param {string} tag @param {string} path */
   readShared(tag, path) {
     return this.#shared.get(path)?.slice();
+  }
+
+  /** @param {string} tag @param {string} path */
+  removeShared(tag, path) {
+    return this.#shared.delete(path);
+  }
+
+  /** What it sends on its network. @type {Uint8Array[]} */
+  #frames = [];
+
+  /** @param {Uint8Array} frame */
+  netInput(frame) {
+    this.#send(`heard: ${new TextDecoder().decode(frame)}\r\n`);
+  }
+
+  takeFrames() {
+    return this.#frames.splice(0);
   }
 
   #logging = false;
@@ -250,6 +270,7 @@ export class Machine {
       if (!this.#media.has(filename)) throw new Error(`Could not open '${filename}'`);
     },
     netdev_add: ({ type, id }) => this.#send(`${type} ${id}\r\n`),
+    'fake-rests': () => String(Math.round(Math.min(...this.#rests.slice(-5)))),
     'fake-felt': () => this.#felt.join(' '),
     quit: () => {
       this.ended = 'host-qmp-quit';
@@ -276,13 +297,20 @@ export class Machine {
   runSlice(insns) {
     if (this.#next === 'fail') throw new Error('told to fail');
     this.#insns += insns;
+    if (this.#paced) this.#rests.push(performance.now() - this.#paced);
+    this.#paced = 0;
     if (this.#next === 'shutdown') this.ended = 'guest-shutdown';
     const nowNs = this.#insns * 10;
     return { kind: this.#next, nowNs, untilNs: nowNs + 20e6 };
   }
 
+  /** When the last turn ended, and pauses between turns in milliseconds. */
+  #paced = 0;
+  /** @type {number[]} */
+  #rests = [];
+
   pace() {
-    // As skipTo.
+    this.#paced = performance.now();
   }
 
   skipTo() {
@@ -298,11 +326,13 @@ export class Machine {
         continue;
       }
       this.#send(`\r\nyou typed: ${this.#line}\r\nlab> `);
+      if (this.#line.startsWith('frame ')) this.#frames.push(new TextEncoder().encode(`${this.#mac} says ${this.#line.slice(6)}`));
       if (this.#line === 'beep' && this.#listening) this.#sounds.push(this.#insns * 10, 1000, this.#insns * 10 + 1e8, 0);
       if (this.#line === 'pulses' && this.#listening) {
         for (let n = 0; n < 100; n++) this.#sounds.push(this.#insns * 10 + n * 250_000, n % 2 ? 0 : -1);
       }
       if (this.#line === 'fail') this.#next = 'fail';
+      if (this.#line === 'busy') this.#next = 'budget';
       if (this.#line === 'off') this.#next = 'shutdown';
       this.#line = '';
     }

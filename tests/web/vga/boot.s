@@ -1,5 +1,5 @@
-# A boot sector that shows what a display can do, a key at a time: text in colours, VGA's 256 colours and its 16 in planes, a VBE mode by its
-# window. Build: as --32 boot.s -o boot.o && ld -m elf_i386 -Ttext 0x7c00 --oformat binary boot.o -o boot.img && rm boot.o
+# A boot sector that shows what a display can do, a key at a time: text in colours with the monitor's EDID (VBE/DDC) as characters, VGA's 256
+# colours and its 16 in planes, a VBE mode by its window. Build: as --32 boot.s -o boot.o && ld -m elf_i386 -Ttext 0x7c00 --oformat binary boot.o -o boot.img && rm boot.o
 .code16
 .globl _start
 _start:
@@ -15,6 +15,16 @@ _start:
     mov $0x01, %ah              # no cursor
     mov $0x2000, %cx
     int $0x10
+    xor %ax, %ax                # EDID, block 0, to 7E00h
+    mov %ax, %es
+    mov $0x4f15, %ax
+    mov $1, %bx
+    xor %cx, %cx
+    xor %dx, %dx
+    mov $0x7e00, %di
+    int $0x10
+    mov %al, found
+    mov %ah, found + 1
     mov $0xb800, %ax
     mov %ax, %es
     mov $text, %si
@@ -32,6 +42,18 @@ _start:
     stosw
     inc %al
     jnz 3b
+    mov $found, %si             # what the BIOS said, and the EDID
+    mov $1120, %di
+    mov $0x0f, %ah
+    mov $2, %cx
+1:  lodsb
+    stosw
+    loop 1b
+    mov $0x7e00, %si
+    mov $128, %cx
+2:  lodsb
+    stosw
+    loop 2b
     call key
 
     # Mode 13h: x + y.
@@ -107,6 +129,8 @@ key:
     int $0x16
     ret
 
+found:
+    .word 0
 text:
     .asciz "Tinamou: text, 256 characters, 128 attributes"
 

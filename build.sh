@@ -108,7 +108,7 @@ qmp_client() {
 
 # ---- verbs ----
 
-web() { # the web bundle: www/pkg, www/vendor, www/guests
+web() { # the web bundle: www/pkg, www/built, www/vendor, www/guests
   wasm_tools
   node_ready
   node www/scripts/build.mjs
@@ -208,7 +208,7 @@ test() { # format, lints, all tests on all engines
 }
 
 clean() { # removes what was built (not the tools)
-  rm -rf target build www/pkg www/vendor www/guests www/files.json www/node_modules
+  rm -rf target build www/pkg www/built www/vendor www/guests www/files.json www/node_modules
 }
 
 verb=${1:-}

@@ -7,6 +7,8 @@
 //! Invariants: every u32 offset is inside the mapping natively, so no access can leave the arena; multi-byte values are
 //! little-endian as wasm stores them; blocks are handed out once, zeroed, and never move.
 
+#[cfg(all(unix, target_arch = "x86_64"))]
+pub mod code;
 mod map;
 
 use core::cell::Cell;

@@ -1,7 +1,7 @@
 //! The intermediate representation: what guest instructions mean.
 //!
 //! A guest instruction is lifted once into a [`Block`] of typed SSA instructions; an op is given meaning twice, here by the
-//! interpreter and in `tinamou-wasm` by the code generator. This crate also says what a guest is ([`guest::Guest`]).
+//! interpreter and in `tinamou-wasm` by the code generator (the simple ones a third time, as machine code: [`interp::native`]). This crate also says what a guest is ([`guest::Guest`]).
 //!
 //! Invariants: values are block-local, guest state lives in typed slots; in a lifted block no value lives across an `insn`
 //! marker; an instruction has no effect before its last possible fault; every block ends in exactly one terminator. The crate

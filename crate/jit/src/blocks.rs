@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
 use tinamou_ir::block::Block;
 use tinamou_ir::guest::{CodeFetch, Fault, Lasting, State};
+use tinamou_ir::interp::native::{Left, Link, Native, Piece, Source};
 use tinamou_ir::interp::{Code, Marks};
 use tinamou_ir::region::CHECK_FIXED;
 use tinamou_ir::{JumpKind, Op, layout};
@@ -175,6 +176,8 @@ pub struct Blocks {
     by_pc: FxHashMap<(u64, u32), BlockId>,
     by_page: FxHashMap<u32, Vec<BlockId>>,
     front: Vec<FrontEntry>,
+    /// Machine code, for the tier before regions.
+    native: Option<Native>,
 }
 
 impl Default for Blocks {
@@ -192,6 +195,7 @@ impl Default for Blocks {
             by_pc: FxHashMap::default(),
             by_page: FxHashMap::default(),
             front: vec![empty; FRONT],
+            native: None,
         }
     }
 }
@@ -201,6 +205,103 @@ fn front_index(pc: u64) -> usize {
 }
 
 impl Blocks {
+    /// An empty cache, of which pieces of machine code are made, or not.
+    pub fn new(native: Option<Native>) -> Blocks {
+        Blocks {
+            native,
+            ..Blocks::default()
+        }
+    }
+
+    /// Makes the block's piece, or notes that there is none.
+    #[cold]
+    pub fn make_piece(&mut self, id: BlockId) {
+        let (block, lean) = (&self.list[id.0 as usize], &self.leans[id]);
+        let piece = self.native.as_mut().and_then(|native| {
+            native.add(&Source {
+                block: id.0,
+                pc: block.place.pc,
+                mode: block.mode,
+                insns: lean.insns(),
+                generation: match lean.lasting() {
+                    Lasting::Space => Some(layout::CODE_GEN),
+                    Lasting::Global => Some(layout::GLOBAL_GEN),
+                    Lasting::Fixed => None,
+                },
+                words: self.leans.words(id),
+            })
+        });
+        self.leans[id].set_native(piece);
+    }
+
+    /// Enters the block by its piece: its mapping holds, its mode is in force, and the budget covers it.
+    #[inline]
+    pub fn run_piece(
+        &mut self,
+        piece: Piece,
+        id: BlockId,
+        now: &Generations,
+        state: &State,
+    ) -> Left {
+        let lean = &self.leans[id];
+        let (generation, once) = (now.of(lean.lasting()), lean.entry().is_some());
+        match &mut self.native {
+            Some(native) => native.run(piece, id.0, generation, once, state),
+            None => unreachable!("a piece of block {}", id.0),
+        }
+    }
+
+    /// Whether the block went back to be counted; from now on it is not.
+    pub fn take_due(&mut self, id: BlockId) -> bool {
+        let stopped = !self.leans[id].alive || self.leans[id].entry().is_some();
+        let Some(native) = self.native.as_mut().filter(|n| n.is_due(id.0)) else {
+            return false;
+        };
+        if stopped {
+            native.stop(id.0);
+        } else {
+            native.counted(id.0);
+        }
+        !stopped
+    }
+
+    /// `to` follows at `pc`, by a constant jump or by a computed one: from now on its piece does, if it has one and is not compiled.
+    #[inline]
+    pub fn join(&mut self, link: Option<Link>, pc: u64, to: BlockId) {
+        let lean = &self.leans[to];
+        if let Some(native) = &mut self.native
+            && let Some(piece) = lean.native()
+            && lean.entry().is_none()
+        {
+            match link {
+                Some(link) => native.link(link, piece),
+                None => native.set_target(pc, piece),
+            }
+        }
+    }
+
+    /// Forgets all pieces of machine code if there is little room left, keeping the blocks.
+    pub fn make_room(&mut self) {
+        if let Some(native) = self.native.as_mut().filter(|n| n.is_full()) {
+            native.clear();
+            for lean in self.leans.iter_mut() {
+                lean.forget_native();
+            }
+        }
+    }
+
+    /// Compiled code starts at the block.
+    pub fn set_entry(&mut self, id: BlockId, entry: EntryPoint) {
+        self.leans[id].set_entry(Some(entry));
+        self.stop_pieces(&[id]);
+    }
+
+    fn stop_pieces(&mut self, ids: &[BlockId]) {
+        if let Some(native) = &mut self.native {
+            ids.iter().for_each(|id| native.stop(id.0));
+        }
+    }
+
     /// The block of an id.
     pub fn get(&self, id: BlockId) -> &Cached {
         &self.list[id.0 as usize]
@@ -237,8 +338,14 @@ impl Blocks {
 
     /// Its mapping was looked up again and holds so long.
     pub fn set_lasting(&mut self, id: BlockId, lasting: Lasting) {
-        self.list[id.0 as usize].place.lasting = lasting;
-        self.leans[id].set_lasting(lasting);
+        let lean = &mut self.leans[id];
+        if lean.lasting() != lasting {
+            self.list[id.0 as usize].place.lasting = lasting;
+            lean.set_lasting(lasting);
+            // It compares another generation than its piece does.
+            lean.set_native(None);
+            self.stop_pieces(&[id]);
+        }
     }
 
     /// Whether the cache should be dropped as a whole.
@@ -343,7 +450,7 @@ impl Blocks {
         self.list.push(Cached {
             place,
             mode: block.mode,
-            marks: Rc::new(code.into_marks()),
+            marks: code.into_marks(),
             successors: block.successors(),
             calls: is_call(block),
             returns: block.terminator().op == Op::JumpInd
@@ -406,6 +513,7 @@ impl Blocks {
                 lean.alive
             });
         }
+        self.stop_pieces(&dropped);
         dropped
     }
 
@@ -429,6 +537,7 @@ impl Blocks {
                 dropped.push(BlockId(n as u32));
             }
         }
+        self.stop_pieces(&dropped);
         dropped
     }
 
@@ -447,12 +556,17 @@ impl Blocks {
                 dropped.push(BlockId(n as u32));
             }
         }
+        self.stop_pieces(&dropped);
         dropped
     }
 
     /// Forgets every block.
     pub fn clear(&mut self) {
-        *self = Blocks::default();
+        let mut native = self.native.take();
+        if let Some(native) = &mut native {
+            native.clear();
+        }
+        *self = Blocks::new(native);
     }
 
     /// Forgets all compiled entries, keeping the blocks.

@@ -5,11 +5,16 @@
 //! begin, and both are fetched while the block runs.
 
 use tinamou_ir::guest::Lasting;
+use tinamou_ir::interp::native::Piece;
 
 use crate::blocks::{BlockId, EntryPoint};
 
 /// No region.
 const NONE: u32 = u32::MAX;
+/// No piece was made yet.
+const UNTRIED: u32 = 0;
+/// No piece can be made.
+const REFUSED: u32 = u32::MAX;
 
 /// A block as the run loop sees it.
 #[repr(C, align(64))]
@@ -19,14 +24,17 @@ pub struct Lean {
     generations: [u32; 2],
     blocks: [u32; 2],
     starts: [u32; 2],
-    /// Its bytecode: the first word and the number of words.
+    /// The first word of its bytecode.
     start: u32,
-    words: u32,
-    /// Interpreted executions.
+    /// Executions that were not in a region.
     pub runs: u32,
     region: u32,
+    /// Its piece of machine code, as `Piece::bits`; [`UNTRIED`] or [`REFUSED`].
+    native: u32,
+    /// The number of words of its bytecode.
+    words: u16,
     entry: u16,
-    insns: u16,
+    insns: u8,
     lasting: Lasting,
     /// Its bytes are still what was translated.
     pub alive: bool,
@@ -38,18 +46,23 @@ const _: () = assert!(size_of::<Lean>() == 64);
 
 impl Lean {
     /// The record of a block with `insns` instructions whose bytecode is at `start`.
-    pub fn new(start: u32, words: u32, insns: u32, lasting: Lasting) -> Lean {
+    ///
+    /// # Panics
+    /// When it is longer than the lifter makes blocks (`Tuning::block_insns`).
+    pub fn new(start: u32, words: usize, insns: u32, lasting: Lasting) -> Lean {
+        let short = "a block has some 64 instructions at most";
         Lean {
             pcs: [u64::MAX; 2],
             generations: [0; 2],
             blocks: [0; 2],
             starts: [0; 2],
             start,
-            words,
             runs: 0,
             region: NONE,
+            native: UNTRIED,
+            words: u16::try_from(words).expect(short),
             entry: 0,
-            insns: insns as u16,
+            insns: u8::try_from(insns).expect(short),
             lasting,
             alive: true,
             queued: false,
@@ -77,6 +90,30 @@ impl Lean {
     /// Instructions interpreted in it so far: what compiling it would have saved.
     pub fn weight(&self) -> u64 {
         self.runs as u64 * self.insns as u64
+    }
+
+    /// Its piece of machine code.
+    #[inline]
+    pub fn native(&self) -> Option<Piece> {
+        (self.native != REFUSED)
+            .then(|| Piece::from_bits(self.native))
+            .flatten()
+    }
+
+    /// Whether a piece should be made, now that it ran so many times.
+    #[inline]
+    pub fn wants_native(&self, runs: u32) -> bool {
+        self.native == UNTRIED && self.runs >= runs
+    }
+
+    /// A piece was made, or could not be made.
+    pub fn set_native(&mut self, piece: Option<Piece>) {
+        self.native = piece.map_or(REFUSED, Piece::bits);
+    }
+
+    /// Its piece is gone.
+    pub fn forget_native(&mut self) {
+        self.native = UNTRIED;
     }
 
     /// How long its mapping holds.
@@ -123,7 +160,7 @@ impl Leans {
     pub fn add(&mut self, words: &[u64], insns: u32, lasting: Lasting) {
         let start = self.words.len() as u32;
         self.words.extend_from_slice(words);
-        let lean = Lean::new(start, words.len() as u32, insns, lasting);
+        let lean = Lean::new(start, words.len(), insns, lasting);
         self.list.push(lean);
     }
 
@@ -131,7 +168,7 @@ impl Leans {
     #[inline]
     pub fn words(&self, id: BlockId) -> &[u64] {
         let Lean { start, words, .. } = self.list[id.0 as usize];
-        &self.words[start as usize..(start + words) as usize]
+        &self.words[start as usize..start as usize + words as usize]
     }
 
     /// A block's record, if there is one of that number.

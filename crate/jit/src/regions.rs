@@ -249,15 +249,12 @@ impl Regions {
                 }
                 let compiled = &self.list[region as usize];
                 for (entry, &id) in compiled.entries.iter().enumerate() {
-                    let block = blocks.lean_mut(id);
-                    if entry == 0 || block.entry().is_none() {
-                        block.set_entry(Some(EntryPoint {
-                            region,
-                            entry: entry as u32,
-                        }));
+                    if entry == 0 || blocks.lean(id).entry().is_none() {
+                        let entry = entry as u32;
+                        blocks.set_entry(id, EntryPoint { region, entry });
                     }
                     if entry == 0 {
-                        block.queued = false;
+                        blocks.lean_mut(id).queued = false;
                     }
                 }
             }

@@ -7,6 +7,8 @@ pub struct Tuning {
     /// wasmtime. Measured on the first 4.0 G instructions of Debian's boot under wasmtime (CPU time of all threads, one run each,
     /// against 5000 runs and regions of 200 instructions): 2500 and 400 took 1.5, 10000 and 200 took 0.93, 20000 and 300 took 0.93.
     pub hot_runs: u32,
+    /// Runs of a block before it becomes a piece of machine code, where the host can have that ([`tinamou_ir::interp::native`]).
+    pub native_runs: u32,
     /// A block joins a region when it has run this part of `hot_runs`.
     pub warm_part: u32,
     /// Interpreted instructions that pay for compiling one: compiling waits until interpreting has cost as much. Measured under
@@ -52,6 +54,7 @@ impl Tuning {
     pub fn native() -> Tuning {
         Tuning {
             hot_runs: 3000,
+            native_runs: 2,
             warm_part: 3,
             price: 4000,
             credit: 2000,

@@ -11,6 +11,7 @@ use tinamou_arena::{Arena, ArenaFull};
 use tinamou_core::{PAGE_MASK, PAGE_SIZE};
 use tinamou_ir::Slot;
 use tinamou_ir::guest::{Fault, Guest, State};
+use tinamou_ir::interp::native::{self, Left, Native};
 use tinamou_ir::interp::{self, Code, Marks, Outcome, Ran};
 use tinamou_ir::layout::{self, jump_cache, pending};
 
@@ -151,6 +152,20 @@ impl Vcpu {
             .filter(|(_, d)| d.transient)
             .map(|(i, _)| Slot(i))
             .collect();
+        // Without an engine the interpreter is asked for.
+        let native = engine.as_ref().and_then(|_| Native::new());
+        let blocks = Blocks::new(native);
+        let mut tuning = tuning;
+        let env = |n: &str| std::env::var(n).ok().and_then(|v| v.parse::<u32>().ok());
+        if let Some(n) = env("TN_RUNS") {
+            tuning.native_runs = n;
+        }
+        if let Some(n) = env("TN_HOT") {
+            tuning.hot_runs = n;
+        }
+        if let Some(n) = env("TN_PRICE") {
+            tuning.price = n as u64;
+        }
         let regions = engine.map(Regions::new);
         Ok(Vcpu {
             guest,
@@ -159,7 +174,7 @@ impl Vcpu {
             waiting: vec![None],
             number: 0,
             transient,
-            blocks: Blocks::default(),
+            blocks,
             regions,
             tuning,
             translator,
@@ -344,6 +359,7 @@ impl Vcpu {
         if self.blocks.is_full() {
             self.drop_code();
         }
+        self.blocks.make_room();
         let Some(regions) = &mut self.regions else {
             return;
         };
@@ -472,53 +488,70 @@ impl Vcpu {
         drain: bool,
     ) -> Next {
         let (mut id, mut left) = (id, left);
+        let mut pieces = !self.trace_blocks;
         loop {
             self.blocks.foresee(id);
-            let block = self.blocks.lean_mut(id);
-            let insns = block.insns();
+            let insns = self.blocks.lean(id).insns();
             if insns > left {
                 let pc = self.blocks.get(id).place.pc;
                 return self.run_uncached(bus, pc, left);
             }
-            block.runs += 1;
             self.stats.drained += drain as u64;
-            if block.runs == self.tuning.hot_runs
-                && let Some(regions) = &mut self.regions
-            {
-                regions.enqueue(&mut self.blocks, id);
-            }
-            self.trace_block();
-            let ran = interp::run_words(
-                self.blocks.words(id),
-                insns,
-                &self.blocks.get(id).marks,
-                0,
-                &self.state,
-                &mut Exec {
-                    guest: &mut *self.guest,
-                    run: Run {
-                        core: &mut self.core,
-                        bus: &mut *bus,
-                    },
+            let piece = if pieces { self.piece(id) } else { None };
+            pieces = !self.trace_blocks;
+            let done = match piece {
+                Some(piece) => match self.run_pieces(piece, id) {
+                    Left::Jump { from, pc, link } => Ok((BlockId(from), pc, Some(link))),
+                    Left::Indirect { from, pc } => Ok((BlockId(from), pc, None)),
+                    Left::Back { block, word } => {
+                        let id = BlockId(block);
+                        let insns = self.blocks.lean(id).insns();
+                        self.spend(insns.wrapping_neg());
+                        self.stats.interpreted -= insns as u64;
+                        Err((id, word))
+                    }
+                    Left::NotEntered { block, pc } => {
+                        self.state.set_pc(pc);
+                        id = BlockId(block);
+                        if !self.is_counted(id) {
+                            return Next::Same;
+                        }
+                        // Its computed jumps are seen by the interpreter alone.
+                        pieces = false;
+                        left = self.state.read32(layout::BUDGET);
+                        continue;
+                    }
                 },
-            );
-            let (pc, computed) = match ran.outcome {
-                Outcome::Jump { pc } => (pc, false),
-                Outcome::Indirect { pc } => (pc, true),
-                _ => {
-                    let marks = self.blocks.get(id).marks.clone();
-                    return match self.ended(bus, &marks, ran) {
-                        Ok(insn) => self.interpret(bus, &Piece::Cached(id, marks), insn),
-                        Err(next) => next,
-                    };
+                None => {
+                    self.count_runs(id, 1);
+                    self.trace_block();
+                    Err((id, 0))
                 }
             };
-            self.count(&ran);
+            let (from, pc, computed, link) = match done {
+                Ok((from, pc, link)) => (from, pc, link.is_none(), link),
+                Err((id, word)) => {
+                    let ran = self.interpret_from(bus, id, word);
+                    let (pc, computed) = match ran.outcome {
+                        Outcome::Jump { pc } => (pc, false),
+                        Outcome::Indirect { pc } => (pc, true),
+                        _ => {
+                            let marks = self.blocks.get(id).marks.clone();
+                            return match self.ended(bus, &marks, ran) {
+                                Ok(insn) => self.interpret(bus, &Piece::Cached(id, marks), insn),
+                                Err(next) => next,
+                            };
+                        }
+                    };
+                    self.count(&ran);
+                    (id, pc, computed, None)
+                }
+            };
             self.state.set_pc(pc);
             let now = Generations::of_state(&self.state);
-            let next = self.blocks.successor(id, pc, self.mode, &now);
+            let next = self.blocks.successor(from, pc, self.mode, &now);
             if computed && !matches!(next, Successor::Known(_)) {
-                self.blocks.get_mut(id).observe(pc);
+                self.blocks.get_mut(from).observe(pc);
             }
             left = self.state.read32(layout::BUDGET);
             if self.state.read32(layout::PENDING) != 0 || left as i32 <= 0 {
@@ -528,11 +561,81 @@ impl Vcpu {
                 Successor::Known(next) | Successor::New(next)
                     if drain || self.blocks.lean(next).entry().is_none() =>
                 {
-                    id = next
+                    if pieces {
+                        self.blocks.join(link, pc, next);
+                    }
+                    id = next;
                 }
                 _ => return Next::Same,
             }
         }
+    }
+
+    /// The block's machine code, which is made when it ran often enough.
+    #[inline]
+    fn piece(&mut self, id: BlockId) -> Option<native::Piece> {
+        let lean = self.blocks.lean(id);
+        if lean.wants_native(self.tuning.native_runs) {
+            self.blocks.make_piece(id);
+        }
+        self.blocks.lean(id).native()
+    }
+
+    /// Runs a block by its piece, and what that leads to.
+    #[inline]
+    fn run_pieces(&mut self, piece: native::Piece, id: BlockId) -> Left {
+        let now = Generations::of_state(&self.state);
+        let before = self.state.read32(layout::BUDGET);
+        let left = self.blocks.run_piece(piece, id, &now, &self.state);
+        let after = self.state.read32(layout::BUDGET);
+        self.core.progress = 0;
+        self.stats.interpreted += before.wrapping_sub(after) as u64;
+        left
+    }
+
+    /// Whether a block that was not entered was to be counted, which is done, and can run now.
+    fn is_counted(&mut self, id: BlockId) -> bool {
+        if !self.blocks.take_due(id) {
+            return false;
+        }
+        self.count_runs(id, native::COUNTED);
+        let now = Generations::of_state(&self.state);
+        let pc = self.state.pc();
+        self.blocks.front(pc, self.mode, &now) == Some(id) && self.blocks.lean(id).entry().is_none()
+    }
+
+    /// A block ran so many times: hot ones go to the compiler.
+    #[inline]
+    fn count_runs(&mut self, id: BlockId, times: u32) {
+        let block = self.blocks.lean_mut(id);
+        let before = block.runs;
+        block.runs += times;
+        let hot = self.tuning.hot_runs;
+        if before < hot
+            && block.runs >= hot
+            && let Some(regions) = &mut self.regions
+        {
+            regions.enqueue(&mut self.blocks, id);
+        }
+    }
+
+    /// Interprets a block of the cache from a word of its bytecode on.
+    #[inline]
+    fn interpret_from(&mut self, bus: &mut dyn Platform, id: BlockId, word: u32) -> Ran {
+        interp::resume_words(
+            self.blocks.words(id),
+            self.blocks.lean(id).insns(),
+            &self.blocks.get(id).marks,
+            word,
+            &self.state,
+            &mut Exec {
+                guest: &mut *self.guest,
+                run: Run {
+                    core: &mut self.core,
+                    bus: &mut *bus,
+                },
+            },
+        )
     }
 
     /// Lifts and runs at most `left` instructions without caching them.
@@ -622,7 +725,7 @@ impl Vcpu {
                 run,
             };
             let (words, marks) = match piece {
-                Piece::Cached(id, marks) => (self.blocks.words(*id), &**marks),
+                Piece::Cached(id, marks) => (self.blocks.words(*id), marks),
                 Piece::Own(code) => (code.words(), code.marks()),
             };
             let insns = marks.insn_count();

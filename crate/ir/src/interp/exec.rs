@@ -1,5 +1,7 @@
 //! The loop that runs bytecode.
 
+use std::rc::Rc;
+
 use super::alu::*;
 use super::bytecode::*;
 use super::{ExecCx, Marks, Outcome, Ran, vector};
@@ -134,7 +136,8 @@ fn half_behind(va: u64, flat: bool) -> u64 {
 pub struct Exec<'a> {
     ops: &'a [u64],
     insns: u32,
-    marks: &'a Marks,
+    /// Behind its pointer: while nothing stops, not even that is read.
+    marks: &'a Rc<Marks>,
     start_insn: u32,
     regs: Regs<'a>,
 }
@@ -143,7 +146,7 @@ impl<'a> Exec<'a> {
     pub fn new(
         ops: &'a [u64],
         insns: u32,
-        marks: &'a Marks,
+        marks: &'a Rc<Marks>,
         start_insn: u32,
         state: &'a State,
     ) -> Exec<'a> {

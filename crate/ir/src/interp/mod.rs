@@ -13,6 +13,7 @@ mod alu;
 mod bytecode;
 pub mod eval;
 mod exec;
+pub mod native;
 mod operands;
 mod translate;
 pub(crate) mod vector;
@@ -22,6 +23,8 @@ mod tests;
 
 pub use translate::{Translator, translate};
 
+use std::rc::Rc;
+
 use crate::guest::{Fault, State, Stop};
 use crate::types::{HelperId, MemArg};
 
@@ -29,7 +32,7 @@ use crate::types::{HelperId, MemArg};
 #[derive(Clone, Debug)]
 pub struct Code {
     ops: Vec<u64>,
-    marks: Marks,
+    marks: Rc<Marks>,
 }
 
 /// Where the instructions of a block's bytecode are: looked at only when something stops.
@@ -54,7 +57,7 @@ impl Code {
     }
 
     /// Where its instructions are.
-    pub fn marks(&self) -> &Marks {
+    pub fn marks(&self) -> &Rc<Marks> {
         &self.marks
     }
 
@@ -79,7 +82,7 @@ impl Code {
     }
 
     /// Lets the bytecode go.
-    pub fn into_marks(self) -> Marks {
+    pub fn into_marks(self) -> Rc<Marks> {
         self.marks
     }
 }
@@ -199,7 +202,7 @@ pub fn run<C: ExecCx>(code: &Code, start_insn: u32, state: &State, cx: &mut C) -
 pub fn run_words<C: ExecCx>(
     ops: &[u64],
     insns: u32,
-    marks: &Marks,
+    marks: &Rc<Marks>,
     start_insn: u32,
     state: &State,
     cx: &mut C,
@@ -210,4 +213,16 @@ pub fn run_words<C: ExecCx>(
         n => marks.insns.get(n as usize).map_or(0, |p| p.start),
     };
     exec::Exec::new(ops, insns, marks, start_insn, state).run::<C, false>(start as usize, 0, cx)
+}
+
+/// As [`run_words`] from the first instruction, of which everything before a word has been done.
+pub fn resume_words<C: ExecCx>(
+    ops: &[u64],
+    insns: u32,
+    marks: &Rc<Marks>,
+    word: u32,
+    state: &State,
+    cx: &mut C,
+) -> Ran {
+    exec::Exec::new(ops, insns, marks, 0, state).run::<C, false>(word as usize, 0, cx)
 }

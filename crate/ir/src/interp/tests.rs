@@ -123,10 +123,69 @@ fn builder(cx: &Cx, va: Type) -> Builder {
     Builder::new(cx.slots.clone(), 0x1000, 0, va)
 }
 
+/// Interprets a block from an instruction on; from its start also as machine code of this host, which must do the same to the whole arena.
 fn exec(cx: &mut Cx, block: &Block, start: u32) -> Ran {
     let code = translate(block, &cx.slots.clone(), HELPERS);
     let state = cx.state.clone();
-    run(&code, start, &state, cx)
+    let before = memory(&state);
+    let logged = cx.log.len();
+    let ran = run(&code, start, &state, cx);
+    let Some(mut native) = NATIVE.take().filter(|_| start == 0) else {
+        return ran;
+    };
+    let after = memory(&state);
+    state.arena.write_bytes(FIRST, &before);
+    let log = cx.log.split_off(logged);
+    native.clear();
+    let (words, insns, marks) = (code.words(), code.insn_count(), code.marks());
+    let source = native::Source {
+        block: 5,
+        pc: block.pc,
+        mode: 0,
+        insns,
+        generation: Some(layout::CODE_GEN),
+        words,
+    };
+    if let Some(piece) = native.add(&source) {
+        let generation = state.read32(layout::CODE_GEN);
+        state.write32(layout::BUDGET, insns);
+        let left = native.run(piece, 5, generation, false, &state);
+        assert_eq!(state.read32(layout::BUDGET), 0);
+        let done = |outcome| Ran {
+            outcome,
+            completed: insns,
+        };
+        let again = match left {
+            native::Left::Jump { pc, .. } => done(Outcome::Jump { pc }),
+            native::Left::Indirect { pc, .. } => done(Outcome::Indirect { pc }),
+            native::Left::Back { word, .. } => resume_words(words, insns, marks, word, &state, cx),
+            native::Left::NotEntered { .. } => panic!("not entered: {block:?}"),
+        };
+        assert_eq!(again, ran, "{block:?}");
+        let differs = memory(&state).iter().zip(&after).position(|(x, y)| x != y);
+        assert_eq!(differs, None, "{block:?}");
+        assert_eq!(cx.log[logged..], log, "{block:?}");
+        PIECES.set(PIECES.get() + 1);
+    } else {
+        state.arena.write_bytes(FIRST, &after);
+        cx.log.extend(log);
+    }
+    NATIVE.set(Some(native));
+    ran
+}
+
+thread_local! {
+    static NATIVE: core::cell::Cell<Option<native::Native>> = core::cell::Cell::new(native::Native::new());
+    static PIECES: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+}
+
+/// Where blocks of the arena begin.
+const FIRST: u32 = 65536;
+
+fn memory(state: &State) -> Vec<u8> {
+    let mut all = vec![0; state.arena.allocated_bytes() as usize];
+    state.arena.read_bytes(FIRST, &mut all);
+    all
 }
 
 fn edges(ty: Type) -> Vec<u64> {
@@ -295,6 +354,11 @@ fn every_plain_op_on_edge_operands_in_every_form() {
         }
     }
     assert!(ran > 50_000, "{ran}");
+    let pieces = PIECES.get();
+    assert!(
+        pieces > 40_000 || native::Native::new().is_none(),
+        "{pieces}"
+    );
 }
 
 #[test]

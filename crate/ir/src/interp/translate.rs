@@ -1,5 +1,7 @@
 //! From a block to bytecode, in one pass.
 
+use std::rc::Rc;
+
 use super::bytecode::*;
 use super::operands::{Buffers, Operands};
 use super::{Code, InsnPos, Marks};
@@ -34,9 +36,9 @@ impl Translator {
         }
         Code {
             ops: job.o.ops,
-            marks: Marks {
+            marks: Rc::new(Marks {
                 insns: job.insns.into(),
-            },
+            }),
         }
     }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs Debian's programs of the userlands in build/guests (userland.sh fetches them) in the user mode, beside what they print natively:
 # busybox, bash, coreutils, grep, sed, perl and python3 with scripts that compute, fork, wait and talk; a Go and a Rust program with threads,
-# compiled here (Go for three architectures, where `userland.sh go` was; Rust where this computer is an x86-64 one). Needs `cargo build -p tinamou`;
+# compiled here (Go for three architectures, where `userland.sh go` was; Rust where this computer is an x86-64 one, for i386 as well with rustup's
+# target i686-unknown-linux-gnu and Debian's gcc-i686-linux-gnu). Needs `cargo build -p tinamou`;
 # TINAMOU names another program. The last line is `N passed, N failed`.
 #
 #   tests/guests/programs.sh [ARCH...]        (no argument: those that were fetched of mipsel, mips64el, i386, amd64)
@@ -31,7 +32,7 @@ words() {
 
 # compile SOURCE ARCH ROOT: a program of ours, into the root's /tmp. Fails where there is no compiler for it.
 compile() {
-  local to=$guests/compiled/$2/$(basename "${1%.*}") arch=${2/i386/386}
+  local to=$guests/compiled/$2/$(basename "${1%.*}") arch=${2/i386/386} other=()
   if [ ! "$to" -nt "$1" ]; then
     mkdir -p "$guests/compiled/$2"
     case $1 in
@@ -41,8 +42,15 @@ compile() {
           "$guests/go/bin/go" build -ldflags=-s -o "$to" "$1" || return 1
         ;;
       *.rs)
-        [ "$2 $(rustc -vV 2>/dev/null | sed -n 's/^host: //p')" = 'amd64 x86_64-unknown-linux-gnu' ] || return 1
-        rustc --edition 2024 -O -C target-feature=+crt-static "$1" -o "$to" || return 1
+        case "$2 $(rustc -vV 2>/dev/null | sed -n 's/^host: //p')" in
+          'amd64 x86_64-unknown-linux-gnu') ;;
+          'i386 x86_64-unknown-linux-gnu')
+            other=(--target i686-unknown-linux-gnu -C linker=i686-linux-gnu-gcc)
+            [ -d "$(rustc --print sysroot)/lib/rustlib/i686-unknown-linux-gnu" ] && command -v i686-linux-gnu-gcc >/dev/null || return 1
+            ;;
+          *) return 1 ;;
+        esac
+        rustc --edition 2024 -O -C target-feature=+crt-static "${other[@]}" "$1" -o "$to" || return 1
         ;;
     esac
   fi

@@ -44,6 +44,7 @@ pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str
         "virtual_ns": s.virtual_ns,
         "insns": s.insns,
         "interpreted": s.interpreted,
+        "in_pieces": run.in_pieces,
         "lifted": s.lifted,
         "calls": s.calls,
         "exceptions": s.exceptions,

@@ -47,6 +47,8 @@ pub enum SliceEnd {
 pub struct RunStats {
     /// Instructions run by the interpreter; the rest ran as compiled code.
     pub interpreted: u64,
+    /// Instructions run by pieces of machine code, before regions.
+    pub in_pieces: u64,
     /// Blocks lifted for the interpreter.
     pub lifted: u64,
     /// Calls of compiled code from the run loop.
@@ -383,7 +385,7 @@ impl Vcpu {
             bus,
             &self.core.state.arena,
             &self.tuning,
-            self.stats.interpreted,
+            self.stats.interpreted + self.stats.in_pieces / self.tuning.piece_insns,
         );
     }
 
@@ -507,7 +509,11 @@ impl Vcpu {
                         let id = BlockId(block);
                         let insns = self.blocks.lean(id).insns();
                         self.spend(insns.wrapping_neg());
-                        self.stats.interpreted -= insns as u64;
+                        self.stats.in_pieces -= insns as u64;
+                        // Most of it is interpreted.
+                        if 2 * (word as usize) < self.blocks.words(id).len() {
+                            self.count_runs(id, 1);
+                        }
                         Err((id, word))
                     }
                     Left::NotEntered { block, pc } => {
@@ -589,7 +595,7 @@ impl Vcpu {
         let left = self.blocks.run_piece(piece, id, &now, &self.state);
         let after = self.state.read32(layout::BUDGET);
         self.core.progress = 0;
-        self.stats.interpreted += before.wrapping_sub(after) as u64;
+        self.stats.in_pieces += before.wrapping_sub(after) as u64;
         left
     }
 
@@ -598,7 +604,7 @@ impl Vcpu {
         if !self.blocks.take_due(id) {
             return false;
         }
-        self.count_runs(id, native::COUNTED);
+        self.count_runs(id, native::COUNTED / self.tuning.piece_runs);
         let now = Generations::of_state(&self.state);
         let pc = self.state.pc();
         self.blocks.front(pc, self.mode, &now) == Some(id) && self.blocks.lean(id).entry().is_none()

@@ -62,6 +62,7 @@ impl CodeMemory {
         self.used.next_multiple_of(16) as u32
     }
 
+    #[inline(always)]
     fn place(&self, at: u32, bytes: usize) -> *mut u8 {
         assert!(at as usize + bytes <= self.bytes, "{at:#x} is not there");
         self.base.wrapping_add(at as usize)

@@ -491,6 +491,9 @@ impl Vcpu {
     ) -> Next {
         let (mut id, mut left) = (id, left);
         let mut pieces = !self.trace_blocks;
+        if !drain {
+            self.count_runs(id, self.tuning.change_runs);
+        }
         loop {
             self.blocks.foresee(id);
             let insns = self.blocks.lean(id).insns();

@@ -15,6 +15,9 @@ mod emit;
 #[cfg_attr(not(all(unix, target_arch = "x86_64")), path = "none.rs")]
 mod host;
 
+#[cfg(test)]
+mod tests;
+
 pub use host::Native;
 
 /// A block goes back to be counted after so many entries.

@@ -9,11 +9,17 @@
 //! ([`Native::stop`]) goes back at once.
 
 #[cfg(all(unix, target_arch = "x86_64"))]
+mod access;
+#[cfg(all(unix, target_arch = "x86_64"))]
 mod asm;
 #[cfg(all(unix, target_arch = "x86_64"))]
 mod emit;
+#[cfg(all(unix, target_arch = "x86_64"))]
+mod float;
 #[cfg_attr(not(all(unix, target_arch = "x86_64")), path = "none.rs")]
 mod host;
+#[cfg(all(unix, target_arch = "x86_64"))]
+mod template;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl Native {
             emitter: Emitter::default(),
             host: Host::detect(),
         };
-        native.clear();
+        native.forget_target(0);
         Some(native)
     }
 
@@ -66,12 +66,14 @@ impl Native {
     /// Forgets all pieces: none that was handed out may run again.
     pub fn clear(&mut self) {
         self.memory.clear();
-        for index in 0..emit::TARGETS {
-            // A pc that belongs elsewhere.
-            let none = (emit::target_index(0) == index) as u64;
-            let at = TARGETS + index * emit::TARGET_BYTES;
-            self.memory.write64(at, none);
-        }
+        (0..emit::TARGETS).for_each(|index| self.forget_target(index));
+    }
+
+    /// Lets a place of the table hold a pc that belongs elsewhere: 0, as fresh memory does, but where 0 belongs.
+    fn forget_target(&mut self, index: u32) {
+        let none = (emit::target_index(0) == index) as u64;
+        self.memory
+            .write64(TARGETS + index * emit::TARGET_BYTES, none);
     }
 
     /// The block's piece goes back at its next entry, instead of running. Only the run loop [enters](Native::run) it.

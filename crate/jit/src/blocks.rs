@@ -253,7 +253,8 @@ impl Blocks {
 
     /// Whether the block went back to be counted; from now on it is not.
     pub fn take_due(&mut self, id: BlockId) -> bool {
-        let stopped = !self.leans[id].alive || self.leans[id].entry().is_some();
+        let lean = &self.leans[id];
+        let stopped = !lean.alive || lean.entry().is_some() || lean.native().is_none();
         let Some(native) = self.native.as_mut().filter(|n| n.is_due(id.0)) else {
             return false;
         };

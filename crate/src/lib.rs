@@ -10,7 +10,7 @@
 //! | [`arena`] | the one memory that generated code touches | The only crate with raw pointers into it. Everything is a `u32` offset; nothing moves once handed out. |
 //! | [`softfloat`] | IEEE 754 arithmetic with flags | Pure functions: no state, no host floating point, no guest's conventions. |
 //! | `decode` | decode tables of an instruction set (a macro) | Knows no instruction set. One table yields decoder, fuzzer and coverage list. |
-//! | [`ir`] | the ops, the builder, passes, the interpreter; what a guest is | Knows no guest, no wasm, no board. An op is listed once; the interpreter is its meaning. |
+//! | [`ir`] | the ops, the builder, passes, the interpreter (natively also as machine code); what a guest is | Knows no guest, no wasm, no board. An op is listed once; the interpreter is its meaning. |
 //! | [`wasm`] | a region of IR as the bytes of a module | Knows no guest and no engine. The bytes hold no arena offsets and no table indices. |
 //! | [`jit`] | vCPU run loop, softmmu, hot regions, engines | Generic over guest and engine, ignorant of boards. The tier that ran never shows in the state. |
 //! | [`mips`] | MIPS32 and MIPS64: decode, lift, MMU, exceptions | One meaning per instruction, its lifter. Knows no board, no engine and no wall clock. |

@@ -5,7 +5,7 @@
 //!
 //! Invariants: values are block-local, guest state lives in typed slots; in a lifted block no value lives across an `insn`
 //! marker; an instruction has no effect before its last possible fault; every block ends in exactly one terminator. The crate
-//! knows no guest, no wasm, no engine and no host.
+//! knows no guest, no wasm, no engine, and no host but in [`interp::native`].
 
 pub mod block;
 pub mod builder;

@@ -172,8 +172,16 @@ async function showRunState(of) {
   }
 }
 
+/** The machine that is being made is there, or will not be. */
+let coming = Promise.resolve();
+
 /** Makes the machine of a plan on a new worker, and runs it. @param {Plan} wanted @param {{ text?: string }} [more] */
-async function start(wanted, { text } = {}) {
+function start(wanted, more) {
+  return (coming = bringUp(wanted, more));
+}
+
+/** @param {Plan} wanted @param {{ text?: string }} [more] */
+async function bringUp(wanted, { text } = {}) {
   const mine = ++starts;
   setup.close();
   endMachine();
@@ -407,6 +415,7 @@ function choose(of) {
 
 /** Files dropped while a machine is there are for its drives, or for the folder that it shares. @param {File[]} files @param {boolean} shared */
 async function dropped(files, shared) {
+  await coming;
   if (!machine || state === 'preconfig') return choose(await planForFiles(files, guests));
   openTool('media');
   await (shared ? share : media).take(files);

@@ -204,6 +204,12 @@ export async function pageTests(browser, only = '') {
   await onPage(
     'a folder shared with the guest: dropped files, its own files',
     async (page) => {
+      // Files that come before the machine is made wait for it.
+      let go = () => {};
+      const held = new Promise((/** @type {(v?: unknown) => void} */ resolve) => (go = resolve));
+      await page.route(/guests\/seabios\./, (route) => held.then(() => route.continue()));
+      await page.reload();
+      await page.locator('#state', { hasText: 'loading' }).waitFor();
       await page.locator('#tool-media').click();
       same(String(await page.locator('#share-how').isVisible()), 'false');
       await page.evaluate(() => {
@@ -212,6 +218,7 @@ export async function pageTests(browser, only = '') {
         dispatchEvent(new DragEvent('dragover', { dataTransfer: data, cancelable: true }));
         document.getElementById('drop-share')?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, cancelable: true, bubbles: true }));
       });
+      go();
       await page.locator('[data-file="a.txt"]').getByText('11 B').waitFor();
       await page.locator('#share-how').getByText('mount -t 9p -o trans=virtio share /mnt').waitFor();
       const coming = page.waitForEvent('download');

@@ -522,12 +522,12 @@ impl Vcpu {
                     Left::NotEntered { block, pc } => {
                         self.state.set_pc(pc);
                         id = BlockId(block);
-                        if !self.is_counted(id) {
+                        left = self.state.read32(layout::BUDGET);
+                        if !self.is_counted(id) || left as i32 <= 0 {
                             return Next::Same;
                         }
                         // Its computed jumps are seen by the interpreter alone.
                         pieces = false;
-                        left = self.state.read32(layout::BUDGET);
                         continue;
                     }
                 },

@@ -133,18 +133,23 @@ fn zimage() -> Vec<u8> {
     f
 }
 
-fn run(accel: Accel, image: Vec<u8>) -> (SliceEnd, Vec<u8>, u64) {
-    let mut config = Config::new(Config::target("i386").expect("a target"));
+/// The machine `config` describes, as `accel` runs it.
+fn machine(mut config: Config, accel: Accel) -> Machine {
     config.machine = "pc".into();
     config.ram_bytes = 32 << 20;
-    config.kernel = Some(image);
-    config.append = "quiet".into();
     config.accel = accel;
-    let mut m = Machine::new(&config, |arena| {
+    Machine::new(&config, |arena| {
         let engine = WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?;
         Ok(Box::new(engine))
     })
-    .unwrap();
+    .unwrap()
+}
+
+fn run(accel: Accel, image: Vec<u8>) -> (SliceEnd, Vec<u8>, u64) {
+    let mut config = Config::new(Config::target("i386").expect("a target"));
+    config.kernel = Some(image);
+    config.append = "quiet".into();
+    let mut m = machine(config, accel);
     while m.icount() < MAX_INSNS {
         match m.run_slice(100_000) {
             SliceEnd::Budget => {}
@@ -167,4 +172,30 @@ fn real_mode_kernel_finds_memory_and_command_line() {
     let (end, said, icount) = run(Accel::Interp, zimage());
     assert_eq!((end, &said[..]), (SliceEnd::Shutdown, &b"R5qC"[..]));
     assert_eq!(run(Accel::Jit, zimage()), (end, said, icount));
+}
+
+/// A loop of two instructions: where a slice ends as the block of the loop does, nothing more runs, however often the block has run
+/// and whatever has become of it.
+#[test]
+fn slices_run_just_their_instructions() {
+    // f000:ff00: inc ax; jmp to it. The reset vector jumps there.
+    let mut firmware = vec![0xf4; 0x1_0000];
+    firmware[0xff00..0xff03].copy_from_slice(&[0x40, 0xeb, 0xfd]);
+    firmware[0xfff0..0xfff3].copy_from_slice(&[0xe9, 0x0d, 0xff]);
+    for accel in [Accel::Interp, Accel::Jit] {
+        let mut config = Config::new(Config::target("i386").expect("a target"));
+        config.bios = Some(firmware.clone());
+        // Machine code an op at a time, where the host has that, and no regions.
+        config.tuning.hot_runs = u32::MAX;
+        let mut m = machine(config, accel);
+        assert_eq!(m.run_slice(1), SliceEnd::Budget);
+        for insns in (1..20).chain([64, 127, 128, 130]) {
+            for round in 0..300 {
+                let before = m.icount();
+                m.run_slice(insns);
+                let ran = m.icount() - before;
+                assert_eq!(ran, insns, "{accel:?}, slice {round} of {insns}");
+            }
+        }
+    }
 }

@@ -103,10 +103,13 @@ export function makeChooser(guests, choices) {
   };
   const input = element('own-files', HTMLInputElement);
   element('own-pick', HTMLButtonElement).addEventListener('click', () => input.click());
-  input.addEventListener('change', () => {
+  const picked = () => {
     take(input.files);
     input.value = '';
-  });
+  };
+  input.addEventListener('change', picked);
+  // They can be picked before this runs.
+  picked();
   element('own-blank', HTMLButtonElement).addEventListener('click', () => {
     choices.setup(withFirmware({ title: 'Own machine', target: 'i386', options: {}, files: {} }, guests));
   });

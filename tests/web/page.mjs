@@ -138,6 +138,18 @@ export async function pageTests(browser, only = '') {
       await page.goto(server.url);
       await page.locator('#own-files').setInputFiles([{ name: 'cd.iso', mimeType: '', buffer: Buffer.concat([Buffer.alloc(0x8001), Buffer.from('CD001')]) }]);
       await page.locator('#setup-line').getByText('-cdrom cd.iso').waitFor();
+
+      // Picked while the page has no script yet.
+      let release = () => {};
+      const released = new Promise((/** @type {(_: void) => void} */ go) => (release = go));
+      await page.route('**/*.js', async (route) => {
+        await released;
+        await route.continue();
+      });
+      await page.goto(server.url, { waitUntil: 'commit' });
+      await page.locator('#own-files').setInputFiles([{ name: 'vmlinux-early', mimeType: '', buffer: elf }]);
+      release();
+      await page.locator('#setup-kernel').getByText('vmlinux-early').waitFor();
     },
     { at: '' },
   );

@@ -113,19 +113,19 @@ impl CodeMemory {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
     }
 
-    /// Calls the piece that starts at `at` with three words in RDI, RSI and R8.
+    /// Calls the piece that starts at `at` with four words in RDI, RSI, RDX and R8.
     ///
     /// # Safety
     /// `at` came from [`CodeMemory::add`] since the last [`CodeMemory::clear`]; the piece keeps to the C calling convention and touches no memory but what
     /// its words let it.
     #[inline(always)]
-    pub unsafe fn call(&self, at: u32, a: *mut u8, b: *mut u8, c: *mut u8) -> Returned {
+    pub unsafe fn call(&self, at: u32, a: *mut u8, b: *mut u8, c: u64, d: *mut u8) -> Returned {
         type Piece = unsafe extern "sysv64" fn(*mut u8, *mut u8, u64, u64, *mut u8) -> Returned;
         debug_assert!((at as usize) < self.used);
         // SAFETY: a piece starts there, says the caller.
         unsafe {
             let piece: Piece = core::mem::transmute(self.base.add(at as usize));
-            piece(a, b, 0, 0, c)
+            piece(a, b, c, 0, d)
         }
     }
 }
@@ -151,8 +151,15 @@ mod tests {
             assert_eq!(memory.add(&code), Some(start));
             word[0] += 1;
             // SAFETY: the piece was just added, returns by the convention and reads the four bytes at RDI.
-            let r =
-                unsafe { memory.call(start, word.as_mut_ptr(), ptr::null_mut(), ptr::null_mut()) };
+            let r = unsafe {
+                memory.call(
+                    start,
+                    word.as_mut_ptr(),
+                    ptr::null_mut(),
+                    0,
+                    ptr::null_mut(),
+                )
+            };
             assert_eq!((r.what, r.pc), (word[0] as u64, 7));
         }
         assert_eq!(memory.add(&code), None);

@@ -19,6 +19,8 @@ mod translate;
 pub(crate) mod vector;
 
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 pub use translate::{Translator, translate};

@@ -30,9 +30,9 @@ const HELPERS: &[HelperDesc] = &[
     },
 ];
 
-struct Cx {
-    state: State,
-    slots: Rc<SlotTable>,
+pub(super) struct Cx {
+    pub(super) state: State,
+    pub(super) slots: Rc<SlotTable>,
     log: Vec<String>,
     leave: bool,
 }
@@ -81,6 +81,26 @@ impl Cx {
     }
 }
 
+/// With so many slots of each type, which it returns.
+pub(super) fn cx_of(types: &[(Type, u32)]) -> (Cx, Vec<(Slot, Type)>) {
+    let mut slots = SlotTable::default();
+    let mut all = Vec::new();
+    for &(ty, count) in types {
+        for i in 0..count {
+            all.push((slots.push(format!("{ty}{i}"), ty), ty));
+        }
+    }
+    let arena = Arena::new().unwrap();
+    let base = arena.alloc(slots.state_bytes() as u64, 16).unwrap();
+    let cx = Cx {
+        state: State { arena, base },
+        slots: Rc::new(slots),
+        log: Vec::new(),
+        leave: false,
+    };
+    (cx, all)
+}
+
 /// Slots: a i32, b i32, c i64, d i64, e f32, f f32, g f64, h f64, and two more i32 and i64.
 fn cx() -> Cx {
     let mut slots = SlotTable::default();
@@ -119,12 +139,13 @@ fn slot_of(ty: Type, second: bool) -> Slot {
     Slot(first + second as u16)
 }
 
-fn builder(cx: &Cx, va: Type) -> Builder {
+pub(super) fn builder(cx: &Cx, va: Type) -> Builder {
     Builder::new(cx.slots.clone(), 0x1000, 0, va)
 }
 
-/// Interprets a block from an instruction on; from its start also as machine code of this host, which must do the same to the whole arena.
-fn exec(cx: &mut Cx, block: &Block, start: u32) -> Ran {
+/// Interprets a block from an instruction on; from its start also as machine code of this host, which must do the same to the whole arena, but for the
+/// interpreter's scratch values.
+pub(super) fn exec(cx: &mut Cx, block: &Block, start: u32) -> Ran {
     let code = translate(block, &cx.slots.clone(), HELPERS);
     let state = cx.state.clone();
     let before = memory(&state);
@@ -185,6 +206,8 @@ const FIRST: u32 = 65536;
 fn memory(state: &State) -> Vec<u8> {
     let mut all = vec![0; state.arena.allocated_bytes() as usize];
     state.arena.read_bytes(FIRST, &mut all);
+    let state = (state.base - FIRST) as usize;
+    all[state + layout::SCRATCH as usize..state + layout::GUEST as usize].fill(0);
     all
 }
 
@@ -440,7 +463,7 @@ fn swapping_two_slots_keeps_both_values() {
 }
 
 /// Maps guest page 0x5000 to a host page; everything else is slow.
-fn map(cx: &Cx, va: Type) -> u32 {
+pub(super) fn map(cx: &Cx, va: Type) -> u32 {
     let arena = &cx.state.arena;
     let page = arena.alloc(4096, 4096).unwrap();
     for write in 0..2 {

@@ -11,18 +11,15 @@ impl Template<'_> {
         let Access {
             n, tagged, aligned, ..
         } = access;
-        self.get(a(op), tagged);
-        self.held = None;
-        let offset = imm16(op);
-        if offset != 0 {
-            self.asm().alu_imm(tagged, 0, Rm::Reg(RAX), offset);
+        let base = self.get(a(op), tagged);
+        match imm16(op) {
+            0 => self.asm().store(tagged, Rm::Reg(RAX), base),
+            // LEA
+            offset => self
+                .asm()
+                .op(None, tagged, &[0x8d], RAX, Rm::At(base, offset)),
         }
         let map = Rm::State(layout::MAPS + (mmu << 3) + write as u32 * 4);
-        let crosses = |t: &mut Self| {
-            t.asm().alu_imm(false, 4, Rm::Reg(RDX), 0xfff);
-            t.asm().alu_imm(false, 7, Rm::Reg(RDX), 0x1000 - n as i32);
-            t.back_if(A);
-        };
         if tagged {
             // (va >> 12) & (ENTRIES - 1), times the entry's size.
             self.asm().store(false, Rm::Reg(RCX), RAX);
@@ -31,17 +28,20 @@ impl Template<'_> {
             let mask = (tlb::ENTRIES - 1) << tlb::ENTRY_LOG2;
             self.asm().alu_imm(false, 4, Rm::Reg(RCX), mask as i32);
             self.asm().op(None, false, &[0x03], RCX, map);
-            self.asm().store(true, Rm::Reg(RDX), RAX);
-            let low = if aligned || n == 1 { n as i32 - 1 } else { 0 };
+            // An access that must be aligned has the low bits in its tag; of another the last byte lies in the tag's page.
+            let low = if aligned || n == 1 {
+                self.asm().store(true, Rm::Reg(RDX), RAX);
+                n as i32 - 1
+            } else {
+                self.asm()
+                    .op(None, true, &[0x8d], RDX, Rm::At(RAX, n as i32 - 1));
+                0
+            };
             self.asm().alu_imm(true, 4, Rm::Reg(RDX), !0xfff | low);
             let tag = if write { tlb::TAG_WRITE } else { tlb::TAG_READ };
             self.asm()
                 .op(None, true, &[0x3b], RDX, Rm::Arena(RCX, tag as u8));
             self.back_if(NE);
-            if !aligned && n > 1 {
-                self.asm().store(false, Rm::Reg(RDX), RAX);
-                crosses(self);
-            }
             self.asm()
                 .op(None, false, &[0x03], RAX, Rm::Arena(RCX, tlb::ADDEND as u8));
         } else {
@@ -63,7 +63,10 @@ impl Template<'_> {
                     self.back_if(NE);
                 } else {
                     const { assert!(flat::SLOW == 0xfff) };
-                    crosses(self);
+                    self.asm().alu_imm(false, 4, Rm::Reg(RDX), 0xfff);
+                    self.asm()
+                        .alu_imm(false, 7, Rm::Reg(RDX), 0x1000 - n as i32);
+                    self.back_if(A);
                 }
             }
             self.asm().op(None, false, &[0x01], RCX, Rm::Reg(RAX));
@@ -74,55 +77,54 @@ impl Template<'_> {
         let Access { n, swapped, .. } = access;
         self.place(op, aux(op) & 3, access, false);
         let signed = aux(op) >> 2 != 0;
-        let at = Rm::Arena(RAX, 0);
+        let (at, r) = (Rm::Arena(RAX, 0), self.fresh());
+        let extend = signed && to_wide;
         match (n, swapped) {
             (1, _) | (2, false) => {
                 let opcode = [0x0f, 0xb6 | (signed as u8) << 3 | (n == 2) as u8];
-                self.asm().op(None, to_wide, &opcode, RAX, at);
+                self.asm().op(None, to_wide, &opcode, r, at);
             }
             (2, true) => {
                 self.asm().op(None, false, &[0x0f, 0xb7], RAX, at);
                 // ROL AX, 8
                 self.asm().code.extend([0x66, 0xc1, 0xc0, 8]);
                 let opcode = [0x0f, 0xb7 | (signed as u8) << 3];
-                self.asm().op(None, to_wide, &opcode, RAX, Rm::Reg(RAX));
+                self.asm().op(None, to_wide, &opcode, r, Rm::Reg(RAX));
             }
-            (4, false) if signed && to_wide => self.asm().op(None, true, &[0x63], RAX, at),
-            (4, _) => {
-                self.asm().load(false, RAX, at);
-                if swapped {
-                    self.asm().code.extend([0x0f, 0xc8]);
-                }
-                if signed && to_wide {
-                    self.asm().op(None, true, &[0x63], RAX, Rm::Reg(RAX));
-                }
-            }
+            (4, false) if extend => self.asm().op(None, true, &[0x63], r, at),
             _ => {
-                self.asm().load(true, RAX, at);
+                self.asm().load(n == 8, r, at);
                 if swapped {
-                    self.asm().code.extend([0x48, 0x0f, 0xc8]);
+                    self.asm().bswap(n == 8, r);
+                }
+                if n == 4 && extend {
+                    self.asm().op(None, true, &[0x63], r, Rm::Reg(r));
                 }
             }
         }
-        self.put(d(op), to_wide);
+        self.put(d(op), to_wide, r);
         Flow::On
     }
 
     pub(super) fn store(&mut self, op: u64, access: Access) -> Flow {
         let Access { n, swapped, .. } = access;
         self.place(op, aux(op) & 3, access, true);
-        self.asm().load(n == 8, RCX, Rm::Word(d(op)));
+        let mut r = self.get(d(op), n == 8);
+        if swapped {
+            self.asm().store(n == 8, Rm::Reg(RCX), r);
+            r = RCX;
+        }
         match (n, swapped) {
+            // ROL CX, 8
             (2, true) => self.asm().code.extend([0x66, 0xc1, 0xc1, 8]),
-            (4, true) => self.asm().code.extend([0x0f, 0xc9]),
-            (8, true) => self.asm().code.extend([0x48, 0x0f, 0xc9]),
+            (4 | 8, true) => self.asm().bswap(n == 8, RCX),
             _ => {}
         }
         let at = Rm::Arena(RAX, 0);
         match n {
-            1 => self.asm().op(None, false, &[0x88], RCX, at),
-            2 => self.asm().op(Some(0x66), false, &[0x89], RCX, at),
-            _ => self.asm().store(n == 8, at, RCX),
+            1 => self.asm().op(None, false, &[0x88], r, at),
+            2 => self.asm().op(Some(0x66), false, &[0x89], r, at),
+            _ => self.asm().store(n == 8, at, r),
         }
         Flow::On
     }
@@ -136,12 +138,16 @@ impl Template<'_> {
             swapped: false,
         };
         self.place(op, aux(op) & 3, access, write);
+        if write {
+            self.sync(d(op), 4);
+        } else {
+            self.forget(d(op), 4);
+        }
         let (at, word) = (Rm::Arena(RAX, 0), Rm::Word(d(op)));
         let (from, to) = if write { (word, at) } else { (at, word) };
         // MOVUPS
         self.asm().op(None, false, &[0x0f, 0x10], 0, from);
         self.asm().op(None, false, &[0x0f, 0x11], 0, to);
-        self.held = None;
         Flow::On
     }
 }

@@ -7,7 +7,14 @@ pub type Reg = u8;
 pub const RAX: Reg = 0;
 pub const RCX: Reg = 1;
 pub const RDX: Reg = 2;
+pub const RBX: Reg = 3;
 pub const R9: Reg = 9;
+pub const R10: Reg = 10;
+pub const R11: Reg = 11;
+pub const R12: Reg = 12;
+pub const R13: Reg = 13;
+pub const R14: Reg = 14;
+pub const R15: Reg = 15;
 /// The arena's base.
 pub const RSI: Reg = 6;
 /// The vCPU state, [`GUEST_BIAS`] bytes in.
@@ -33,7 +40,7 @@ pub enum Rm {
     /// `[base + index * 4]`.
     Table(Reg, Reg),
     /// `[base + displacement]`.
-    At(Reg, u8),
+    At(Reg, i32),
     /// The memory of the pieces, at an offset.
     Data(u32),
 }
@@ -101,8 +108,17 @@ impl Asm {
             }
             // A base of RBP or R13 would need a displacement; there is none.
             Rm::Table(b, i) => self.code.extend([4 | reg, 0x80 | (i & 7) << 3 | b & 7]),
-            // Nor one of RSP or R12, which would need a SIB byte.
-            Rm::At(b, disp) => self.code.extend([0x40 | reg | b & 7, disp]),
+            Rm::At(b, disp) => {
+                let short = i8::try_from(disp);
+                let mode = if short.is_ok() { 0x40 } else { 0x80 };
+                self.code.push(mode | reg | b & 7);
+                // A base of R12 has RSP's number, which says that a SIB byte follows.
+                self.code.extend((b & 7 == 4).then_some(0x24));
+                match short {
+                    Ok(d) => self.code.push(d as u8),
+                    Err(_) => self.imm32(disp),
+                }
+            }
             // Relative to the next instruction: what comes last in this one is the displacement.
             Rm::Data(at) => {
                 self.code.push(5 | reg);
@@ -153,14 +169,22 @@ impl Asm {
         match u32::try_from(v) {
             Ok(0) => self.op(None, false, &[0x31], reg, Rm::Reg(reg)),
             Ok(v) => {
-                self.code.push(0xb8 | reg);
+                self.code.extend((reg >= 8).then_some(0x41));
+                self.code.push(0xb8 | reg & 7);
                 self.imm32(v as i32);
             }
             Err(_) => {
-                self.code.extend([0x48, 0xb8 | reg]);
+                self.code.extend([0x48 | reg >> 3, 0xb8 | reg & 7]);
                 self.code.extend_from_slice(&v.to_le_bytes());
             }
         }
+    }
+
+    /// Reverses the bytes of a register.
+    pub fn bswap(&mut self, wide: bool, reg: Reg) {
+        let rex = 0x40 | (wide as u8) << 3 | reg >> 3;
+        self.code.extend((rex != 0x40).then_some(rex));
+        self.code.extend([0x0f, 0xc8 | reg & 7]);
     }
 
     /// 1 in a register if the condition holds, else 0. The register is one of the first four.

@@ -4,6 +4,7 @@
 //! counted, and that the budget covers it, which it takes from it. Constant jumps lead to the run loop until they are linked, computed ones to what a table knows.
 
 use super::asm::*;
+use super::held::{Entry, Held};
 use super::template::{Flow, Template};
 use crate::interp::bytecode::*;
 use crate::layout;
@@ -34,6 +35,17 @@ pub fn target_index(pc: u64) -> u32 {
 /// Bytes from where a computed jump enters a piece to where a linked one does: CMP and JNE.
 pub const DIRECT: u32 = 14;
 
+/// Calls the piece whose address is in RDX, which keeps to the C calling convention but for the registers that are saved here.
+#[rustfmt::skip]
+pub const ENTER: [u8; 21] = [
+    0x53, // push rbx
+    0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, // push r12, r13, r14, r15
+    0xff, 0xd2, // call rdx
+    0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, // pop r15, r14, r13, r12
+    0x5b, // pop rbx
+    0xc3,
+];
+
 /// The block to be translated, and where things are in the memory of the pieces.
 #[derive(Clone, Copy)]
 pub struct Frame {
@@ -61,6 +73,7 @@ pub struct Host {
     pub lzcnt: bool,
     pub tzcnt: bool,
     pub popcnt: bool,
+    pub ssse3: bool,
 }
 
 impl Host {
@@ -69,16 +82,28 @@ impl Host {
             lzcnt: std::arch::is_x86_feature_detected!("lzcnt"),
             tzcnt: std::arch::is_x86_feature_detected!("bmi1"),
             popcnt: std::arch::is_x86_feature_detected!("popcnt"),
+            ssse3: std::arch::is_x86_feature_detected!("ssse3"),
         }
     }
+}
+
+/// A jump back to the interpreter.
+pub(super) struct Back {
+    pub(super) from: usize,
+    /// The word it goes back to.
+    pub(super) word: u32,
+    /// What was [held](Held::version), and what of it is stored on the way: a range of `owed`.
+    pub(super) version: u32,
+    pub(super) owed: (usize, usize),
 }
 
 /// Buffers of a translation, kept from piece to piece.
 #[derive(Default)]
 pub struct Emitter {
     pub asm: Asm,
-    /// Jumps back to the interpreter, and the words they go back to.
-    pub(super) backs: Vec<(usize, u32)>,
+    pub(super) held: Held,
+    pub(super) backs: Vec<Back>,
+    pub(super) owed: Vec<Entry>,
     /// Jumps forward, and the words they lead to.
     pub(super) skips: Vec<(usize, usize)>,
 }
@@ -102,30 +127,23 @@ impl Emitter {
         self.asm.code.clear();
         self.asm.start = frame.start;
         self.backs.clear();
+        self.owed.clear();
         self.skips.clear();
+        self.held.begin(words);
         let exits = self.enter(frame);
-        let mut held = None;
         let mut reached = true;
         let mut ip = 0;
         while let Some(&op) = words.get(ip) {
-            let asm = &mut self.asm;
-            self.skips.retain(|&(from, to)| {
-                if to == ip {
-                    asm.bind(from);
-                    (reached, held) = (true, None);
-                }
-                to != ip
-            });
-            let following = ip + 1 + extra(op, words.get(ip + 1));
+            self.held.next(ip);
+            let mut t = Template {
+                e: self,
+                words,
+                ip,
+                host,
+                frame,
+            };
+            reached |= t.bind_skips(reached);
             if reached {
-                let mut t = Template {
-                    e: self,
-                    words,
-                    ip,
-                    held,
-                    host,
-                    frame,
-                };
                 reached = match t.op(op) {
                     Flow::On => true,
                     Flow::Ended => false,
@@ -137,24 +155,30 @@ impl Emitter {
                         false
                     }
                 };
-                held = t.held;
             }
-            ip = following;
+            ip += 1 + extra(op, words.get(ip + 1));
         }
-        let backs = core::mem::take(&mut self.backs);
-        let mut i = 0;
-        while let Some(&(_, word)) = backs.get(i) {
-            while let Some(&(from, w)) = backs.get(i)
-                && w == word
-            {
-                self.asm.bind(from);
-                i += 1;
-            }
-            self.asm.ret(frame.what(BACK, word));
-        }
-        self.backs = backs;
+        self.back_exits(frame);
         self.not_entered(frame, exits);
         true
+    }
+
+    /// What jumps back to the interpreter do on the way.
+    fn back_exits(&mut self, frame: &Frame) {
+        let mut backs = self.backs.iter().peekable();
+        while let Some(back) = backs.next() {
+            self.asm.bind(back.from);
+            if backs
+                .peek()
+                .is_some_and(|next| next.owed == back.owed && next.word == back.word)
+            {
+                continue;
+            }
+            self.owed[back.owed.0..back.owed.1]
+                .iter()
+                .for_each(|entry| self.asm.settle(entry));
+            self.asm.ret(frame.what(BACK, back.word));
+        }
     }
 
     /// What is asked before the first op. Returns the jumps for when the block is not to be entered, that for the budget last.

@@ -20,6 +20,8 @@ pub struct Native {
     memory: CodeMemory,
     emitter: Emitter,
     host: Host,
+    /// Where [`emit::ENTER`] is.
+    enter: u32,
 }
 
 impl Native {
@@ -30,8 +32,10 @@ impl Native {
             memory,
             emitter: Emitter::default(),
             host: Host::detect(),
+            enter: 0,
         };
         native.forget_target(0);
+        native.enter = native.memory.add(&emit::ENTER)?;
         Some(native)
     }
 
@@ -66,6 +70,8 @@ impl Native {
     /// Forgets all pieces: none that was handed out may run again.
     pub fn clear(&mut self) {
         self.memory.clear();
+        let enter = self.memory.add(&emit::ENTER);
+        debug_assert_eq!(enter, Some(self.enter));
         (0..emit::TARGETS).for_each(|index| self.forget_target(index));
     }
 
@@ -130,9 +136,10 @@ impl Native {
         // pieces.
         let r = unsafe {
             self.memory.call(
-                piece.0 + emit::DIRECT,
+                self.enter,
                 at(asm::GUEST_BIAS),
                 arena,
+                self.memory.address(piece.0 + emit::DIRECT),
                 at(asm::SCRATCH_BIAS),
             )
         };

@@ -16,18 +16,38 @@ mod asm;
 mod emit;
 #[cfg(all(unix, target_arch = "x86_64"))]
 mod float;
+#[cfg(all(unix, target_arch = "x86_64"))]
+mod held;
 #[cfg_attr(not(all(unix, target_arch = "x86_64")), path = "none.rs")]
 mod host;
 #[cfg(all(unix, target_arch = "x86_64"))]
 mod template;
+#[cfg(all(unix, target_arch = "x86_64"))]
+mod vector;
 
 #[cfg(test)]
 mod tests;
 
+use crate::interp::bytecode::VECTOR;
+use crate::ops::{ALL, Op};
+
 pub use host::Native;
 
 /// A block goes back to be counted after so many entries.
-pub const COUNTED: u32 = 64;
+pub const COUNTED: u32 = 1024;
+
+/// How many times as long as other blocks' those pieces take, against compiled code, whose block [computes](computes) with vectors of floats.
+pub const COMPUTING: u32 = 16;
+
+/// Whether bytecode computes with vectors of floats. A piece keeps them in the state from op to op, compiled code in registers.
+pub fn computes(words: &[u64]) -> bool {
+    words.windows(2).any(|w| {
+        w[0] as u8 == VECTOR
+            && ALL
+                .get(w[1] as u8 as usize)
+                .is_some_and(|&op| (Op::Vfadd32 as u8..=Op::Vfdemote as u8).contains(&(op as u8)))
+    })
+}
 
 /// Where a piece starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -139,13 +139,14 @@ fn pieces_run_on_until_the_budget_does_not_cover_the_next() {
 fn a_piece_goes_back_to_be_counted() {
     let Some(mut two) = Two::joined() else { return };
     let before = two.count();
-    let (left, _) = two.run(0, 1000);
+    let enough = 4 * COUNTED;
+    let (left, _) = two.run(0, enough);
     // Block 0 was entered once before, and block 1 once.
     assert_eq!(left, not_entered(0));
     assert_eq!(two.count() - before, COUNTED as u64 - 2);
     assert!(two.native.is_due(0) && !two.native.is_due(1));
     two.native.counted(0);
-    assert_eq!(two.run(0, 1000).0, not_entered(1));
+    assert_eq!(two.run(0, enough).0, not_entered(1));
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub fn line(machine: &mut Machine, with_hash: bool, wall_seconds: f64, end: &str
         "module_bytes": s.module_bytes,
         "flushes": s.flushes,
         "evicted": s.evicted,
+        "brief": s.brief,
         "arena_bytes": s.arena_bytes,
     });
     if let Some(timing) = timing(machine) {

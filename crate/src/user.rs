@@ -267,14 +267,15 @@ fn make(o: &Options) -> Result<(Kernel, Rc<Place>), String> {
         _ => root,
     };
     let [uid, euid, gid, egid] = host::ids();
-    let mut tuning = Tuning::native();
-    if let Some(runs) = o.hot {
-        tuning.hot_runs = runs;
-        tuning.warm_part = 1;
-        tuning.credit = 1 << 40;
-        tuning.batch = 1;
-        tuning.patience_slices = 1;
-    }
+    let tuning = match o.hot {
+        Some(runs) => Tuning {
+            warm_part: 1,
+            batch: 1,
+            patience_slices: 1,
+            ..Tuning::eager(runs)
+        },
+        None => Tuning::native(),
+    };
     let config = Config {
         arch,
         cpu,

@@ -51,7 +51,7 @@ fn each_item_alone() {
         (
             "op_opt",
             "jit",
-            &["OP after optimization:\nregion ", " = load v", "\n}\n}\n"],
+            &["OP after optimization:\nregion ", " = add v", "\n}\n}\n"],
         ),
         ("out_asm", "jit", &["OUT: [size=", "\n(module\n", "i32.add"]),
         (

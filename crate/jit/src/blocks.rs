@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use tinamou_core::{Gpa, PAGE_MASK, PAGE_SIZE, RamPage};
 use tinamou_ir::block::Block;
 use tinamou_ir::guest::{CodeFetch, Fault, Lasting, State};
-use tinamou_ir::interp::native::{Left, Link, Native, Piece, Source};
+use tinamou_ir::interp::native::{self, Left, Link, Native, Piece, Source};
 use tinamou_ir::interp::{Code, Marks};
 use tinamou_ir::region::CHECK_FIXED;
 use tinamou_ir::{JumpKind, Op, layout};
@@ -100,6 +100,8 @@ pub struct Cached {
     pub marks: Rc<Marks>,
     /// Constant successors.
     pub successors: Vec<u64>,
+    /// Instruction count when it was made, as of the slice's start.
+    pub born: u64,
     /// It ends in a call or an exception: the address behind it is a likely return point.
     pub calls: bool,
     /// It ends in a return.
@@ -178,6 +180,8 @@ pub struct Blocks {
     front: Vec<FrontEntry>,
     /// Machine code, for the tier before regions.
     native: Option<Native>,
+    /// Instruction count as of the slice's start.
+    icount: u64,
 }
 
 impl Default for Blocks {
@@ -196,6 +200,7 @@ impl Default for Blocks {
             by_page: FxHashMap::default(),
             front: vec![empty; FRONT],
             native: None,
+            icount: 0,
         }
     }
 }
@@ -248,6 +253,30 @@ impl Blocks {
         match &mut self.native {
             Some(native) => native.run(piece, id.0, generation, once, state),
             None => unreachable!("a piece of block {}", id.0),
+        }
+    }
+
+    /// Blocks that are made from now on are born at this instruction count.
+    pub fn set_icount(&mut self, icount: u64) {
+        self.icount = icount;
+    }
+
+    /// Instructions that ran since the block was made.
+    pub fn age(&self, id: BlockId, icount: u64) -> u64 {
+        icount.saturating_sub(self.get(id).born)
+    }
+
+    /// Whether blocks can have pieces of machine code here.
+    pub fn has_pieces(&self) -> bool {
+        self.native.is_some()
+    }
+
+    /// What compiling the block gains, times what it gains for most pieces.
+    pub fn gain(&self, id: BlockId) -> u32 {
+        if native::computes(self.words(id)) {
+            native::COMPUTING
+        } else {
+            1
         }
     }
 
@@ -453,6 +482,7 @@ impl Blocks {
             mode: block.mode,
             marks: code.into_marks(),
             successors: block.successors(),
+            born: self.icount,
             calls: is_call(block),
             returns: block.terminator().op == Op::JumpInd
                 && block.terminator().imm == JumpKind::Return as u64,

@@ -43,7 +43,7 @@ impl Vcpu {
         let regions = self.regions.as_mut()?;
         let arena = &self.core.state.arena;
         let region = regions.get(entry.region);
-        let func = region.func?;
+        let (func, head) = (region.func?, *region.entries.first()?);
         let generation = now.of(region.lasting);
         if arena.read32(region.check) != generation {
             let mmu = self.guest.mmu_index(self.mode);
@@ -75,11 +75,12 @@ impl Vcpu {
         );
         self.stats.calls += 1;
         let base = self.core.state.base;
+        let left = self.core.state.read32(layout::BUDGET);
         let run = Run {
             core: &mut self.core,
             bus: &mut *bus,
         };
-        Some(regions.engine().call(
+        let exit = regions.engine().call(
             func,
             base,
             entry.entry,
@@ -87,7 +88,16 @@ impl Vcpu {
                 guest: &mut *self.guest,
                 run,
             },
-        ))
+        );
+        let age = self.blocks.age(head, self.core.icount());
+        let stay_insns = self.tuning.pieces(age).stay_insns;
+        if stay_insns > 0 && self.blocks.has_pieces() {
+            let ran = left.wrapping_sub(self.core.state.read32(layout::BUDGET)) as u64;
+            let arena = &self.core.state.arena;
+            let most = (stay_insns, self.tuning.stay_calls);
+            regions.stayed(&mut self.blocks, arena, entry.region, ran, most);
+        }
+        Some(exit)
     }
 
     fn take_exit(&mut self, bus: &mut dyn Platform, number: u32) -> Next {

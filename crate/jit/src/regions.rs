@@ -42,6 +42,10 @@ pub struct Compiled {
     pub hot: bool,
     /// It was entered through the run loop since all regions were marked.
     pub used: bool,
+    /// What it gains, times what most do ([`Blocks::gain`]).
+    gain: u32,
+    /// Calls from the run loop since they were looked at, and instructions that ran in them.
+    stays: (u32, u64),
     /// Entries that were refused, one after the other, for a page that is not mapped as it was.
     refused: u32,
     /// The module it is in.
@@ -97,6 +101,8 @@ pub struct CompileStats {
     pub flushes: u64,
     /// Modules that were let go because nothing in them ran any more.
     pub evicted: u64,
+    /// Regions that were let go because they were left too soon.
+    pub brief: u64,
 }
 
 /// Slices after which the first short batches are compiled.
@@ -129,6 +135,8 @@ pub struct Regions {
     /// Instructions whose accesses are compiled in another way than most.
     sites: FxHashMap<u64, Site>,
     cells: Cells,
+    /// Heads of regions that were left too soon: how often in all, and how often they must be asked for until they are compiled again.
+    brief: FxHashMap<BlockId, (u32, u32)>,
     /// How many slices ended at a block, in compiled code.
     samples: FxHashMap<BlockId, u32>,
     /// Heads of hot regions to be.
@@ -164,6 +172,7 @@ impl Regions {
             moving: FxHashSet::default(),
             sites: FxHashMap::default(),
             cells: Cells::default(),
+            brief: FxHashMap::default(),
             samples: FxHashMap::default(),
             hot_queue: Vec::new(),
             age: 0,
@@ -198,6 +207,13 @@ impl Regions {
     /// Asks for code for a hot block.
     pub fn enqueue(&mut self, blocks: &mut Blocks, id: BlockId) {
         let block = blocks.lean_mut(id);
+        if let Some((_, wait)) = self.brief.get_mut(&id)
+            && *wait > 0
+        {
+            *wait -= 1;
+            block.runs = 0;
+            return;
+        }
         if !block.queued && block.alive {
             block.queued = true;
             self.queue.push(id);
@@ -523,6 +539,8 @@ impl Regions {
             hot,
             links: Vec::new(),
             used: true,
+            gain: kept.iter().map(|&id| blocks.gain(id)).max().unwrap_or(1),
+            stays: (0, 0),
             refused: 0,
             module: 0,
             blocks: kept,
@@ -551,6 +569,35 @@ impl Regions {
         compiled.refused += 1;
         if compiled.refused > MOST_REFUSED {
             self.moving.insert(page);
+            self.discard(blocks, arena, region);
+        }
+    }
+
+    /// A region was called from the run loop, and so many instructions ran until it came back: `stay_insns` are wanted, on the average of `stay_calls`. One that is left too soon again and again costs more than it saves: its
+    /// blocks run by pieces until they have run four times as often as the last time.
+    pub fn stayed(
+        &mut self,
+        blocks: &mut Blocks,
+        arena: &Arena,
+        region: u32,
+        insns: u64,
+        (stay_insns, stay_calls): (u64, u32),
+    ) {
+        let compiled = &mut self.list[region as usize];
+        let (calls, ran) = &mut compiled.stays;
+        (*calls, *ran) = (*calls + 1, *ran + insns);
+        if *calls < stay_calls {
+            return;
+        }
+        let brief = *ran * (compiled.gain as u64) < stay_insns * stay_calls as u64;
+        compiled.stays = (0, 0);
+        if brief && compiled.valid {
+            for &id in &compiled.entries {
+                let (times, wait) = self.brief.entry(id).or_default();
+                *times += 1;
+                *wait = 1 << (2 * *times).min(20);
+            }
+            self.stats.brief += 1;
             self.discard(blocks, arena, region);
         }
     }
@@ -638,6 +685,7 @@ impl Regions {
         self.queue.clear();
         self.hot_queue.clear();
         self.samples.clear();
+        self.brief.clear();
         self.by_block.clear();
         self.moving.clear();
         self.live_insns = 0;

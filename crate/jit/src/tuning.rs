@@ -9,14 +9,14 @@ pub struct Tuning {
     pub hot_runs: u32,
     /// Runs of a block before it becomes a piece of machine code, where the host can have that ([`tinamou_ir::interp::native`]).
     pub native_runs: u32,
-    /// Runs of such a piece that are worth as much as an interpreted one, for `hot_runs`, and its instructions that are, for `price`. Measured natively, CPU time of
-    /// all threads: with 4 and 8 the boots of i386, amd64 and mipsel took 0.73 to 0.80 of what they took with 1 and 1, a short sqlite3 0.6, a long loop of python 0.8.
-    pub piece_runs: u32,
-    /// See `piece_runs`.
-    pub piece_insns: u64,
-    /// Interpreted runs that a change from compiled code to this block is worth. With 8 `xz -0` takes 0.91 of the CPU time that it takes with 0, and what
-    /// hardly repeats (sqlite3, python) the same: medians of five in turn.
-    pub change_runs: u32,
+    /// How pieces count, at first and later.
+    pub pieces: [PieceTuning; 2],
+    /// Instructions since a block was made after which it is "later": what has run so long goes on, as a rule, and is worth being compiled. Measured in user mode on i386, x86-64 and mipsel, CPU time of all
+    /// threads against 4, 8 and 0 from the start: sqlite3's inserts 0.47, 0.51 and 0.57 of the time, a loop of python's 0.73, 0.52, 0.55; intmix 1.00, 0.90, 1.09, zlib 1.01, 0.92, 0.94,
+    /// `xz -0` 1.10, 0.88, 0.99.
+    pub later_insns: u64,
+    /// Calls over which that is taken.
+    pub stay_calls: u32,
     /// A block joins a region when it has run this part of `hot_runs`.
     pub warm_part: u32,
     /// Interpreted instructions that pay for compiling one: compiling waits until interpreting has cost as much. Measured under
@@ -57,15 +57,43 @@ pub struct Tuning {
     pub misses: u32,
 }
 
+/// When what runs by pieces of machine code is compiled: compiled code takes 0.6 to 1 of the time that a piece does, but going from one to the other and back costs some 100 ns, so few regions
+/// among pieces cost more than they save, and many take long to be compiled.
+#[derive(Clone, Debug)]
+pub struct PieceTuning {
+    /// Runs of a piece that are worth as much as an interpreted one, for `hot_runs`.
+    pub runs: u32,
+    /// Instructions that are worth as much as an interpreted one, for `price`.
+    pub insns: u64,
+    /// Instructions that a call of a region from the run loop must run, on average, for the region to be kept; 0: regions are kept.
+    pub stay_insns: u64,
+}
+
 impl Tuning {
+    /// How pieces count at this age, in instructions.
+    pub fn pieces(&self, age: u64) -> &PieceTuning {
+        &self.pieces[(age >= self.later_insns) as usize]
+    }
+
     /// For wasmtime.
     pub fn native() -> Tuning {
         Tuning {
             hot_runs: 3000,
             native_runs: 2,
-            piece_runs: 4,
-            piece_insns: 8,
-            change_runs: 8,
+            pieces: [
+                PieceTuning {
+                    runs: 64,
+                    insns: 64,
+                    stay_insns: 100,
+                },
+                PieceTuning {
+                    runs: 4,
+                    insns: 8,
+                    stay_insns: 0,
+                },
+            ],
+            later_insns: 500_000_000,
+            stay_calls: 1024,
             warm_part: 3,
             price: 4000,
             credit: 2000,
@@ -87,11 +115,20 @@ impl Tuning {
         }
     }
 
+    /// Natively, without pieces, and compiled as soon as it has run a few times: as much as possible runs as wasm, for tests of that.
+    pub fn eager(hot_runs: u32) -> Tuning {
+        Tuning {
+            hot_runs,
+            native_runs: u32::MAX,
+            credit: 1 << 40,
+            ..Tuning::native()
+        }
+    }
+
     /// For a browser's engine.
     pub fn browser() -> Tuning {
         Tuning {
             hot_runs: 1000,
-            change_runs: 0,
             warm_part: 4,
             price: 200,
             credit: 20_000,

@@ -157,17 +157,6 @@ impl Vcpu {
         // Without an engine the interpreter is asked for.
         let native = engine.as_ref().and_then(|_| Native::new());
         let blocks = Blocks::new(native);
-        let mut tuning = tuning;
-        let env = |n: &str| std::env::var(n).ok().and_then(|v| v.parse::<u32>().ok());
-        if let Some(n) = env("TN_RUNS") {
-            tuning.native_runs = n;
-        }
-        if let Some(n) = env("TN_HOT") {
-            tuning.hot_runs = n;
-        }
-        if let Some(n) = env("TN_PRICE") {
-            tuning.price = n as u64;
-        }
         let regions = engine.map(Regions::new);
         Ok(Vcpu {
             guest,
@@ -362,6 +351,7 @@ impl Vcpu {
             self.drop_code();
         }
         self.blocks.make_room();
+        self.blocks.set_icount(self.core.icount());
         let Some(regions) = &mut self.regions else {
             return;
         };
@@ -385,7 +375,7 @@ impl Vcpu {
             bus,
             &self.core.state.arena,
             &self.tuning,
-            self.stats.interpreted + self.stats.in_pieces / self.tuning.piece_insns,
+            self.stats.interpreted + self.stats.in_pieces / self.tuning.pieces(icount).insns,
         );
     }
 
@@ -491,9 +481,6 @@ impl Vcpu {
     ) -> Next {
         let (mut id, mut left) = (id, left);
         let mut pieces = !self.trace_blocks;
-        if !drain {
-            self.count_runs(id, self.tuning.change_runs);
-        }
         loop {
             self.blocks.foresee(id);
             let insns = self.blocks.lean(id).insns();
@@ -513,10 +500,7 @@ impl Vcpu {
                         let insns = self.blocks.lean(id).insns();
                         self.spend(insns.wrapping_neg());
                         self.stats.in_pieces -= insns as u64;
-                        // Most of it is interpreted.
-                        if 2 * (word as usize) < self.blocks.words(id).len() {
-                            self.count_runs(id, 1);
-                        }
+                        self.count_runs(id, 1);
                         Err((id, word))
                     }
                     Left::NotEntered { block, pc } => {
@@ -607,7 +591,10 @@ impl Vcpu {
         if !self.blocks.take_due(id) {
             return false;
         }
-        self.count_runs(id, native::COUNTED / self.tuning.piece_runs);
+        let age = self.blocks.age(id, self.core.icount());
+        let runs = native::COUNTED / self.tuning.pieces(age).runs;
+        let gain = self.blocks.gain(id);
+        self.count_runs(id, runs * gain);
         let now = Generations::of_state(&self.state);
         let pc = self.state.pc();
         self.blocks.front(pc, self.mode, &now) == Some(id) && self.blocks.lean(id).entry().is_none()

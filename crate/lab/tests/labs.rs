@@ -37,9 +37,11 @@ fn engine(arena: &Arena) -> Result<Box<dyn Engine>, String> {
 fn play(name: &str, program: &[u8], compiled: bool, piece: u64) -> Report {
     let lab = Lab::parse(&text(&format!("www/labs/{name}/lab.json"))).unwrap();
     let file = |what: &str| (Some(what) == lab.files.kernel.as_deref()).then(|| program.to_vec());
-    let mut tuning = Tuning::native();
     // Little is hot in so short programs.
-    (tuning.hot_runs, tuning.batch) = (8, 4);
+    let tuning = Tuning {
+        batch: 4,
+        ..Tuning::eager(8)
+    };
     let mut run = Run::new(&lab, file, tuning, compiled.then_some(engine)).unwrap();
     while !run.work(piece) {}
     run.report()

@@ -84,6 +84,8 @@ pub struct Stats {
     pub flushes: u64,
     /// Modules that were let go because nothing in them ran lately.
     pub evicted: u64,
+    /// Regions that were let go because they were left too soon.
+    pub brief: u64,
     /// Bytes of the arena handed out.
     pub arena_bytes: u64,
     /// Virtual time in nanoseconds.
@@ -548,6 +550,7 @@ impl Machine {
             s.module_bytes = regions.stats.bytes;
             s.flushes = regions.stats.flushes;
             s.evicted = regions.stats.evicted;
+            s.brief = regions.stats.brief;
         }
         s
     }

@@ -9,7 +9,8 @@ use tinamou_machine::{Accel, Config, Machine, SliceEnd};
 const MAX_INSNS: u64 = 400_000_000;
 
 fn machine(cpus: u32, accel: Accel) -> Machine {
-    tuned(cpus, accel, Tuning::native())
+    // Compile early: the program is short.
+    tuned(cpus, accel, Tuning::eager(50))
 }
 
 fn tuned(cpus: u32, accel: Accel, tuning: Tuning) -> Machine {
@@ -19,11 +20,7 @@ fn tuned(cpus: u32, accel: Accel, tuning: Tuning) -> Machine {
     config.counted = true;
     config.kernel = Some(include_bytes!("../../../tests/smp/images/smp.elf").to_vec());
     config.accel = accel;
-    // Compile early: the program is short.
-    config.tuning = Tuning {
-        hot_runs: 50,
-        ..tuning
-    };
+    config.tuning = tuning;
     Machine::new(&config, |arena| {
         let engine = WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?;
         Ok(Box::new(engine))
@@ -74,12 +71,14 @@ fn every_number_of_cpus_prints_what_qemu_prints() {
             Tuning {
                 code_bytes: 2000,
                 mark_insns: 5000,
-                ..Tuning::native()
+                ..Tuning::eager(50)
             },
         );
         let (_, evicting) = run(&mut little, || 10_000);
         assert_eq!(interpreted, evicting, "state with {cpus} CPUs, code let go");
         assert!(little.stats().evicted > 0, "{:?}", little.stats());
+        let (_, pieces) = run(&mut tuned(cpus, Accel::Jit, Tuning::native()), || 10_000);
+        assert_eq!(interpreted, pieces, "state with {cpus} CPUs, by pieces");
     }
 }
 

@@ -2,6 +2,7 @@
 //! (`qemu-system-mipsel -M malta -cpu 24Kf -kernel tests/lab/images/lab-mipsel.elf -S -gdb tcp::4441`), with the same answers.
 
 use object::{Object, ObjectSymbol};
+use tinamou_jit::Tuning;
 use tinamou_jit::engine::wasmtime::WasmtimeEngine;
 use tinamou_machine::{Accel, Config, Machine, SliceEnd};
 
@@ -35,8 +36,10 @@ fn machine(arch: &str, accel: Accel) -> Machine {
         config.kernel = Some(repository(&format!("tests/gdb/images/pc-{arch}.elf")));
     }
     config.accel = accel;
-    config.tuning.hot_runs = 8;
-    config.tuning.batch = 4;
+    config.tuning = Tuning {
+        batch: 4,
+        ..Tuning::eager(8)
+    };
     Machine::new(&config, |arena| {
         let engine = WasmtimeEngine::synchronous(arena).map_err(|e| e.to_string())?;
         Ok(Box::new(engine))

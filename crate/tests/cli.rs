@@ -14,6 +14,14 @@ fn help_and_lists_go_to_stdout() {
         (&["system-mipsel", "-cpu", "help"], "24Kf"),
         (&["system-mips64el", "-cpu", "help"], "5Kc"),
         (&["system-mipsel", "-d", "help"], "guest_errors"),
+        (
+            &["system-i386", "-device", "help"],
+            "Network devices:\nname \"e1000\", bus PCI, desc \"Intel Gigabit Ethernet\"\n",
+        ),
+        (
+            &["system-mipsel", "-device", "rtl8139,help"],
+            "rtl8139 options:\n  acpi-index=<uint32>\n  addr=<int32>           - Slot",
+        ),
     ] {
         let out = tinamou(line);
         assert!(out.status.success(), "{line:?}");

@@ -2,6 +2,7 @@
 //! have the commands, a family each.
 
 pub mod block;
+pub mod cards;
 pub mod chardev;
 pub mod debug;
 pub mod dump;

@@ -1,5 +1,7 @@
 //! Options of the PC alone: `-boot`, `-device`.
 
+use tinamou_control::qmp::cards;
+
 use super::Options;
 use super::chardev::Chardev;
 use super::keyval::{self, on_off, unknown};
@@ -65,6 +67,22 @@ fn order(letters: &str) -> Result<[u8; 3], String> {
         };
     }
     Ok(order)
+}
+
+/// The list that `-device help` or `-device MODEL,help` asks for.
+pub fn device_help(text: &str) -> Option<String> {
+    let pairs = keyval::parse(text, Some("driver")).ok()?;
+    let asks = |word: &str| matches!(word, "help" | "?");
+    let first = pairs.first().filter(|p| p.key == "driver")?;
+    if asks(&first.value) {
+        return Some(cards::list());
+    }
+    let model = cards::model(&first.value)?;
+    let further = |p: &keyval::Pair| asks(&p.key) || asks(&p.value);
+    pairs[1..]
+        .iter()
+        .any(further)
+        .then(|| cards::properties(model))
 }
 
 /// Adds the device of `-device`.

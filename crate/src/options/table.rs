@@ -251,8 +251,11 @@ pub(super) static TABLE: &[Opt] = &[
     opt(
         &["device"],
         "DRIVER[,PROP=VALUE]...",
-        "a card on the PCI bus, as for device_add; PC: isa-debug-exit[,iobase=0x501|0xf4], isa-debugcon,chardev=ID",
-        |p, v| Ok(pc::device(&mut p.options, v)?),
+        "a card on the PCI bus, as for device_add (help lists them, DRIVER,help its properties); PC: isa-debug-exit[,iobase=0x501|0xf4], isa-debugcon,chardev=ID",
+        |p, v| match pc::device_help(v) {
+            Some(text) => Err(Stop::Print(text)),
+            None => Ok(pc::device(&mut p.options, v)?),
+        },
     ),
     opt(
         &["fsdev"],

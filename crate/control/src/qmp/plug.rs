@@ -8,7 +8,7 @@ use tinamou_machine::Arch;
 use tinamou_machine::bus::Card;
 use tinamou_machine::input::HostInput;
 
-use super::{block, done, qom};
+use super::{block, cards, done, qom};
 use crate::controller::{Controller, MonitorId};
 use crate::cx::{Args, Cx};
 use crate::driven::Host;
@@ -39,32 +39,6 @@ pub struct Plugged {
     /// Made while the machine was there.
     pub hotplugged: bool,
 }
-
-/// Models, and the properties each knows beside those of all.
-const MODELS: &[(&str, &[&str])] = &[
-    ("e1000", &["mac", "netdev"]),
-    ("rtl8139", &["mac", "netdev"]),
-    ("ne2k_pci", &["mac", "netdev"]),
-    ("pcnet", &["mac", "netdev"]),
-    ("virtio-net-pci", &["mac", "netdev"]),
-    ("virtio-blk-pci", &["drive", "serial", "logical_block_size"]),
-    ("virtio-rng-pci", &["rng"]),
-    ("virtio-balloon-pci", &[]),
-    ("virtio-9p-pci", &["fsdev", "mount_tag"]),
-    ("i6300esb", &[]),
-    ("pvpanic-pci", &[]),
-];
-const COMMON: &[&str] = &[
-    "driver",
-    "id",
-    "bus",
-    "addr",
-    "bootindex",
-    "romfile",
-    "rombar",
-    "multifunction",
-    "acpi-index",
-];
 
 /// First address of interfaces; the board's own has it, if there is one.
 pub(crate) const FIRST_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -101,8 +75,7 @@ fn address(text: &str) -> Option<u8> {
 
 /// Whether a model is a network interface.
 pub(crate) fn is_nic(driver: &str) -> bool {
-    let known = MODELS.iter().find(|m| m.0 == driver);
-    known.is_some_and(|m| m.1.contains(&"mac"))
+    cards::model(driver).is_some_and(|m| m.has("mac"))
 }
 
 /// A bus of the board by its name; what kind it is.
@@ -117,8 +90,8 @@ fn bus(name: &str) -> Option<&'static str> {
 }
 
 /// The model's place in the list, if it can be plugged at all.
-fn model(driver: &str) -> Result<&'static (&'static str, &'static [&'static str]), Error> {
-    if let Some(found) = MODELS.iter().find(|(name, _)| *name == driver) {
+fn model(driver: &str) -> Result<&'static cards::Model, Error> {
+    if let Some(found) = cards::model(driver) {
         return Ok(found);
     }
     let bus = match driver {
@@ -142,8 +115,7 @@ fn model(driver: &str) -> Result<&'static (&'static str, &'static [&'static str]
 
 /// A model that can be plugged, by its name.
 pub(crate) fn known_driver(name: &str) -> Option<&'static str> {
-    let found = MODELS.iter().find(|(known, _)| *known == name);
-    found.map(|(known, _)| *known)
+    cards::model(name).map(|m| m.name)
 }
 
 /// What a card is made of, once all has been checked.
@@ -157,11 +129,11 @@ struct Plan {
 fn plan(
     cx: &mut Cx<'_>,
     driver: &str,
-    own: &[&str],
+    model: &cards::Model,
     args: &Map<String, Value>,
 ) -> Result<Plan, Error> {
     for name in args.keys() {
-        if !COMMON.contains(&name.as_str()) && !own.contains(&name.as_str()) {
+        if !cards::is_common(name) && !model.has(name) {
             return refuse(format!("Property '{driver}.{name}' not found"));
         }
     }
@@ -201,7 +173,7 @@ fn plan(
             }
         },
     };
-    plan.mac = own.contains(&"mac").then_some(address);
+    plan.mac = model.has("mac").then_some(address);
     plan.card = match driver {
         "e1000" => Card::E1000(address),
         "rtl8139" => Card::Rtl8139(address),
@@ -270,7 +242,8 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
     let Some(driver) = args.get("driver").map(text) else {
         return refuse("Parameter 'driver' is missing");
     };
-    let &(driver, own) = model(&driver)?;
+    let model = model(&driver)?;
+    let driver = model.name;
     if let Some(name) = args.get("bus").map(text) {
         match bus(&name) {
             None => return refuse(format!("Bus '{name}' not found")),
@@ -298,7 +271,7 @@ pub fn add(cx: &mut Cx<'_>, args: &Args<'_>) -> Result<Value, Error> {
             }
         },
     };
-    let plan = plan(cx, driver, own, args)?;
+    let plan = plan(cx, driver, model, args)?;
     let place = match cx.machine()?.free_place(wanted) {
         Ok(place) => place,
         Err(_) => return no_place(cx, driver, wanted),

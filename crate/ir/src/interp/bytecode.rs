@@ -163,3 +163,16 @@ pub fn aux(w: u64) -> u32 {
 pub fn wide32(w: u64) -> u32 {
     (w >> 16) as u32
 }
+
+/// Words that follow an op's own; `next` is the first of them, if there is one.
+pub fn extra(op: u64, next: Option<&u64>) -> usize {
+    match op as u8 {
+        CONST64 | SELECT32 | SELECT64 | PROBE | CALL | F80OP | EXITNZ | JUMP | LEAVE => 1,
+        VECTOR => match next {
+            Some(&what) if what as u8 == crate::ops::Op::Vshuffle as u8 => 3,
+            _ => 1,
+        },
+        CALLIF | BRNZ | BREQ32..=BRLES64I => 2,
+        _ => 0,
+    }
+}

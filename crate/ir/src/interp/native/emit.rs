@@ -108,19 +108,6 @@ pub struct Emitter {
     pub(super) skips: Vec<(usize, usize)>,
 }
 
-/// Words that follow an op's own.
-fn extra(op: u64, next: Option<&u64>) -> usize {
-    match op as u8 {
-        CONST64 | SELECT32 | SELECT64 | PROBE | CALL | F80OP | EXITNZ | JUMP | LEAVE => 1,
-        VECTOR => match next {
-            Some(&what) if what as u8 == crate::ops::Op::Vshuffle as u8 => 3,
-            _ => 1,
-        },
-        CALLIF | BRNZ | BREQ32..=BRLES64I => 2,
-        _ => 0,
-    }
-}
-
 impl Emitter {
     /// Translates a block's bytecode into `self.asm`. `false`: nothing of its beginning can be translated.
     pub fn translate(&mut self, words: &[u64], frame: &Frame, host: Host) -> bool {

@@ -28,7 +28,7 @@ mod vector;
 #[cfg(test)]
 mod tests;
 
-use crate::interp::bytecode::VECTOR;
+use crate::interp::bytecode::{self, F80OP, VECTOR};
 use crate::ops::{ALL, Op};
 
 pub use host::Native;
@@ -36,17 +36,25 @@ pub use host::Native;
 /// A block goes back to be counted after so many entries.
 pub const COUNTED: u32 = 1024;
 
-/// How many times as long as other blocks' those pieces take, against compiled code, whose block [computes](computes) with vectors of floats.
+/// What compiling a block gains that [computes] with vectors of floats or with x87, times what it gains for others.
 pub const COMPUTING: u32 = 16;
 
-/// Whether bytecode computes with vectors of floats. A piece keeps them in the state from op to op, compiled code in registers.
+/// Whether bytecode computes with vectors of floats or with x87. A piece keeps the former in the state from op to op, and leaves each op of the latter to the
+/// interpreter; compiled code has both in registers.
 pub fn computes(words: &[u64]) -> bool {
-    words.windows(2).any(|w| {
-        w[0] as u8 == VECTOR
-            && ALL
-                .get(w[1] as u8 as usize)
-                .is_some_and(|&op| (Op::Vfadd32 as u8..=Op::Vfdemote as u8).contains(&(op as u8)))
-    })
+    let mut ip = 0;
+    while let Some(&op) = words.get(ip) {
+        let next = words.get(ip + 1);
+        let vector = || next.and_then(|&what| ALL.get(what as u8 as usize));
+        let floats = Op::Vfadd32 as u8..=Op::Vfdemote as u8;
+        if op as u8 == F80OP
+            || op as u8 == VECTOR && vector().is_some_and(|&op| floats.contains(&(op as u8)))
+        {
+            return true;
+        }
+        ip += 1 + bytecode::extra(op, next);
+    }
+    false
 }
 
 /// Where a piece starts.

@@ -1,5 +1,6 @@
 //! Constant folding and algebraic identities.
 
+use super::bits::{demanded, possible};
 use super::rewrite::Rewrite;
 use crate::block::{Block, Inst, Val};
 use crate::interp::eval::eval;
@@ -58,6 +59,16 @@ fn condition(rw: &Rewrite, mut c: Val) -> (Val, bool) {
 
 /// What is left of an instruction with an effect; `None` if it does nothing.
 fn effect(rw: &mut Rewrite, mut inst: Inst) -> Option<Inst> {
+    if inst.op == Op::Store || inst.op == Op::StoreIf {
+        let bits = inst.mem().bytes() * 8;
+        let value = &mut inst.args[(inst.op == Op::StoreIf) as usize + 1];
+        *value = demanded(rw, *value, low(bits));
+    }
+    conditional(rw, inst)
+}
+
+/// Conditions in their simplest form.
+fn conditional(rw: &mut Rewrite, mut inst: Inst) -> Option<Inst> {
     if !matches!(
         inst.op,
         Op::Branch | Op::TrapIf | Op::ExitIf | Op::StoreIf | Op::CallIf
@@ -125,6 +136,25 @@ fn is_bool(rw: &Rewrite, v: Val) -> bool {
     )
 }
 
+/// The low bits of a number.
+fn low(bits: u32) -> u64 {
+    1u64.checked_shl(bits).map_or(u64::MAX, |top| top - 1)
+}
+
+/// Bits that an operation takes of its first operand, if it is one of those that take not all.
+fn taken(op: Op, second: Option<u64>, width: u32) -> Option<u64> {
+    let by = |c: u64| c as u32 & (width - 1);
+    match (op, second) {
+        (Op::Sext8, _) => Some(low(8)),
+        (Op::Sext16, _) => Some(low(16)),
+        (Op::Sext32 | Op::Wrap, _) => Some(low(32)),
+        (Op::And, Some(c)) => Some(c),
+        (Op::Shl, Some(c)) => Some(low(width - by(c))),
+        (Op::Shr | Op::Sar, Some(c)) => Some(!low(by(c))),
+        _ => None,
+    }
+}
+
 fn step(rw: &mut Rewrite, i: &Inst) -> Step {
     let [x, y, z] = i.args;
     if i.op == Op::Const {
@@ -144,6 +174,15 @@ fn step(rw: &mut Rewrite, i: &Inst) -> Step {
         && let Some(bits) = eval(i.op, ty, [a, b, c])
     {
         return Step::Const(bits);
+    }
+    if let Some(mask) = taken(i.op, consts[1].filter(|_| y.is_some()), ty.bytes() * 8) {
+        let simple = demanded(rw, x, mask);
+        if simple != x {
+            return Step::Inst(Inst {
+                args: [simple, y, z],
+                ..*i
+            });
+        }
     }
     let done = match i.op {
         Op::Select => select(rw, i, consts),
@@ -238,6 +277,11 @@ fn unary(rw: &Rewrite, i: &Inst) -> Step {
         (Op::Sext32, Op::ExtU) => again(Op::ExtS, &[a]),
         (Op::Sext32, Op::Sext8 | Op::Sext16) => Step::Value(x),
         (Op::ExtS, Op::Wrap) => again(Op::Sext32, &[a]),
+        (Op::ExtU, Op::Wrap) if possible(rw, a) <= low(32) => Step::Value(a),
+        (Op::ExtS, _) if possible(rw, x) < 1 << 31 => again(Op::ExtU, &[x]),
+        (Op::Sext32, _) if possible(rw, x) < 1 << 31 => Step::Value(x),
+        (Op::Sext16, _) if possible(rw, x) < 1 << 15 => Step::Value(x),
+        (Op::Sext8, _) if possible(rw, x) < 1 << 7 => Step::Value(x),
         (Op::Sext8, Op::Sext8) | (Op::Sext16, Op::Sext16 | Op::Sext8) => Step::Value(x),
         (Op::Bswap, Op::Bswap) | (Op::Fneg, Op::Fneg) => Step::Value(a),
         (Op::Fabs, Op::Fneg) => again(Op::Fabs, &[a]),
@@ -268,8 +312,8 @@ fn with_const(rw: &mut Rewrite, i: &Inst, ty: Type, c: u64) -> Step {
             Step::Value(x)
         }
         Op::And | Op::Mul if c == 0 => Step::Const(0),
-        Op::And if c == ones => Step::Value(x),
-        Op::And if c == 1 && is_bool(rw, x) => Step::Value(x),
+        Op::And if possible(rw, x) & !c == 0 => Step::Value(x),
+        Op::And if possible(rw, x) & c == 0 => Step::Const(0),
         Op::Or if c == ones => Step::Const(ones),
         Op::Mul | Op::DivU | Op::DivS if c == 1 => Step::Value(x),
         Op::LtU if c == 0 => Step::Const(0),

@@ -4,6 +4,7 @@
 //! inside a block, so that only its start can be entered; exits and faults find the slots as the unchanged block would leave
 //! them. In debug builds the verifier runs behind every pass.
 
+mod bits;
 mod cse;
 mod dead_code;
 pub(crate) mod dead_slots;

@@ -1,0 +1,101 @@
+//! Bits of values: which may be set, and what of a value those who use some of its bits need. Partial registers are taken apart
+//! and put together with masks; this is how those meet.
+
+use super::rewrite::Rewrite;
+use crate::block::{Inst, Val};
+use crate::ops::Op;
+use crate::types::Type;
+
+/// Definitions that are looked through.
+const DEPTH: u32 = 6;
+
+/// All bits of a type; of types that are no integers all 64.
+fn ones(ty: Type) -> u64 {
+    if ty == Type::I32 {
+        u32::MAX as u64
+    } else {
+        u64::MAX
+    }
+}
+
+/// Bits of an integer that may be set.
+pub fn possible(rw: &Rewrite, v: Val) -> u64 {
+    possible_within(rw, v, DEPTH)
+}
+
+fn possible_within(rw: &Rewrite, v: Val, depth: u32) -> u64 {
+    let def = rw.def(v);
+    let all = ones(def.ty);
+    let Some(depth) = depth.checked_sub(1) else {
+        return all;
+    };
+    let [x, y, z] = def.args;
+    let of = |v: Val| possible_within(rw, v, depth);
+    let bits = match def.op {
+        Op::Const => def.imm,
+        Op::And => of(x) & of(y),
+        Op::Or | Op::Xor => of(x) | of(y),
+        Op::Select => of(y) | of(z),
+        Op::ExtU | Op::Wrap => of(x),
+        Op::Shl | Op::Shr => match rw.as_const(y) {
+            Some(by) => {
+                let by = by & (def.ty.bytes() as u64 * 8 - 1);
+                if def.op == Op::Shl {
+                    of(x) << by
+                } else {
+                    of(x) >> by
+                }
+            }
+            None => all,
+        },
+        // A sum is at most that of the largest operands.
+        Op::Add => match of(x).checked_add(of(y)) {
+            Some(0) => 0,
+            Some(most) => u64::MAX >> most.leading_zeros(),
+            None => all,
+        },
+        Op::Eqz
+        | Op::Eq
+        | Op::Ne
+        | Op::LtU
+        | Op::LtS
+        | Op::LeU
+        | Op::LeS
+        | Op::Feq
+        | Op::Flt
+        | Op::Fle => 1,
+        Op::Load if !def.mem().signed && def.mem().bytes() < 8 => {
+            (1 << (8 * def.mem().bytes())) - 1
+        }
+        _ => all,
+    };
+    bits & all
+}
+
+/// A value that has the same bits as `v` wherever `mask` is set, and is no longer in the making.
+pub fn demanded(rw: &mut Rewrite, mut v: Val, mask: u64) -> Val {
+    loop {
+        let def = *rw.def(v);
+        let [x, y, _] = def.args;
+        v = match def.op {
+            Op::And if rw.as_const(y).is_some_and(|c| c & mask == mask) => x,
+            Op::Or | Op::Xor if possible(rw, x) & mask == 0 => y,
+            Op::Or | Op::Xor if possible(rw, y) & mask == 0 => x,
+            Op::Sext8 if mask <= 0xff => x,
+            Op::Sext16 if mask <= 0xffff => x,
+            Op::Sext32 if mask <= 0xffff_ffff => x,
+            Op::Wrap | Op::ExtU => {
+                let inner = demanded(rw, x, mask & 0xffff_ffff);
+                return if inner == x {
+                    v
+                } else {
+                    rw.push(Inst {
+                        args: [inner, Val::NONE, Val::NONE],
+                        ..def
+                    })
+                };
+            }
+            _ => return v,
+        };
+    }
+}

@@ -104,6 +104,12 @@ impl Arena {
         Ok(offset)
     }
 
+    /// Hands out addresses alone: `bytes` at a multiple of a page, with nothing behind them until it is touched. `None` where memory
+    /// that is handed out costs as much as memory that is used (browsers), and where there is no such room.
+    pub fn reserve(&self, bytes: u64) -> Option<u32> {
+        self.inner.map.reserve(bytes)
+    }
+
     /// Bytes handed out so far.
     pub fn allocated_bytes(&self) -> u64 {
         self.inner.allocated_bytes.get()

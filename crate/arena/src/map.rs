@@ -65,6 +65,10 @@ mod imp {
             u32::try_from(start).ok()
         }
 
+        pub fn reserve(&self, bytes: u64) -> Option<u32> {
+            self.alloc(bytes, 4096)
+        }
+
         /// Makes a fresh block of whole pages read as 0xff without touching it: private pages of a file, copied when written. `false`: nothing was done.
         #[cfg(target_os = "linux")]
         pub fn ones(&self, offset: u32, bytes: u32) -> bool {
@@ -166,6 +170,10 @@ mod imp {
             }
             self.blocks.borrow_mut().push((block, layout));
             Some(block.expose_provenance() as u32)
+        }
+
+        pub fn reserve(&self, _bytes: u64) -> Option<u32> {
+            None
         }
 
         pub fn ones(&self, _offset: u32, _bytes: u32) -> bool {

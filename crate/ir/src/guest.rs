@@ -336,6 +336,10 @@ pub trait Guest {
     fn explain(&self, _state: &State, _bus: &mut dyn PhysBus, _va: u64) -> Vec<(String, String)> {
         Vec::new()
     }
+    /// Whether most pages lie in the arena as they do in the address space, at the distance [`crate::layout::GUESS`].
+    fn guesses(&self) -> bool {
+        false
+    }
     /// Whether gdb expects a watchpoint to stop the guest behind the access, not before it.
     fn stops_behind_watched(&self) -> bool {
         false

@@ -22,6 +22,9 @@ pub const MAPS: u32 = 0x20;
 pub const ICOUNT: u32 = 0x40;
 /// u32: generation of the mappings of global code pages, as [`CODE_GEN`].
 pub const GLOBAL_GEN: u32 = 0x48;
+/// u32: a guess of what turns a guest address into an arena offset (modulo 2^32): right for most pages of the address space in
+/// force. Kept where [`crate::guest::Guest::guesses`].
+pub const GUESS: u32 = 0x4c;
 /// Scratch values of the interpreter, 8 bytes each, up to [`GUEST`]; dead outside it.
 pub const SCRATCH: u32 = 0x80;
 /// Start of the guest's slots.

@@ -385,6 +385,7 @@ impl Regions {
             helpers: guest.helpers(),
             va_type: guest.va_type(),
             features: self.engine.features(),
+            guess: guest.guesses(),
         };
         let module = compile_module(&irs, &env);
         if let Some(trace) = &self.trace {

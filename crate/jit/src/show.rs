@@ -53,6 +53,7 @@ pub fn show(
             branch_hints: false,
             wide_multiply: false,
         },
+        guess: guest.guesses(),
     };
     let module = compile_module(&[region], &env).bytes;
     Ok(Shown {

@@ -324,7 +324,7 @@ pub fn load(
         None => None,
     };
     // The stack: as long as it may ever become; pages come when touched.
-    let top = space.top & !(PAGE - 1);
+    let top = space.top.min(abi.stack_top) & !(PAGE - 1);
     let stack_bytes = page_up(req.stack_bytes.clamp(64 << 10, top / 4));
     let exec_stack = elf
         .segments

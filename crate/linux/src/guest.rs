@@ -96,12 +96,18 @@ pub struct UserGuest<C> {
     /// Shared with the [`crate::arch::Arch`] of CPUs whose registers are not all slots.
     cpu: Rc<RefCell<C>>,
     shared: Rc<Shared>,
+    guesses: bool,
 }
 
 impl<C: UserCpu> UserGuest<C> {
     /// `cpu` running in `shared`'s address space.
     pub fn new(cpu: Rc<RefCell<C>>, shared: Rc<Shared>) -> UserGuest<C> {
-        UserGuest { cpu, shared }
+        let guesses = shared.space.borrow().borrow().frames.has_window();
+        UserGuest {
+            cpu,
+            shared,
+            guesses,
+        }
     }
 }
 
@@ -252,6 +258,10 @@ impl<C: UserCpu> Guest for UserGuest<C> {
 
     fn debug_alias(&self, number: u32) -> Option<&'static str> {
         self.cpu.borrow().debug_alias(number)
+    }
+
+    fn guesses(&self) -> bool {
+        self.guesses
     }
 
     fn stops_behind_watched(&self) -> bool {

@@ -103,7 +103,9 @@ impl Kernel {
         for r in stale.ranges {
             self.vcpu.forget_pages(Some(r));
         }
-        self.vcpu.state().write32(layout::CODE_GEN, mm.generation);
+        let state = self.vcpu.state();
+        state.write32(layout::CODE_GEN, mm.generation);
+        state.write32(layout::GUESS, mm.distance);
     }
 
     /// Wakes whom the rung keys and the time wake.

@@ -12,6 +12,19 @@ use crate::func::{VCPU, at, val_type};
 use crate::groups::Role;
 use crate::module;
 
+/// What is touched by an access, or by all of a group.
+struct Span {
+    /// The first byte, as a distance from the address.
+    low: i64,
+    /// The last byte.
+    high: i64,
+    /// Bits of the address that must be clear.
+    align: u32,
+    /// No second page can be touched.
+    within: bool,
+    write: bool,
+}
+
 impl BlockCode<'_, '_> {
     /// Emits a load (its result is left on the stack), store, conditional store or probe.
     pub fn access(&mut self, inst: &Inst, role: Role) {
@@ -46,70 +59,141 @@ impl BlockCode<'_, '_> {
         at(distance)
     }
 
-    /// After the check of a leader: keeps the arena address of its group, and pushes it.
-    fn open_group(&mut self, g: u32, va: u32, entry: u32) -> MemArgOut {
-        let low = self.groups.list[g as usize].low;
-        let local = self.f.take(Type::I32);
-        self.groups.list[g as usize].local = Some(local);
-        self.address(va, entry);
-        if low != 0 {
-            self.f.i().i32_const(low as i32).i32_add();
-        }
-        self.f.i().local_tee(local);
-        at(-low as u32)
-    }
-
-    /// Pushes the address of an access that was checked; returns the constant to add to it.
-    fn place(&mut self, role: Role, va: u32, entry: u32) -> MemArgOut {
-        if let Role::Leader(g) = role {
-            return self.open_group(g, va, entry);
-        }
-        self.address(va, entry);
-        at(0)
-    }
-
-    /// As `check`, for all of a group.
-    fn check_group(&mut self, va: u32, m: MemArg, write: bool, g: u32) -> u32 {
-        let group = &self.groups.list[g as usize];
-        let (low, high, align) = (group.low, group.high, group.align);
+    /// Checks an access that leaves for the interpreter on a miss, and pushes its arena address; returns the constant to add to it.
+    fn reach(&mut self, role: Role, va: u32, m: MemArg, write: bool) -> MemArgOut {
+        let span = self.span(role, m, write);
         let entry = self.look_up(va, m, write);
-        if self.f.env.va_type == Type::I32 {
-            self.f.i().local_get(entry);
-            if align == 0 {
-                self.f.i().i32_const(1).i32_and();
-            } else {
-                self.f
-                    .i()
-                    .local_get(va)
-                    .i32_or()
-                    .i32_const(align as i32)
-                    .i32_and();
-            }
+        let local = if let Some(guess) = self.f.guess {
+            let local = self.f.take(Type::I32);
+            self.push_low(va);
+            self.f.i().local_get(guess).i32_add().local_set(local);
+            self.guessed(va, entry, &span, guess, local);
+            Some(local)
         } else {
-            self.compare_tag(va, align as i64);
-        }
-        for distance in [low, high] {
-            self.f.i().local_get(va);
-            if self.f.env.va_type == Type::I64 {
-                self.f.i().i32_wrap_i64();
+            self.misses(va, entry, &span);
+            self.leave_if();
+            None
+        };
+        self.f.give(Type::I32, entry);
+        match local {
+            Some(local) => {
+                self.f.i().local_get(local);
+                self.f.give(Type::I32, local);
             }
+            None => self.address(va, entry),
+        }
+        let Role::Leader(g) = role else {
+            return at(0);
+        };
+        // The members' addresses are distances from the lowest.
+        let base = self.f.take(Type::I32);
+        self.groups.list[g as usize].local = Some(base);
+        if span.low != 0 {
+            self.f.i().i32_const(span.low as i32).i32_add();
+        }
+        self.f.i().local_tee(base);
+        at(-span.low as u32)
+    }
+
+    /// Leaves on the stack whether an access misses. Returns the local with the map entry (flat map) or the entry's address (TLB).
+    fn check(&mut self, va: u32, m: MemArg, write: bool) -> u32 {
+        let entry = self.look_up(va, m, write);
+        let span = self.span(Role::Alone, m, write);
+        self.misses(va, entry, &span);
+        entry
+    }
+
+    /// Leaves for the interpreter if the condition on the stack holds.
+    fn leave_if(&mut self) {
+        self.f.open_cold(BlockType::Empty);
+        self.resume();
+        self.f.close();
+    }
+
+    /// Corrects the arena address in `local`, which rests on the guess, or leaves for the interpreter.
+    fn guessed(&mut self, va: u32, entry: u32, span: &Span, guess: u32, local: u32) {
+        if self.f.env.va_type == Type::I64 {
+            self.misses(va, entry, span);
+            self.leave_if();
+            self.f.i().local_get(entry).i32_load(at(tlb::ADDEND));
+            self.f.i().local_get(guess).i32_ne();
+            self.f.open_cold(BlockType::Empty);
+        } else {
+            // Two branches are cheaper than one on more operands.
+            if !span.within {
+                self.straddling(va, span);
+                self.leave_if();
+            }
+            self.f.i().local_get(entry).local_get(guess);
+            if span.align == 0 {
+                self.f.i().i32_ne();
+            } else {
+                let mut i = self.f.i();
+                i.i32_xor().local_get(va);
+                i.i32_const(span.align as i32).i32_and().i32_or();
+            }
+            self.f.open_cold(BlockType::Empty);
+            self.slow_or_misaligned(va, entry, span);
+            self.leave_if();
+        }
+        self.address(va, entry);
+        self.f.i().local_set(local);
+        self.f.close();
+    }
+
+    /// What is touched by an access, or by all of a leader's group.
+    fn span(&self, role: Role, m: MemArg, write: bool) -> Span {
+        if let Role::Leader(g) = role {
+            let group = &self.groups.list[g as usize];
+            return Span {
+                low: group.low,
+                high: group.high,
+                align: group.align,
+                within: false,
+                write,
+            };
+        }
+        let last = m.bytes() - 1;
+        Span {
+            low: 0,
+            high: last as i64,
+            align: if m.aligned { last } else { 0 },
+            within: m.aligned || last == 0,
+            write,
+        }
+    }
+
+    /// Pushes the low 32 bits of an address.
+    fn push_low(&mut self, va: u32) {
+        self.f.i().local_get(va);
+        if self.f.env.va_type == Type::I64 {
+            self.f.i().i32_wrap_i64();
+        }
+    }
+
+    /// Pushes whether the first and the last byte lie in different pages.
+    fn straddling(&mut self, va: u32, span: &Span) {
+        if span.low != 0 {
+            return self.straddles(va, span);
+        }
+        self.push_low(va);
+        let mut i = self.f.i();
+        i.i32_const(0xfff).i32_and();
+        i.i32_const(0xfff - span.high as i32).i32_gt_u();
+    }
+
+    /// Pushes something that is not 0 if the first and the last byte lie in different pages.
+    fn straddles(&mut self, va: u32, span: &Span) {
+        for distance in [span.low, span.high] {
+            self.push_low(va);
             if distance != 0 {
                 self.f.i().i32_const(distance as i32).i32_add();
             }
         }
-        self.f.i().i32_xor().i32_const(12).i32_shr_u().i32_or();
-        entry
+        self.f.i().i32_xor().i32_const(12).i32_shr_u();
     }
 
-    /// The check of one access by its role.
-    fn check_as(&mut self, role: Role, va: u32, m: MemArg, write: bool) -> u32 {
-        match role {
-            Role::Leader(g) => self.check_group(va, m, write, g),
-            _ => self.check(va, m, write),
-        }
-    }
-
-    /// Looks the address up: the local with the map entry (flat map), or the entry's address (TLB) and its tag on the stack.
+    /// Looks the address up: the local with the map entry (flat map), or the entry's address (TLB).
     fn look_up(&mut self, va: u32, m: MemArg, write: bool) -> u32 {
         let entry = self.f.take(Type::I32);
         if self.f.env.va_type == Type::I32 {
@@ -141,64 +225,59 @@ impl BlockCode<'_, '_> {
             .i32_const(mask as i32)
             .i32_and()
             .i32_add()
-            .local_tee(entry);
-        self.f
-            .i()
-            .i64_load(at(if write { tlb::TAG_WRITE } else { tlb::TAG_READ }));
+            .local_set(entry);
         entry
     }
-
-    /// Turns the tag on the stack into whether it misses; `in_tag` are bits of the address that must be clear.
-    fn compare_tag(&mut self, va: u32, in_tag: i64) {
-        self.f
-            .i()
-            .local_get(va)
-            .i64_const(!0xfff | in_tag)
-            .i64_and()
-            .i64_ne();
+    /// Leaves on the stack whether the map forbids the access, or it straddles pages.
+    fn misses(&mut self, va: u32, entry: u32, span: &Span) {
+        if self.f.env.va_type == Type::I64 {
+            return self.misses_tag(va, entry, span);
+        }
+        if span.high > 0 && !span.within && span.low == 0 && span.align == 0 {
+            let mut i = self.f.i();
+            i.local_get(va).local_get(entry).i32_or();
+            i.i32_const(0xfff).i32_and();
+            i.i32_const(0xfff - span.high as i32).i32_gt_u();
+            return;
+        }
+        self.slow_or_misaligned(va, entry, span);
+        if !span.within {
+            self.straddles(va, span);
+            self.f.i().i32_or();
+        }
     }
 
-    /// Leaves on the stack whether the access misses. Returns the local with the map entry (flat map) or the entry's address
-    /// (TLB).
-    fn check(&mut self, va: u32, m: MemArg, write: bool) -> u32 {
-        let n = m.bytes() as i32;
-        let entry = self.look_up(va, m, write);
-        if self.f.env.va_type == Type::I32 {
-            if n == 1 {
-                self.f.i().local_get(entry).i32_const(1).i32_and();
-            } else if m.aligned {
-                self.f
-                    .i()
-                    .local_get(va)
-                    .local_get(entry)
-                    .i32_or()
-                    .i32_const(n - 1)
-                    .i32_and();
-            } else {
-                self.f
-                    .i()
-                    .local_get(va)
-                    .local_get(entry)
-                    .i32_or()
-                    .i32_const(0xfff)
-                    .i32_and();
-                self.f.i().i32_const(0x1000 - n).i32_gt_u();
-            }
-            return entry;
+    /// As `misses`, for the flat map, whatever pages are straddled.
+    fn slow_or_misaligned(&mut self, va: u32, entry: u32, span: &Span) {
+        self.f.i().local_get(entry);
+        if span.align == 0 {
+            self.f.i().i32_const(1).i32_and();
+        } else {
+            let mut i = self.f.i();
+            i.local_get(va).i32_or();
+            i.i32_const(span.align as i32).i32_and();
         }
-        self.compare_tag(va, if m.aligned { n as i64 - 1 } else { 0 });
-        if n > 1 && !m.aligned {
-            self.f
-                .i()
-                .local_get(va)
-                .i32_wrap_i64()
-                .i32_const(0xfff)
-                .i32_and()
-                .i32_const(0x1000 - n)
-                .i32_gt_u()
-                .i32_or();
+    }
+
+    /// As `misses`, for the TLB.
+    fn misses_tag(&mut self, va: u32, entry: u32, span: &Span) {
+        let tag = if span.write {
+            tlb::TAG_WRITE
+        } else {
+            tlb::TAG_READ
+        };
+        self.f.i().local_get(entry).i64_load(at(tag)).local_get(va);
+        // The entry is that of the first byte's page: no other page's tag can be in it.
+        let last = span.low == 0 && span.align == 0;
+        if last && span.high != 0 {
+            self.f.i().i64_const(span.high).i64_add();
         }
-        entry
+        let mut i = self.f.i();
+        i.i64_const(!0xfff | span.align as i64).i64_and().i64_ne();
+        if !last && !span.within {
+            self.straddles(va, span);
+            self.f.i().i32_or();
+        }
     }
 
     /// Pushes the address in the arena.
@@ -240,8 +319,8 @@ impl BlockCode<'_, '_> {
         }
         let va_type = self.f.env.va_type;
         let local = self.in_local(va);
-        let entry = self.check_as(role, local.0, m, false);
         if m.inline_slow {
+            let entry = self.check(local.0, m, false);
             self.f.open_cold(BlockType::Result(val_type(ty)));
             if ty == Type::V128 {
                 self.slow_halves(local.0, m, None);
@@ -253,14 +332,11 @@ impl BlockCode<'_, '_> {
             self.address(local.0, entry);
             self.plain_load(ty, m, at(0));
             self.f.close();
+            self.f.give(Type::I32, entry);
         } else {
-            self.f.open_cold(BlockType::Empty);
-            self.resume();
-            self.f.close();
-            let mem = self.place(role, local.0, entry);
+            let mem = self.reach(role, local.0, m, false);
             self.plain_load(ty, m, mem);
         }
-        self.f.give(Type::I32, entry);
         self.release(va_type, local);
     }
 
@@ -448,14 +524,9 @@ impl BlockCode<'_, '_> {
             self.release(va_type, local);
             return;
         }
-        let entry = self.check_as(role, local.0, m, true);
-        self.f.open_cold(BlockType::Empty);
-        self.resume();
-        self.f.close();
-        let mem = self.place(role, local.0, entry);
+        let mem = self.reach(role, local.0, m, true);
         self.push(v);
         self.plain_store(ty, m, mem);
-        self.f.give(Type::I32, entry);
         self.release(va_type, local);
     }
 

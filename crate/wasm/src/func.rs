@@ -83,6 +83,8 @@ pub struct Func<'a> {
     slots: Slots,
     slot_locals: Vec<u32>,
     map_locals: [[Option<u32>; 2]; 4],
+    /// The local of the guessed distance, if accesses try it.
+    pub guess: Option<u32>,
     budget: u32,
     exit: u32,
     link_func: u32,
@@ -131,6 +133,7 @@ pub fn compile(
         slots,
         slot_locals: vec![u32::MAX; env.slots.slots.len()],
         map_locals: [[None; 2]; 4],
+        guess: None,
         budget: 0,
         exit: 0,
         link_func: 0,
@@ -456,6 +459,14 @@ impl Func<'_> {
                 self.i()
                     .local_get(VCPU)
                     .i32_load(at(offset))
+                    .local_set(local);
+            }
+            if self.env.guess && self.guess.is_none() {
+                let local = self.new_local(Type::I32);
+                self.guess = Some(local);
+                self.i()
+                    .local_get(VCPU)
+                    .i32_load(at(layout::GUESS))
                     .local_set(local);
             }
         }

@@ -43,6 +43,8 @@ pub struct Env<'a> {
     pub va_type: Type,
     /// What the engine can do.
     pub features: Features,
+    /// Whether accesses try the distance of [`tinamou_ir::layout::GUESS`] first.
+    pub guess: bool,
 }
 
 /// What is known of one region of a compiled module.

@@ -64,6 +64,7 @@ fn check(regions: &[Region], va_type: Type) -> CompiledModule {
             helpers: HELPERS,
             va_type,
             features,
+            guess: branch_hints,
         };
         let module = compile_module(regions, &env);
         let mut known = wasmparser::WasmFeatures::WASM2 | wasmparser::WasmFeatures::TAIL_CALL;

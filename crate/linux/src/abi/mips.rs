@@ -225,9 +225,9 @@ static STAT_N64: &[StatField] = &[
 /// An ABI of MIPS.
 pub fn abi(flavour: Flavour, big_endian: bool) -> Abi {
     let wide = flavour == Flavour::N64;
-    let (task_size, pie_base) = match flavour {
-        Flavour::N64 => (1 << 40, 0xaa_aaaa_a000),
-        _ => (0x7fff_8000, 0x5555_0000),
+    let (task_size, stack_top, pie_base) = match flavour {
+        Flavour::N64 => (1 << 40, 0xff_3fff_f000, 0xaa_1aaa_a000),
+        _ => (0x7fff_8000, 0x3fff_8000, 0x1555_0000),
     };
     let (syscalls, syscall_base) = match flavour {
         Flavour::O32 => (include_str!("mips_o32.tbl"), 4000),
@@ -309,6 +309,7 @@ pub fn abi(flavour: Flavour, big_endian: bool) -> Abi {
         statfs_mips: true,
         flock_mips: flavour == Flavour::O32,
         task_size,
+        stack_top,
         pie_base,
         read_implies_exec: true,
         hwcap: 0,

@@ -90,6 +90,9 @@ pub struct Abi {
     pub flock_mips: bool,
     /// First address beyond a process's memory.
     pub task_size: u64,
+    /// Where the stack ends, below which mappings go. Programs, stacks and mappings lie in the first GiB of addresses modulo 4 GiB, so
+    /// that most pages have one distance in the arena ([`crate::mem::frames`]).
+    pub stack_top: u64,
     /// Where position independent programs go.
     pub pie_base: u64,
     /// Readable pages can be executed.

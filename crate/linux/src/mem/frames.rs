@@ -8,6 +8,15 @@ use tinamou_arena::Arena;
 /// Frames are taken from the arena in blocks of so many bytes.
 const BLOCK: u64 = 1 << 20;
 
+/// Bytes of an address space that lie in the window as they do in the space: its addresses modulo this.
+const SPAN: u32 = 1 << 30;
+/// Address spaces at once that each have places of their own in the window, and the bytes between them.
+const SLIDES: usize = 8;
+/// See [`SLIDES`].
+const SLIDE: u32 = 64 << 20;
+/// Bytes of the window.
+const WINDOW: u32 = SPAN + SLIDES as u32 * SLIDE;
+
 /// What happened to memory since the vCPU ran last: it must hear of it.
 #[derive(Default)]
 pub struct News {
@@ -16,10 +25,19 @@ pub struct News {
 }
 
 /// The frames.
+///
+/// Where the arena has room, most lie in a window, at the distance of their address space from their address: generated code
+/// guesses that ([`tinamou_ir::layout::GUESS`]). What finds its place taken lies anywhere.
 pub struct Frames {
     /// The arena.
     pub arena: Arena,
     free: RefCell<Vec<u32>>,
+    /// Arena offset of the window.
+    window: Option<u32>,
+    /// Address spaces at each place of the window.
+    slides: RefCell<[u32; SLIDES]>,
+    /// Where the search for a free frame of the window goes on.
+    next: Cell<u32>,
     /// By frame number (arena offset / 4096).
     refs: RefCell<Vec<u32>>,
     /// Frames code was fetched from, one bit each.
@@ -38,49 +56,99 @@ pub struct Frames {
 impl Frames {
     /// Frames of `arena`. `None` if it has no room at all.
     pub fn new(arena: &Arena) -> Option<Rc<Frames>> {
+        let window = arena.reserve(WINDOW as u64);
+        let top = window.map_or(0, |w| (w as usize + WINDOW as usize) >> 12);
         let f = Frames {
             arena: arena.clone(),
             free: RefCell::default(),
-            refs: RefCell::default(),
-            code: RefCell::default(),
+            window,
+            slides: RefCell::default(),
+            next: Cell::new(0),
+            refs: vec![0; top].into(),
+            code: vec![0; top / 64 + 1].into(),
             news: RefCell::default(),
             in_use: Cell::new(0),
             limit: Cell::new(3 << 18),
             zero: 0,
             generation: Cell::new(1),
         };
-        let zero = f.alloc(true)?;
+        let zero = f.alloc(true, None)?;
         Some(Rc::new(Frames { zero, ..f }))
     }
 
-    /// A frame with one reference.
-    pub fn alloc(&self, zeroed: bool) -> Option<u32> {
+    /// Whether most frames lie at one distance from their addresses.
+    pub fn has_window(&self) -> bool {
+        self.window.is_some()
+    }
+
+    /// The distance for a new address space: arena offset minus address, modulo 2^32.
+    pub fn open(&self) -> u32 {
+        let mut slides = self.slides.borrow_mut();
+        let least = (0..SLIDES).min_by_key(|&i| slides[i]).unwrap_or(0);
+        slides[least] += 1;
+        self.window.unwrap_or(0).wrapping_add(least as u32 * SLIDE)
+    }
+
+    /// An address space of this distance is gone.
+    pub fn close(&self, distance: u32) {
+        let slide = distance.wrapping_sub(self.window.unwrap_or(0)) / SLIDE;
+        self.slides.borrow_mut()[slide as usize] -= 1;
+    }
+
+    /// A frame with one reference; `wanted` is where it should lie: the page's address, and the distance of its address space.
+    pub fn alloc(&self, zeroed: bool, wanted: Option<(u64, u32)>) -> Option<u32> {
         if self.in_use.get() >= self.limit.get() {
             return None;
         }
-        let mut free = self.free.borrow_mut();
-        let frame = match free.pop() {
-            Some(f) => {
-                if zeroed {
-                    self.arena.fill(f, 4096, 0);
-                }
-                f
-            }
-            None => {
-                let base = self.arena.alloc(BLOCK, 4096).ok()?;
-                let top = (base as u64 + BLOCK) >> 12;
-                let mut refs = self.refs.borrow_mut();
-                if (refs.len() as u64) < top {
-                    refs.resize(top as usize, 0);
-                    self.code.borrow_mut().resize(top as usize / 64 + 1, 0);
-                }
-                free.extend((1..(BLOCK / 4096) as u32).rev().map(|i| base + i * 4096));
-                base
-            }
-        };
+        let frame = self
+            .wanted(wanted)
+            .or_else(|| self.free.borrow_mut().pop())
+            .or_else(|| self.block())
+            .or_else(|| self.any())?;
+        // What the arena hands out is zero, but it may have been used since.
+        if zeroed {
+            self.arena.fill(frame, 4096, 0);
+        }
         self.refs.borrow_mut()[(frame >> 12) as usize] = 1;
         self.in_use.set(self.in_use.get() + 1);
         Some(frame)
+    }
+
+    /// The frame at the place in the window, if it is free.
+    fn wanted(&self, wanted: Option<(u64, u32)>) -> Option<u32> {
+        let (va, distance) = wanted.filter(|_| self.window.is_some())?;
+        let frame = distance.wrapping_add(va as u32 & (SPAN - 1) & !0xfff);
+        (self.refs.borrow()[(frame >> 12) as usize] == 0).then_some(frame)
+    }
+
+    /// A frame of a new block, whose others are free then.
+    fn block(&self) -> Option<u32> {
+        let base = self.arena.alloc(BLOCK, 4096).ok()?;
+        let top = (base as u64 + BLOCK) >> 12;
+        let mut refs = self.refs.borrow_mut();
+        if (refs.len() as u64) < top {
+            refs.resize(top as usize, 0);
+            self.code.borrow_mut().resize(top as usize / 64 + 1, 0);
+        }
+        let others = (1..(BLOCK / 4096) as u32).rev();
+        self.free
+            .borrow_mut()
+            .extend(others.map(|i| base + i * 4096));
+        Some(base)
+    }
+
+    /// Any free frame of the window: there is no other room.
+    fn any(&self) -> Option<u32> {
+        let window = self.window?;
+        let refs = self.refs.borrow();
+        let frames = WINDOW >> 12;
+        (0..frames)
+            .map(|i| (self.next.get() + i) % frames)
+            .find(|i| refs[(window >> 12) as usize + *i as usize] == 0)
+            .map(|i| {
+                self.next.set(i + 1);
+                window + (i << 12)
+            })
     }
 
     /// One more reference.
@@ -100,7 +168,9 @@ impl Frames {
             self.note_write(frame, 4096);
             self.code.borrow_mut()[(frame >> 18) as usize] &= !(1 << (frame >> 12 & 63));
             self.in_use.set(self.in_use.get() - 1);
-            self.free.borrow_mut().push(frame);
+            if self.window.is_none_or(|w| frame.wrapping_sub(w) >= WINDOW) {
+                self.free.borrow_mut().push(frame);
+            }
         }
     }
 

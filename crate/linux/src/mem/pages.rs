@@ -33,11 +33,11 @@ impl PageSet {
         })
     }
 
-    /// The frame of page `index`, with a reference of the caller's own. `None` beyond the end of the file.
+    /// The frame of page `index`, with a reference of the caller's own. `None` beyond the end of the file. `wanted`: see [`Frames::alloc`].
     ///
     /// # Errors
     /// When memory is full or the file cannot be read.
-    pub fn get(&self, index: u64) -> Res<Option<u32>> {
+    pub fn get(&self, index: u64, wanted: Option<(u64, u32)>) -> Res<Option<u32>> {
         if let Some(&frame) = self.pages.borrow().get(&index) {
             self.frames.share(frame);
             return Ok(Some(frame));
@@ -58,7 +58,10 @@ impl PageSet {
         } else if index * PAGE >= self.bytes.get() {
             return Ok(None);
         }
-        let frame = self.frames.alloc(self.node.is_none()).ok_or(ENOMEM)?;
+        let frame = self
+            .frames
+            .alloc(self.node.is_none(), wanted)
+            .ok_or(ENOMEM)?;
         if self.node.is_some() {
             self.frames.arena.write_bytes(frame, &buf);
         }

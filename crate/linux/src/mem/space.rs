@@ -169,6 +169,8 @@ pub struct Space {
     pub trampoline: u64,
     /// Bytes mapped at most (RLIMIT_AS).
     pub limit: u64,
+    /// Arena offset minus address of most of its pages, modulo 2^32.
+    pub distance: u32,
 }
 
 impl Space {
@@ -199,6 +201,7 @@ impl Space {
             auxv: Vec::new(),
             trampoline: 0,
             limit: u64::MAX,
+            distance: frames.open(),
         }
     }
 
@@ -239,7 +242,7 @@ impl Space {
         if need == prot::WRITE && entry & pte::SHARED == 0 && !self.frames.sole(frame) {
             let copy = self
                 .frames
-                .alloc(frame == self.frames.zero)
+                .alloc(frame == self.frames.zero, Some((va, self.distance)))
                 .ok_or(Miss::Full)?;
             if frame != self.frames.zero {
                 let mut buf = [0u8; PAGE as usize];
@@ -278,7 +281,10 @@ impl Space {
             Backing::Anon => {
                 let bits = vma.prot;
                 let frame = if need == prot::WRITE {
-                    self.frames.alloc(true).ok_or(Miss::Full)?
+                    self
+                        .frames
+                        .alloc(true, Some((va, self.distance)))
+                        .ok_or(Miss::Full)?
                 } else {
                     self.frames.share(self.frames.zero);
                     self.frames.zero
@@ -290,7 +296,10 @@ impl Space {
         };
         let bits = vma.prot | if vma.is_shared() { pte::SHARED } else { 0 };
         let index = at.wrapping_add((va & !(PAGE - 1)) - start) / PAGE;
-        let frame = match set.get(index) {
+        // The place of what is copied when it is written is the copy's.
+        let copied = !vma.is_shared() && vma.prot & prot::WRITE != 0;
+        let wanted = (!copied).then_some((va, self.distance));
+        let frame = match set.get(index, wanted) {
             Ok(Some(f)) => f,
             Ok(None) => return Err(Miss::Beyond),
             Err(e) if e == ENOMEM => return Err(Miss::Full),
@@ -472,5 +481,6 @@ impl Drop for Space {
         for (_, e) in self.pages.drain() {
             self.frames.release(e & !pte::BITS);
         }
+        self.frames.close(self.distance);
     }
 }

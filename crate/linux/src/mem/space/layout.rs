@@ -158,12 +158,13 @@ impl Space {
         self.pages.len() as u64 * PAGE
     }
 
-    /// A free range of `bytes`: at `hint` if that is free, else the highest below the stack.
+    /// A free range of `bytes`: at `hint` if that is free, else the highest below the stack, else the highest.
     ///
     /// # Errors
     /// ENOMEM.
     pub fn find(&self, hint: u64, bytes: u64, align: u64) -> Res<u64> {
         self.find_below(self.mmap_top, hint, bytes, align)
+            .or_else(|_| self.highest(self.top, bytes, align))
     }
 
     /// As `find`, but not above `limit` unless the hint says so.
@@ -179,7 +180,11 @@ impl Space {
         {
             return Ok(hint);
         }
-        let limit = limit.min(self.mmap_top);
+        self.highest(limit.min(self.mmap_top), bytes, align)
+    }
+
+    /// The highest free range of `bytes` below `limit`.
+    fn highest(&self, limit: u64, bytes: u64, align: u64) -> Res<u64> {
         let mut top = limit;
         let fits = |top: u64| {
             top.checked_sub(bytes)

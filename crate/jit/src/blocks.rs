@@ -127,7 +127,7 @@ impl Cached {
 }
 
 /// Targets of a computed jump that are remembered.
-const OBSERVED: usize = 3;
+const OBSERVED: usize = 8;
 
 /// Whether control is likely to come back to the address behind the block.
 fn is_call(block: &Block) -> bool {

@@ -1,6 +1,6 @@
 //! Which blocks become one region with a hot block, where it may be entered, and which targets its computed jumps try first.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use tinamou_ir::{Block, Inst, JumpKind, Op, Type, Val};
 
 use crate::blocks::{BlockId, Blocks, Cached};
@@ -128,52 +128,18 @@ fn calls_inside(block: &Cached, inside: &FxHashSet<u64>) -> bool {
     targets.any(|pc| inside.contains(pc))
 }
 
-/// Which blocks of a region may be entered: the head, loop headers and return points. Indices into `ids`.
+/// Which blocks of a region may be entered: the head and return points. Indices into `ids`.
+///
+/// Not loop headers: a loop that is entered at its header from outside and reached from a loop around it has two ways in, which
+/// each turn pays for. A slice that ended inside goes on below this tier until it meets an entry; where that takes long, a region
+/// of its own begins there.
 pub fn entry_blocks(blocks: &Blocks, ids: &[BlockId]) -> Vec<u32> {
-    let index: FxHashMap<u64, usize> = ids
+    let points: FxHashSet<u64> = ids
         .iter()
-        .enumerate()
-        .map(|(i, &id)| (blocks.get(id).place.pc, i))
+        .map(|&id| blocks.get(id))
+        .filter(|b| b.calls)
+        .map(|b| b.behind())
         .collect();
-    let mut entry = vec![false; ids.len()];
-    // Depth-first search: a successor on the current path is a loop header.
-    let mut state = vec![0u8; ids.len()];
-    for root in 0..ids.len() {
-        let mut stack = vec![(root, 0)];
-        if state[root] != 0 {
-            continue;
-        }
-        state[root] = 1;
-        while let Some((at, next)) = stack.pop() {
-            let block = blocks.get(ids[at]);
-            let mut successors = block.successors.iter().chain(&block.observed);
-            if let Some(pc) = successors.nth(next) {
-                stack.push((at, next + 1));
-                if let Some(&to) = index.get(pc) {
-                    match state[to] {
-                        0 => {
-                            state[to] = 1;
-                            stack.push((to, 0));
-                        }
-                        1 => entry[to] = true,
-                        _ => {}
-                    }
-                }
-            } else {
-                state[at] = 2;
-            }
-        }
-    }
-    for &id in ids {
-        let block = blocks.get(id);
-        if block.calls
-            && let Some(&i) = index.get(&block.behind())
-        {
-            entry[i] = true;
-        }
-    }
-    entry[0] = false;
-    core::iter::once(0)
-        .chain((1..ids.len()).filter(|&i| entry[i]).map(|i| i as u32))
-        .collect()
+    let entered = |i: &usize| *i == 0 || points.contains(&blocks.get(ids[*i]).place.pc);
+    (0..ids.len()).filter(entered).map(|i| i as u32).collect()
 }

@@ -281,8 +281,7 @@ impl Space {
             Backing::Anon => {
                 let bits = vma.prot;
                 let frame = if need == prot::WRITE {
-                    self
-                        .frames
+                    self.frames
                         .alloc(true, Some((va, self.distance)))
                         .ok_or(Miss::Full)?
                 } else {

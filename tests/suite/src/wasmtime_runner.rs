@@ -256,6 +256,8 @@ impl Runner for WasmtimeRunner {
             helpers: HELPERS,
             va_type: case.va_type(),
             features,
+            // Wrong nearly always: it is a guess.
+            guess: self.shape == Shape::Entries,
         };
         let module = compile_module(&regions, &env);
         self.sizes[0] += module.bytes.len() as u64;

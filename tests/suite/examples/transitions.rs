@@ -62,6 +62,7 @@ impl World {
             helpers: &[],
             va_type: Type::I32,
             features: self.engine.features(),
+            guess: false,
         };
         let module = compile_module(&regions, &env);
         let arena = &self.state.arena;

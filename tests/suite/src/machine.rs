@@ -247,6 +247,9 @@ impl Machine {
                 }
             }
         }
+        // Right for one page of MMU index 0 and for no other.
+        let guess = machine.host[0].wrapping_sub(RAM[0] as u32);
+        machine.state.write32(layout::GUESS, guess);
         machine
     }
 

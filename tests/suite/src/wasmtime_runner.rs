@@ -256,7 +256,7 @@ impl Runner for WasmtimeRunner {
             helpers: HELPERS,
             va_type: case.va_type(),
             features,
-            // Wrong nearly always: it is a guess.
+            // Right for one page.
             guess: self.shape == Shape::Entries,
         };
         let module = compile_module(&regions, &env);

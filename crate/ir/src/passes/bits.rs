@@ -86,13 +86,14 @@ pub fn demanded(rw: &mut Rewrite, mut v: Val, mask: u64) -> Val {
             Op::Sext32 if mask <= 0xffff_ffff => x,
             Op::Wrap | Op::ExtU => {
                 let inner = demanded(rw, x, mask & 0xffff_ffff);
-                return if inner == x {
-                    v
-                } else {
-                    rw.push(Inst {
+                let whole = *rw.def(inner);
+                return match (def.op, whole.op) {
+                    _ if inner == x => v,
+                    (Op::Wrap, Op::ExtU | Op::ExtS) => whole.args[0],
+                    _ => rw.push(Inst {
                         args: [inner, Val::NONE, Val::NONE],
                         ..def
-                    })
+                    }),
                 };
             }
             _ => return v,

@@ -91,6 +91,47 @@ fn folding() {
 }
 
 #[test]
+fn partial_registers() {
+    // A 16-bit shift, and the 16-bit exclusive or behind it: what the first puts together the second need not take apart.
+    check(
+        "insn 0\n x = get $a\n m: i32 = iconst 0xffff\n h: i32 = iconst 0xffff0000\n k: i32 = iconst 1\n q: i32 = iconst 0xa001\n \
+         w = and x, m\n s = shr w, k\n u = and s, m\n t = and x, h\n o = or t, u\n \
+         v = and o, m\n r = xor v, q\n z = and r, m\n g = and o, h\n e = or g, z\n set $a, e\n jump 4",
+        &[
+            "insn 0x0",
+            "get $a",
+            "iconst 0xffff",
+            "iconst 0xffff0000",
+            "iconst 0x1",
+            "iconst 0xa001",
+            "and v1, v2",
+            "shr v6, v4",
+            "and v1, v3",
+            "xor v7, v5",
+            "or v8, v9",
+            "set $a, v10",
+            "jump 0x4",
+        ],
+    );
+    // Through conversions, into a narrow store, and where nothing is known.
+    check(
+        "insn 0\n x = get $c\n y = get $a\n h: i64 = iconst 0xffffffffffffff00\n u = ext_u y\n t = and x, h\n o = or t, u\n \
+         w = wrap o\n s = sext8 w\n set $b, s\n l: i64 = iconst 0xff\n b = and o, l\n set $c, b\n jump 4",
+        &[
+            "insn 0x0",
+            "get $a",
+            "ext_u v1",
+            "sext8 v1",
+            "set $b, v3",
+            "iconst 0xff",
+            "and v2, v5",
+            "set $c, v6",
+            "jump 0x4",
+        ],
+    );
+}
+
+#[test]
 fn forwarding_ends_at_helpers_that_write() {
     check(
         "insn 0\n x = get $a\n set $b, x\n insn 4\n y = get $b\n z = add y, x\n set $b, z\n jump 8",

@@ -89,6 +89,7 @@ impl World {
             helpers: HELPERS,
             va_type: Type::I32,
             features: self.engine.features(),
+            guess: false,
         };
         let module = compile_module(regions, &env);
         let cells = self

@@ -203,3 +203,47 @@ impl Frames {
         self.in_use.get()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_lie_at_the_distance_of_their_space() {
+        let frames = Frames::new(&Arena::new().unwrap()).unwrap();
+        assert!(frames.has_window(), "the arena of this host has room");
+        let (one, two) = (frames.open(), frames.open());
+        assert_ne!(one, two);
+        let va = 0x7fff_1234_5000u64;
+        let at = |distance: u32| distance.wrapping_add(0x1234_5000);
+        let first = frames.alloc(true, Some((va, one)));
+        assert_eq!(first, Some(at(one)));
+        // Addresses a GiB apart want the same place; so does the same page once more.
+        let other = frames.alloc(true, Some((va + (1 << 30), one))).unwrap();
+        assert_ne!(other, at(one));
+        assert_eq!(frames.alloc(true, Some((va, two))), Some(at(two)));
+        // A place that is free again is taken again, empty.
+        frames.arena.write32(at(one), 7);
+        frames.release(at(one));
+        assert_eq!(frames.alloc(true, Some((va, one))), first);
+        assert_eq!(frames.arena.read32(at(one)), 0);
+        // So is a distance.
+        frames.close(one);
+        assert_eq!(frames.open(), one);
+    }
+
+    #[test]
+    fn the_window_is_used_up_when_there_is_no_other_room() {
+        let arena = Arena::new().unwrap();
+        let frames = Frames::new(&arena).unwrap();
+        while arena.alloc(BLOCK, 4096).is_ok() {}
+        let mut seen = std::collections::HashSet::new();
+        while let Some(frame) = frames.free.borrow_mut().pop() {
+            seen.insert(frame);
+        }
+        for _ in 0..3 {
+            let frame = frames.alloc(true, None).unwrap();
+            assert!(seen.insert(frame), "handed out twice");
+        }
+    }
+}

@@ -429,9 +429,17 @@ impl Kernel {
         self.order
     }
 
-    /// Instructions of the turn under way.
-    pub fn turn_insns(&self) -> u64 {
-        self.vcpu.icount() - self.turn_start
+    /// The clock that CPU time is taken from.
+    pub(crate) fn cpu_clock(&mut self) -> u64 {
+        match self.config.clock {
+            ClockSource::Host => self.host.monotonic_ns(),
+            ClockSource::Counted { .. } => self.vcpu.icount(),
+        }
+    }
+
+    /// CPU time of the turn under way.
+    pub fn turn_ns(&mut self) -> u64 {
+        self.cpu_clock().saturating_sub(self.turn_start)
     }
 
     /// A new process or thread number.

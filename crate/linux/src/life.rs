@@ -121,8 +121,8 @@ impl Kernel {
                 itimers: [const { Cell::new(Interval { due: 0, every: 0 }) }; 3],
                 timers: RefCell::default(),
                 tty: old.tty.clone(),
-                insns: Cell::new(0),
-                child_insns: Cell::new(0),
+                cpu_ns: Cell::new(0),
+                child_cpu_ns: Cell::new(0),
                 ids: old.ids.clone(),
                 execed: Cell::new(false),
                 subreaper: Cell::new(false),
@@ -179,7 +179,7 @@ impl Kernel {
             vfork_child: None,
             futex_woken: false,
             comm: t.comm.clone(),
-            insns: 0,
+            cpu_ns: 0,
             futex: None,
             futex_index: 0,
             trace: None,
@@ -377,7 +377,7 @@ impl Kernel {
                 pid: g.pid,
                 uid: g.ids.get()[0],
                 status: value as i32,
-                utime: g.insns.get() / 10_000_000,
+                utime: g.cpu_ns.get() / 10_000_000,
                 stime: 0,
             };
             self.signal_group(

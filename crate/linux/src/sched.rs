@@ -264,7 +264,7 @@ impl Kernel {
     fn turn(&mut self) {
         let tid = self.cur;
         let before = self.vcpu.icount();
-        self.turn_start = before;
+        self.turn_start = self.cpu_clock();
         let until = before + TURN as u64;
         if self.task().birth.is_some() {
             self.begin();
@@ -346,11 +346,12 @@ impl Kernel {
             }
             self.step_made(tid);
         }
-        let used = self.vcpu.icount() - before;
-        self.turn_start = self.vcpu.icount();
+        let now = self.cpu_clock();
+        let used = now.saturating_sub(self.turn_start);
+        self.turn_start = now;
         if let Some(t) = self.tasks.get_mut(&tid) {
-            t.insns += used;
-            t.group.insns.set(t.group.insns.get() + used);
+            t.cpu_ns += used;
+            t.group.cpu_ns.set(t.group.cpu_ns.get() + used);
         }
     }
 

@@ -198,16 +198,16 @@ pub struct Group {
     pub fs: RefCell<Rc<RefCell<FsInfo>>>,
     /// Resource limits: soft and hard, by common number.
     pub rlimits: RefCell<[(u64, u64); 16]>,
-    /// ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. The latter count instructions as nanoseconds.
+    /// ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF. The latter count CPU time.
     pub itimers: [Cell<Interval>; 3],
     /// POSIX timers.
     pub timers: RefCell<Vec<Option<PosixTimer>>>,
     /// Controlling terminal.
     pub tty: RefCell<Option<Rc<dyn FileOps>>>,
-    /// Instructions run, by it and by children that were waited for.
-    pub insns: Cell<u64>,
-    /// See `insns`.
-    pub child_insns: Cell<u64>,
+    /// CPU time, of it and of children that were waited for: the host's time that it ran, or, where time is counted, a nanosecond an instruction.
+    pub cpu_ns: Cell<u64>,
+    /// See `cpu_ns`.
+    pub child_cpu_ns: Cell<u64>,
     /// Real, effective, saved user; the same of groups.
     pub ids: Cell<[u32; 6]>,
     /// It ran exec: setpgid by the parent is refused.
@@ -315,8 +315,8 @@ pub struct Task {
     pub futex_woken: bool,
     /// Name.
     pub comm: Vec<u8>,
-    /// Instructions run.
-    pub insns: u64,
+    /// CPU time.
+    pub cpu_ns: u64,
     /// Futex it waits on with, as keys, its bits.
     pub futex: Option<(Vec<(u64, u64)>, u32)>,
     /// Which futex of several woke it.

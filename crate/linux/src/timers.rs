@@ -27,7 +27,7 @@ impl Kernel {
             .cloned()
             .collect();
         for g in groups {
-            let clocks = [now, g.insns.get(), g.insns.get()];
+            let clocks = [now, g.cpu_ns.get(), g.cpu_ns.get()];
             for (i, sig) in [Sig::Alrm, Sig::Vtalrm, Sig::Prof].into_iter().enumerate() {
                 let mut t = g.itimers[i].get();
                 if t.due == 0 || t.due > clocks[i] {

@@ -81,16 +81,16 @@ impl Kernel {
         Ok(match clock {
             0 | 5 | 8 | 11 => self.realtime(),
             1 | 4 | 6 | 7 | 9 => self.now(),
-            2 => self.group().insns.get() + self.turn_insns(),
-            3 => self.task().insns + self.turn_insns(),
+            2 => self.group().cpu_ns.get() + self.turn_ns(),
+            3 => self.task().cpu_ns + self.turn_ns(),
             // The CPU time of a process or thread by number.
             c if c < 0 => {
                 let pid = !(c >> 3);
                 match (c & 4, pid) {
-                    (0, 0) => self.group().insns.get(),
-                    (_, 0) => self.task().insns,
-                    (0, p) => self.procs.get(p).ok_or(EINVAL)?.insns.get(),
-                    (_, t) => self.tasks.get(&t).ok_or(EINVAL)?.insns,
+                    (0, 0) => self.group().cpu_ns.get(),
+                    (_, 0) => self.task().cpu_ns,
+                    (0, p) => self.procs.get(p).ok_or(EINVAL)?.cpu_ns.get(),
+                    (_, t) => self.tasks.get(&t).ok_or(EINVAL)?.cpu_ns,
                 }
             }
             _ => return Err(EINVAL),
@@ -232,7 +232,7 @@ fn timer_now(k: &mut Kernel, which: usize) -> u64 {
     if which == 0 {
         k.now()
     } else {
-        k.group().insns.get()
+        k.group().cpu_ns.get()
     }
 }
 
@@ -505,10 +505,11 @@ pub(super) fn times(k: &mut Kernel, to: u64) -> Sys {
     const TICK: u64 = 10_000_000;
     let g = k.group();
     if to != 0 {
+        let turn = k.turn_ns();
         let b = Out::new(k.abi())
-            .long((g.insns.get() + k.turn_insns()) / TICK)
+            .long((g.cpu_ns.get() + turn) / TICK)
             .long(0)
-            .long(g.child_insns.get() / TICK)
+            .long(g.child_cpu_ns.get() / TICK)
             .long(0)
             .done();
         k.put(to, &b)?;

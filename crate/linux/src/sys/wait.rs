@@ -109,8 +109,8 @@ fn take(k: &mut Kernel, who: &Change, options: u32) {
     };
     if let Life::Zombie(_) = g.life.get() {
         let me = k.group();
-        me.child_insns
-            .set(me.child_insns.get() + g.insns.get() + g.child_insns.get());
+        me.child_cpu_ns
+            .set(me.child_cpu_ns.get() + g.cpu_ns.get() + g.child_cpu_ns.get());
         k.procs.groups.borrow_mut().remove(&g.pid);
     } else {
         g.news.set(None);
@@ -120,11 +120,11 @@ fn take(k: &mut Kernel, who: &Change, options: u32) {
 /// Instructions and user of whom wait found.
 fn figures(k: &Kernel, who: &Change) -> (u64, u32) {
     match who {
-        Change::Child(g) => (g.insns.get() + g.child_insns.get(), g.ids.get()[0]),
+        Change::Child(g) => (g.cpu_ns.get() + g.child_cpu_ns.get(), g.ids.get()[0]),
         Change::Tracee(tid) => k
             .tasks
             .get(tid)
-            .map_or((0, 0), |t| (t.insns, t.group.ids.get()[0])),
+            .map_or((0, 0), |t| (t.cpu_ns, t.group.ids.get()[0])),
         Change::Dead(_) => (0, 0),
     }
 }
@@ -225,9 +225,9 @@ pub(super) fn waitid(k: &mut Kernel, which: u32, id: i32, info: u64, options: u3
 pub(super) fn getrusage(k: &mut Kernel, who: i32, to: u64) -> Sys {
     let g = k.group();
     let own = match who {
-        0 => g.insns.get(),
-        -1 => g.child_insns.get(),
-        1 => k.task().insns,
+        0 => g.cpu_ns.get(),
+        -1 => g.child_cpu_ns.get(),
+        1 => k.task().cpu_ns,
         _ => return Err(EINVAL.into()),
     };
     let b = usage(k, own);

@@ -110,7 +110,10 @@ pub(super) fn file(g: &Group, name: &str, procs: &Procs) -> Res<Vec<u8>> {
                     m.stack_start,
                 )
             });
-            let (t, c) = (g.insns.get() / 10_000_000, g.child_insns.get() / 10_000_000);
+            let (t, c) = (
+                g.cpu_ns.get() / 10_000_000,
+                g.child_cpu_ns.get() / 10_000_000,
+            );
             let _ = writeln!(
                 out,
                 "{} ({comm_text}) {state} {} {} {} 0 -1 4194304 0 0 0 0 {t} 0 {c} 0 20 {} {} 0 {} {size} {resident} 18446744073709551615 {} {} {stack} 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0",

@@ -298,3 +298,66 @@ fn broken_programs_are_refused() {
     }
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+/// An x86-64 program that takes the monotonic and its process's CPU clock, counts down from 10^8, takes both again, and ends with 1 if more CPU time
+/// has passed than time: `get` is clock_gettime(EDI) in nanoseconds.
+#[rustfmt::skip]
+const CLOCKS: &[u8] = &[
+    0x48, 0x8d, 0x9c, 0x24, 0x00, 0xff, 0xff, 0xff, 0xbf, 0x01, 0x00, 0x00, 0x00, 0x48, 0x89, 0xde,
+    0xe8, 0x45, 0x00, 0x00, 0x00, 0x49, 0x89, 0xc4, 0xbf, 0x02, 0x00, 0x00, 0x00, 0xe8, 0x38, 0x00,
+    0x00, 0x00, 0x49, 0x89, 0xc5, 0xb9, 0x00, 0xe1, 0xf5, 0x05, 0xff, 0xc9, 0x75, 0xfc, 0xbf, 0x02,
+    0x00, 0x00, 0x00, 0xe8, 0x22, 0x00, 0x00, 0x00, 0x49, 0x29, 0xc5, 0xbf, 0x01, 0x00, 0x00, 0x00,
+    0xe8, 0x15, 0x00, 0x00, 0x00, 0x4c, 0x29, 0xe0, 0x4c, 0x01, 0xe8, 0x40, 0x0f, 0x98, 0xc7, 0x40,
+    0x0f, 0xb6, 0xff, 0xb8, 0xe7, 0x00, 0x00, 0x00, 0x0f, 0x05, 0xb8, 0xe4, 0x00, 0x00, 0x00, 0x48,
+    0x89, 0xde, 0x0f, 0x05, 0x48, 0x69, 0x03, 0x00, 0xca, 0x9a, 0x3b, 0x48, 0x03, 0x43, 0x08, 0xc3,
+];
+
+#[test]
+fn cpu_time_is_not_more_than_time() {
+    let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+    elf.resize(16, 0);
+    let at = 0x40_0000u64 + 120;
+    // A header and one segment of code, which is all of the file.
+    for (value, bytes) in [
+        (2u64, 2),
+        (62, 2),
+        (1, 4),
+        (at, 8),
+        (64, 8),
+        (0, 8),
+        (0, 4),
+        (64, 2),
+        (56, 2),
+        (1, 2),
+        (0, 6),
+    ] {
+        elf.extend(&value.to_le_bytes()[..bytes]);
+    }
+    let size = 120 + CLOCKS.len() as u64;
+    for (value, bytes) in [
+        (1u64, 4),
+        (5, 4),
+        (0, 8),
+        (0x40_0000, 8),
+        (0x40_0000, 8),
+        (size, 8),
+        (size, 8),
+        (4096, 8),
+    ] {
+        elf.extend(&value.to_le_bytes()[..bytes]);
+    }
+    elf.extend(CLOCKS);
+    let file = std::env::temp_dir().join(format!("tinamou-clocks-{}", std::process::id()));
+    std::fs::write(&file, &elf).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for options in [&[][..], &["-icount"]] {
+        let run = Command::new(env!("CARGO_BIN_EXE_tinamou"))
+            .arg("x86_64")
+            .args(options)
+            .arg(&file)
+            .status();
+        assert_eq!(run.unwrap().code(), Some(0), "{options:?}");
+    }
+    std::fs::remove_file(&file).unwrap();
+}

@@ -163,8 +163,7 @@ impl Space {
     /// # Errors
     /// ENOMEM.
     pub fn find(&self, hint: u64, bytes: u64, align: u64) -> Res<u64> {
-        self.find_below(self.mmap_top, hint, bytes, align)
-            .or_else(|_| self.highest(self.top, bytes, align))
+        self.find_below(self.top, hint, bytes, align)
     }
 
     /// As `find`, but not above `limit` unless the hint says so.
@@ -180,7 +179,9 @@ impl Space {
         {
             return Ok(hint);
         }
+        let limit = limit.min(self.top);
         self.highest(limit.min(self.mmap_top), bytes, align)
+            .or_else(|_| self.highest(limit, bytes, align))
     }
 
     /// The highest free range of `bytes` below `limit`.
@@ -284,5 +285,25 @@ impl Space {
         } else {
             Err(EEXIST)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::frames::Frames;
+    use tinamou_arena::Arena;
+
+    #[test]
+    fn what_does_not_fit_below_the_stack_goes_above() {
+        let frames = Frames::new(&Arena::new().unwrap()).unwrap();
+        let mut space = Space::new(&frames, &Default::default(), 0xc000_0000, false);
+        let stack = 0x3fff_f000;
+        space.map(stack - PAGE, Vma::anon(stack, 3, "[stack]"));
+        space.mmap_top = stack - PAGE;
+        assert_eq!(space.find(0, PAGE, PAGE), Ok(stack - 2 * PAGE));
+        assert_eq!(space.find(0, 1 << 30, PAGE), Ok(0x8000_0000));
+        assert_eq!(space.find_below(1 << 31, 0, 1 << 30, PAGE), Ok(0x4000_0000));
+        assert_eq!(space.find(0, 1 << 32, PAGE), Err(ENOMEM));
     }
 }

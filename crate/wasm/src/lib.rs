@@ -13,6 +13,7 @@
 mod access;
 mod bits;
 mod block;
+mod check;
 mod f80;
 mod func;
 mod graph;

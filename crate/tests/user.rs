@@ -217,6 +217,13 @@ fn random_system_calls_harm_nobody() {
     }
 }
 
+/// Writes a file that may be executed.
+fn write_program(file: &Path, bytes: &[u8]) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(file, bytes).unwrap();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Gives the owner back the rights to everything below a folder.
 fn open_up(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -258,9 +265,7 @@ fn random_headers_are_refused_or_run() {
                 bad[at..at + 4].copy_from_slice(&value.to_le_bytes());
             }
             bad.truncate(64 + random(good.len() as u64) as usize);
-            std::fs::write(&file, &bad).unwrap();
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            write_program(&file, &bad);
             let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
                 .args([arch, "-interp", "-x-max-insns", "1000"])
                 .arg(&file)
@@ -284,9 +289,7 @@ fn broken_programs_are_refused() {
         for value in [0x00, 0x7f, 0xff] {
             let mut bad = good.clone();
             bad[at] = value;
-            std::fs::write(&file, &bad).unwrap();
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+            write_program(&file, &bad);
             let out = Command::new(env!("CARGO_BIN_EXE_tinamou"))
                 .args(["mipsel", "-interp", "-x-max-insns", "1000"])
                 .arg(&file)
@@ -348,9 +351,7 @@ fn cpu_time_is_not_more_than_time() {
     }
     elf.extend(CLOCKS);
     let file = std::env::temp_dir().join(format!("tinamou-clocks-{}", std::process::id()));
-    std::fs::write(&file, &elf).unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, &elf);
     for options in [&[][..], &["-icount"]] {
         let run = Command::new(env!("CARGO_BIN_EXE_tinamou"))
             .arg("x86_64")

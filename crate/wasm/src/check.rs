@@ -27,25 +27,19 @@ impl BlockCode<'_, '_> {
     pub fn reach(&mut self, role: Role, va: u32, m: MemArg, write: bool) -> MemArgOut {
         let span = self.span(role, m, write);
         let entry = self.look_up(va, m, write);
-        let local = if let Some(guess) = self.f.guess {
+        if let Some(guess) = self.f.guess {
             let local = self.f.take(Type::I32);
             self.push_low(va);
             self.f.i().local_get(guess).i32_add().local_set(local);
             self.guessed(va, entry, &span, guess, local);
-            Some(local)
+            self.f.i().local_get(local);
+            self.f.give(Type::I32, local);
         } else {
             self.misses(va, entry, &span);
             self.leave_if();
-            None
-        };
-        self.f.give(Type::I32, entry);
-        match local {
-            Some(local) => {
-                self.f.i().local_get(local);
-                self.f.give(Type::I32, local);
-            }
-            None => self.address(va, entry),
+            self.address(va, entry);
         }
+        self.f.give(Type::I32, entry);
         let Role::Leader(g) = role else {
             return at(0);
         };
@@ -177,21 +171,15 @@ impl BlockCode<'_, '_> {
         let map = self.f.map_local(m.mmu, false);
         let shift = 12 - tlb::ENTRY_LOG2;
         let mask = (tlb::ENTRIES - 1) << tlb::ENTRY_LOG2;
-        self.f
-            .i()
-            .local_get(map)
-            .local_get(va)
-            .i32_wrap_i64()
-            .i32_const(shift as i32)
-            .i32_shr_u();
-        self.f
-            .i()
-            .i32_const(mask as i32)
-            .i32_and()
-            .i32_add()
-            .local_set(entry);
+        self.f.i().local_get(map);
+        self.push_low(va);
+        let mut i = self.f.i();
+        i.i32_const(shift as i32).i32_shr_u();
+        i.i32_const(mask as i32).i32_and();
+        i.i32_add().local_set(entry);
         entry
     }
+
     /// Leaves on the stack whether the map forbids the access, or it straddles pages.
     fn misses(&mut self, va: u32, entry: u32, span: &Span) {
         if self.f.env.va_type == Type::I64 {
@@ -246,16 +234,11 @@ impl BlockCode<'_, '_> {
 
     /// Pushes the address in the arena.
     pub fn address(&mut self, va: u32, entry: u32) {
-        if self.f.env.va_type == Type::I32 {
-            self.f.i().local_get(va).local_get(entry).i32_add();
-        } else {
-            self.f
-                .i()
-                .local_get(va)
-                .i32_wrap_i64()
-                .local_get(entry)
-                .i32_load(at(tlb::ADDEND))
-                .i32_add();
+        self.push_low(va);
+        self.f.i().local_get(entry);
+        if self.f.env.va_type == Type::I64 {
+            self.f.i().i32_load(at(tlb::ADDEND));
         }
+        self.f.i().i32_add();
     }
 }

@@ -4,18 +4,19 @@
 use super::rewrite::Rewrite;
 use crate::block::{Inst, Val};
 use crate::ops::Op;
-use crate::types::Type;
 
 /// Definitions that are looked through.
 const DEPTH: u32 = 6;
 
-/// All bits of a type; of types that are no integers all 64.
-fn ones(ty: Type) -> u64 {
-    if ty == Type::I32 {
-        u32::MAX as u64
-    } else {
-        u64::MAX
-    }
+/// The low bits of a number.
+pub fn low(bits: u32) -> u64 {
+    1u64.checked_shl(bits).map_or(u64::MAX, |top| top - 1)
+}
+
+/// Whether the result is 0 or 1.
+pub fn is_bool(op: Op) -> bool {
+    use Op::*;
+    matches!(op, Eqz | Eq | Ne | LtU | LtS | LeU | LeS | Feq | Flt | Fle)
 }
 
 /// Bits of an integer that may be set.
@@ -25,7 +26,7 @@ pub fn possible(rw: &Rewrite, v: Val) -> u64 {
 
 fn possible_within(rw: &Rewrite, v: Val, depth: u32) -> u64 {
     let def = rw.def(v);
-    let all = ones(def.ty);
+    let all = low(def.ty.bytes() * 8);
     let Some(depth) = depth.checked_sub(1) else {
         return all;
     };
@@ -54,19 +55,8 @@ fn possible_within(rw: &Rewrite, v: Val, depth: u32) -> u64 {
             Some(most) => u64::MAX >> most.leading_zeros(),
             None => all,
         },
-        Op::Eqz
-        | Op::Eq
-        | Op::Ne
-        | Op::LtU
-        | Op::LtS
-        | Op::LeU
-        | Op::LeS
-        | Op::Feq
-        | Op::Flt
-        | Op::Fle => 1,
-        Op::Load if !def.mem().signed && def.mem().bytes() < 8 => {
-            (1 << (8 * def.mem().bytes())) - 1
-        }
+        op if is_bool(op) => 1,
+        Op::Load if !def.mem().signed && def.mem().bytes() < 8 => low(8 * def.mem().bytes()),
         _ => all,
     };
     bits & all

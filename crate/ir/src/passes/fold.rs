@@ -1,6 +1,6 @@
 //! Constant folding and algebraic identities.
 
-use super::bits::{demanded, possible};
+use super::bits::{demanded, is_bool, low, possible};
 use super::rewrite::Rewrite;
 use crate::block::{Block, Inst, Val};
 use crate::interp::eval::eval;
@@ -126,19 +126,6 @@ enum Step {
     Const(u64),
     /// It is this instruction.
     Inst(Inst),
-}
-
-fn is_bool(rw: &Rewrite, v: Val) -> bool {
-    use Op::*;
-    matches!(
-        rw.def(v).op,
-        Eqz | Eq | Ne | LtU | LtS | LeU | LeS | Feq | Flt | Fle
-    )
-}
-
-/// The low bits of a number.
-fn low(bits: u32) -> u64 {
-    1u64.checked_shl(bits).map_or(u64::MAX, |top| top - 1)
 }
 
 /// Bits that an operation takes of its first operand, if it is one of those that take not all.
@@ -294,7 +281,7 @@ fn unary(rw: &Rewrite, i: &Inst) -> Step {
         (Op::Eqz, Op::LtS) => again(Op::LeS, &[b, a]),
         (Op::Eqz, Op::LeU) => again(Op::LtU, &[b, a]),
         (Op::Eqz, Op::LeS) => again(Op::LtS, &[b, a]),
-        (Op::Eqz, Op::Eqz) if is_bool(rw, a) => Step::Value(a),
+        (Op::Eqz, Op::Eqz) if is_bool(rw.def(a).op) => Step::Value(a),
         (Op::Eqz, Op::ExtU) => again(Op::Eqz, &[a]),
         _ => Step::Done,
     }
@@ -304,21 +291,27 @@ fn unary(rw: &Rewrite, i: &Inst) -> Step {
 fn with_const(rw: &mut Rewrite, i: &Inst, ty: Type, c: u64) -> Step {
     let x = i.args[0];
     let def = *rw.def(x);
-    let width = ty.bytes() as u64 * 8;
-    let ones = u64::MAX >> (64 - width);
+    let width = ty.bytes() * 8;
+    let ones = low(width);
+    if i.op == Op::And {
+        let bits = possible(rw, x);
+        if bits & c == 0 {
+            return Step::Const(0);
+        } else if bits & !c == 0 {
+            return Step::Value(x);
+        }
+    }
     match i.op {
         Op::Add | Op::Sub | Op::Or | Op::Xor if c == 0 => Step::Value(x),
-        Op::Shl | Op::Shr | Op::Sar | Op::Rotl | Op::Rotr if c.is_multiple_of(width) => {
+        Op::Shl | Op::Shr | Op::Sar | Op::Rotl | Op::Rotr if c.is_multiple_of(width as u64) => {
             Step::Value(x)
         }
-        Op::And | Op::Mul if c == 0 => Step::Const(0),
-        Op::And if possible(rw, x) & !c == 0 => Step::Value(x),
-        Op::And if possible(rw, x) & c == 0 => Step::Const(0),
+        Op::Mul if c == 0 => Step::Const(0),
         Op::Or if c == ones => Step::Const(ones),
         Op::Mul | Op::DivU | Op::DivS if c == 1 => Step::Value(x),
         Op::LtU if c == 0 => Step::Const(0),
         Op::Eq if c == 0 => Step::Inst(inst(Op::Eqz, Type::I32, &[x])),
-        Op::Ne if c == 0 && is_bool(rw, x) => Step::Value(x),
+        Op::Ne if c == 0 && is_bool(def.op) => Step::Value(x),
         Op::Sub => {
             let k = rw.constant(ty, c.wrapping_neg());
             Step::Inst(inst(Op::Add, ty, &[x, k]))
